@@ -1,0 +1,166 @@
+//! Names of the values in a store.
+
+use std::fmt::{self, Write as _};
+
+/// The name of one value in a store: a kind and any number of parts.
+///
+/// Rendered as `prefix{kind:part:part}`. Bytes outside `A-Za-z0-9._~-` are written `%XX`, an empty part as `%`, so `:`,
+/// `{` and `}` appear only where this type puts them: two different lists of parts never give the same text
+/// (`a:b` + `c` and `a` + `b:c` do not collide), and the braces are the hash tag by which a Redis cluster keeps the
+/// keys of one bucket on one node.
+///
+/// ```
+/// use stitchapi_core::{Key, Prefix};
+///
+/// let key = Key::new("pace").part("api.github.com").part("a:b");
+/// assert_eq!(key.render(&Prefix::new("myapp:")), "myapp:{pace:api.github.com:a%3Ab}");
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    kind: &'static str,
+    parts: String,
+}
+
+impl Key {
+    /// A key of `kind` without parts.
+    #[must_use]
+    pub fn new(kind: &'static str) -> Self {
+        Self { kind, parts: String::new() }
+    }
+
+    /// Adds a part; any bytes will do.
+    #[must_use]
+    pub fn part(mut self, part: impl AsRef<[u8]>) -> Self {
+        self.parts.push(':');
+        escape(part.as_ref(), b"", &mut self.parts);
+        self
+    }
+
+    /// What sort of value it names.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The text under which a store keeps the value.
+    #[must_use]
+    pub fn render(&self, prefix: &Prefix) -> String {
+        format!("{}{self:?}", prefix.0)
+    }
+
+    /// The length of [`Key::render`] without any prefix, in bytes: what [`StoreLimits::max_key`](crate::StoreLimits)
+    /// bounds.
+    #[must_use]
+    pub fn rendered_len(&self) -> usize {
+        self.kind.len() + self.parts.len() + 2
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{}{}}}", self.kind, self.parts)
+    }
+}
+
+/// What a driver writes before every key, so that several applications can share one backend.
+///
+/// Any text will do. Bytes outside `A-Za-z0-9._~:/-` are written `%XX`, so two different prefixes never meet.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// A prefix of this text; an empty one is the default.
+    #[must_use]
+    pub fn new(text: impl AsRef<str>) -> Self {
+        let mut escaped = String::new();
+        if !text.as_ref().is_empty() {
+            escape(text.as_ref().as_bytes(), b":/", &mut escaped);
+        }
+        Self(escaped)
+    }
+
+    /// The text as it stands before every key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Appends `bytes`, with everything but the unreserved characters of RFC 3986 and `also` as `%XX`; nothing as `%`.
+pub(crate) fn escape(bytes: &[u8], also: &[u8], out: &mut String) {
+    if bytes.is_empty() {
+        out.push('%');
+    }
+    for &byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"._~-".contains(&byte) || also.contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+}
+
+/// Undoes [`escape`]; `None` for text that it does not write.
+pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
+    if text == "%" {
+        return Some(Vec::new());
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        rest = after;
+        if first == b'%' {
+            let (digits, after) = rest.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(first);
+        }
+    }
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_part_is_not_no_part() {
+        let render = |key: Key| key.render(&Prefix::default());
+        assert_eq!(render(Key::new("k")), "{k}");
+        assert_eq!(render(Key::new("k").part("")), "{k:%}");
+        assert_eq!(render(Key::new("k").part("").part("")), "{k:%:%}");
+        assert_eq!(render(Key::new("k").part("%")), "{k:%25}");
+    }
+
+    #[test]
+    fn a_prefix_cannot_open_a_key() {
+        assert_eq!(Prefix::new("a{k:").as_str(), "a%7Bk:");
+        assert_eq!(Prefix::new("").as_str(), "");
+    }
+
+    proptest! {
+        #[test]
+        fn different_parts_never_give_one_key(
+            a in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..4), 0..4),
+            b in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..4), 0..4),
+        ) {
+            let key = |parts: &[Vec<u8>]| parts.iter().fold(Key::new("k"), Key::part).render(&Prefix::default());
+            prop_assert_eq!(a == b, key(&a) == key(&b));
+            prop_assert_eq!(key(&a).len(), parts_len(&a));
+        }
+
+        #[test]
+        fn escaping_can_be_undone(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+            let mut text = String::new();
+            escape(&bytes, b"", &mut text);
+            prop_assert_eq!(unescape(&text), Some(bytes));
+        }
+    }
+
+    fn parts_len(parts: &[Vec<u8>]) -> usize {
+        parts.iter().fold(Key::new("k"), Key::part).rendered_len()
+    }
+}

@@ -1,0 +1,145 @@
+//! What is asked of a cell, and what it answers.
+
+use std::time::Duration;
+
+use super::{Cell, Limit, LimitId, Starts, Tat};
+use crate::StoreTime;
+
+/// What one call draws: units per limit, in the order of [`Pace::limits`]. 0 leaves that limit alone.
+///
+/// Every call draws on at least one limit; missing numbers count as 0.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Costs(pub Vec<u32>);
+
+/// A request for starts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pace {
+    /// The limits this process declares ([`limits`](super::limits)).
+    pub limits: Vec<Limit>,
+    /// How late a start may be ([`default_guard`](super::default_guard)).
+    pub guard: Duration,
+    /// One entry per call; none is a *touch*: it reads, repairs and books nothing.
+    pub calls: Vec<Costs>,
+    /// Nothing further ahead than this is booked, counted from the earliest start possible.
+    pub horizon: Duration,
+    /// No start before this.
+    pub not_before: Option<StoreTime>,
+    /// No start earlier than this from now: how long the answer usually takes.
+    pub lead: Duration,
+    /// What this process remembers of the cell: lost state is noticed by it.
+    pub seen: Option<Mark>,
+    /// After this nothing is booked: the caller will be gone.
+    pub expires: Option<StoreTime>,
+    /// 64 random bits: the epoch of the cell, should this create it.
+    pub epoch_if_new: u64,
+    /// How long a new cell waits before its first slot: on a volatile store another process may still hold slots of a
+    /// cell that was lost.
+    pub fresh_start: Duration,
+    /// A hold in the cell is cut to this from now.
+    pub max_hold: Duration,
+}
+
+impl Pace {
+    /// Asks for nothing yet: no calls, a horizon of 60 s, holds of at most 60 s.
+    #[must_use]
+    pub fn new(limits: Vec<Limit>, guard: Duration, epoch_if_new: u64) -> Self {
+        Self {
+            limits,
+            guard,
+            calls: Vec::new(),
+            horizon: Duration::from_secs(60),
+            not_before: None,
+            lead: Duration::ZERO,
+            seen: None,
+            expires: None,
+            epoch_if_new,
+            fresh_start: Duration::ZERO,
+            max_hold: Duration::from_secs(60),
+        }
+    }
+
+    /// Asks for `calls` more calls, each of one unit on every limit.
+    #[must_use]
+    pub fn with_calls(mut self, calls: usize) -> Self {
+        let each = Costs(vec![1; self.limits.len()]);
+        self.calls.extend(std::iter::repeat_n(each, calls));
+        self
+    }
+}
+
+/// What a process remembers of a cell: the newest state it has seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mark {
+    /// The cell's epoch.
+    pub epoch: u64,
+    /// The cell's sequence number.
+    pub seq: u64,
+    /// The tats, rounded up, in the order of [`Pace::limits`].
+    pub tats: Vec<StoreTime>,
+}
+
+/// The answer to a [`Pace`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reservation {
+    /// The store's time of the step.
+    pub now: StoreTime,
+    /// The earliest start there could be.
+    pub e_min: StoreTime,
+    /// The cell after repair and before the booking.
+    pub cell: Cell,
+    /// How many of the calls were booked: the first ones.
+    pub granted: usize,
+}
+
+impl Reservation {
+    /// The booked starts, in the order of the calls. `pace` is the one that was asked with.
+    #[must_use]
+    pub fn starts<'a>(&'a self, pace: &'a Pace) -> Starts<'a> {
+        Starts::new(&self.cell, pace, self.e_min).at_most(self.granted)
+    }
+
+    /// When the first call that was not booked could start at the earliest, if there is one.
+    #[must_use]
+    pub fn next_start(&self, pace: &Pace) -> Option<StoreTime> {
+        Starts::new(&self.cell, pace, self.e_min).nth(self.granted)
+    }
+
+    /// What to remember of the cell after this booking.
+    #[must_use]
+    pub fn mark(&self, pace: &Pace) -> Mark {
+        let mut starts = self.starts(pace);
+        starts.by_ref().for_each(drop);
+        Mark {
+            epoch: self.cell.epoch,
+            seq: self.seq_after(),
+            tats: starts.tats().map(|(_, tat)| tat.rounded_up()).collect(),
+        }
+    }
+
+    /// All bookings after the first `keep`, to be [refunded](crate::Pacer::refund).
+    #[must_use]
+    pub fn tail(&self, pace: &Pace, keep: usize) -> Booking {
+        let mut starts = self.starts(pace).at_most(keep.min(self.granted));
+        starts.by_ref().for_each(drop);
+        Booking {
+            epoch: self.cell.epoch,
+            seq: self.seq_after(),
+            tats: starts.tats().map(|(id, tat)| (id.clone(), tat)).collect(),
+        }
+    }
+
+    fn seq_after(&self) -> u64 {
+        self.cell.seq + u64::from(self.granted > 0)
+    }
+}
+
+/// Bookings that can be given back while the cell is as this process left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Booking {
+    /// The cell's epoch at the booking.
+    pub epoch: u64,
+    /// The cell's sequence number after it.
+    pub seq: u64,
+    /// The tats that the cell goes back to.
+    pub tats: Vec<(LimitId, Tat)>,
+}

@@ -1,0 +1,222 @@
+//! The promise of `stitchapi_core::pace`, for random limits, costs, times, delays, losses and holds.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use stitchapi_core::StoreTime;
+use stitchapi_core::pace::{Cell, Costs, Declared, Limit, LimitId, Mark, Pace, Tat, default_guard, limits, step};
+
+/// What one process asks at one moment.
+#[derive(Debug, Clone)]
+struct Ask {
+    /// Microseconds since the ask before it.
+    after: u64,
+    /// Costs of its calls, per limit.
+    calls: Vec<Vec<u32>>,
+    horizon: u64,
+    lead: u64,
+    /// How late each start is, below the guard.
+    late: u64,
+    refund_from: Option<usize>,
+}
+
+fn declared() -> impl Strategy<Value = Vec<Declared>> {
+    let rate = |period: std::ops::Range<u64>, top: u32| {
+        (period, 1..top, proptest::option::of(1..8u32)).prop_map(|(millis, permits, burst)| Declared {
+            id: LimitId::calls(Duration::from_millis(millis)),
+            permits,
+            burst: burst.map(|burst| burst.min(permits)),
+        })
+    };
+    (rate(100..1_100, 40), proptest::option::of(rate(1_200..8_000, 60)), proptest::option::of(rate(9_000..20_000, 90)))
+        .prop_map(|(pace, cap, long)| [Some(pace), cap, long].into_iter().flatten().collect())
+}
+
+fn ask(limits: usize) -> impl Strategy<Value = Ask> {
+    let cost = proptest::collection::vec(0..4u32, limits);
+    let calls = proptest::collection::vec(cost, 0..6);
+    let times = (prop_oneof![Just(0), 0..300_000u64, 0..4_000_000u64], 0..30_000_000u64, 0..50_000u64, 0..1_000u64);
+    (times, calls, proptest::option::of(0..4usize)).prop_map(|((after, horizon, lead, late), calls, refund_from)| Ask {
+        after,
+        calls,
+        horizon,
+        lead,
+        late,
+        refund_from,
+    })
+}
+
+/// A start that happened: when, and what it drew per limit.
+type Started = (u64, Vec<u32>);
+
+/// Runs the asks on one cell; each start is late by the ask's share of the guard.
+fn run(limits: &[Limit], guard: Duration, asks: &[Ask], mut each: impl FnMut(usize, &mut Option<Cell>)) -> Vec<Started> {
+    let (mut cell, mut now, mut mark, mut started) = (None::<Cell>, 1_000_000, None::<Mark>, Vec::new());
+    for (number, ask) in asks.iter().enumerate() {
+        now += ask.after;
+        each(number, &mut cell);
+        let mut pace = Pace::new(limits.to_vec(), guard, number as u64 + 1);
+        pace.horizon = Duration::from_micros(ask.horizon);
+        pace.lead = Duration::from_micros(ask.lead);
+        pace.seen = mark.take();
+        // A cap refuses what its burst can never hold; such a call does not get this far.
+        let fits = |costs: &[u32]| costs.iter().zip(limits).skip(1).all(|(cost, limit)| *cost <= limit.burst);
+        let drawing = ask.calls.iter().filter(|costs| costs.iter().any(|cost| *cost > 0) && fits(costs));
+        pace.calls = drawing.cloned().map(Costs).collect();
+
+        let stepped = step::reserve(cell.as_ref(), StoreTime(now), &pace);
+        cell = stepped.write.or(cell);
+        let reply = stepped.reply;
+        let mut starts: Vec<_> = reply.starts(&pace).collect();
+        assert_eq!(starts.len(), reply.granted);
+        assert!(starts.iter().all(|start| *start <= reply.e_min + pace.horizon));
+        mark = Some(reply.mark(&pace));
+        if let Some(keep) = ask.refund_from {
+            let refund = step::refund(cell.as_ref(), &reply.tail(&pace, keep));
+            assert!(refund.reply);
+            cell = refund.write.or(cell);
+            starts.truncate(keep);
+        }
+        let late = (guard.as_micros() as u64 - 1) * ask.late / 1_000;
+        started.extend(starts.iter().zip(&pace.calls).map(|(start, costs)| (start.0 + late, costs.0.clone())));
+    }
+    started.sort();
+    started
+}
+
+/// The most units of limit `k` in any half-open window of `length`; it is reached at some start.
+fn most(started: &[Started], k: usize, length: u64) -> u64 {
+    let window = |(from, (at, _)): (usize, &Started)| {
+        let inside = started[from..].iter().take_while(|(other, _)| *other < at + length);
+        inside.map(|(_, costs)| u64::from(costs[k])).sum()
+    };
+    started.iter().enumerate().map(window).max().unwrap_or(0)
+}
+
+fn check(declared: &[Declared], limits: &[Limit], guard: Duration, started: &[Started]) -> Result<(), TestCaseError> {
+    for (k, limit) in limits.iter().enumerate() {
+        let period = limit.id.period().as_micros() as u64;
+        let dearest = started.iter().map(|(_, costs)| costs[k]).max().unwrap_or(0);
+        let burst = u64::from(limit.burst.max(dearest));
+        let at_most = u64::from(limit.permits) + burst - 1;
+        let seen = most(started, k, period);
+        prop_assert!(seen <= at_most, "{seen} of {at_most} in a period of {limit:?}");
+        if k > 0 {
+            prop_assert!(seen <= u64::from(declared[k].permits), "a cap of {} holds {seen}", declared[k].permits);
+        }
+        for (times, by) in [(1, 10), (1, 2), (5, 1), (7, 3)] {
+            let length = period * times / by;
+            let slack = if length < period { guard.as_micros() as u64 } else { 0 };
+            let bound = (length + slack) as f64 * f64::from(limit.permits) / period as f64 + burst as f64;
+            let seen = most(started, k, length);
+            prop_assert!(seen as f64 <= bound, "{seen} of {bound} in {length} us of {limit:?}");
+        }
+    }
+    Ok(())
+}
+
+fn scene() -> impl Strategy<Value = (Vec<Declared>, Vec<Ask>)> {
+    declared().prop_flat_map(|declared| {
+        let asks = proptest::collection::vec(ask(declared.len()), 1..40);
+        (Just(declared), asks)
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_500))]
+
+    #[test]
+    fn no_window_holds_more_than_promised((declared, asks) in scene()) {
+        let limits = limits(&declared).unwrap();
+        let guard = default_guard(declared[0].id.period());
+        let started = run(&limits, guard, &asks, |_, _| {});
+        check(&declared, &limits, guard, &started)?;
+    }
+
+    #[test]
+    fn a_lost_or_rolled_back_cell_changes_nothing_for_those_who_remember(
+        (declared, asks) in scene(),
+        faults in proptest::collection::vec((0..40usize, 0..3usize), 1..4),
+    ) {
+        let limits = limits(&declared).unwrap();
+        let guard = default_guard(declared[0].id.period());
+        let mut history = vec![None; asks.len()];
+        let started = run(&limits, guard, &asks, |number, cell| {
+            history[number] = cell.clone();
+            for (_, back) in faults.iter().filter(|(at, _)| *at == number && number > 0) {
+                *cell = if *back == 0 { None } else { history[number.saturating_sub(*back)].clone() };
+                // What came before belongs to another epoch from now on; nobody brings it back a second time.
+                history.fill(None);
+            }
+        });
+        check(&declared, &limits, guard, &started)?;
+    }
+
+    #[test]
+    fn nothing_starts_during_a_hold_and_no_burst_follows_it(
+        (declared, asks) in scene(), at in 0..40usize, seconds in 1..20u64,
+    ) {
+        let limits = limits(&declared).unwrap();
+        let guard = default_guard(declared[0].id.period());
+        let mut held = None;
+        let mut now = 1_000_000;
+        let times: Vec<u64> = asks.iter().map(|ask| { now += ask.after; now }).collect();
+        let mut booked_before = Vec::new();
+        let started = run(&limits, guard, &asks, |number, cell| {
+            if number == at {
+                let until = StoreTime(times[number] + seconds * 1_000_000);
+                let cap = Duration::from_secs(10);
+                for _ in 0..2 {
+                    let stepped = step::hold(cell.as_ref(), StoreTime(times[number]), until, cap);
+                    *cell = stepped.write.or(cell.take());
+                }
+                held = Some((number, times[number], until.0.min(times[number] + 10_000_000)));
+            }
+        });
+        // Starts that were booked before the hold are void for those who see it; here they are simply not counted.
+        if let Some((number, from, until)) = held {
+            booked_before.extend(run(&limits, guard, &asks[..number], |_, _| {}));
+            let after: Vec<_> = started.into_iter().filter(|start| !booked_before.contains(start)).collect();
+            prop_assert!(after.iter().all(|(start, _)| *start >= until), "held from {from} until {until}: {after:?}");
+            let dearest = after.iter().map(|(_, costs)| costs[0]).max().unwrap_or(0);
+            let first: u32 = after.iter().take_while(|(start, _)| *start < until + guard.as_micros() as u64).map(|(_, costs)| costs[0]).sum();
+            let spacing = (limits[0].id.period() + guard).as_micros() as u64 / u64::from(limits[0].permits);
+            if spacing > guard.as_micros() as u64 {
+                prop_assert!(first <= dearest.max(1), "{first} at once after the hold");
+            }
+        }
+    }
+
+    #[test]
+    fn settling_moves_one_limit_and_never_below_now((declared, asks) in scene(), delta in -50..50i64) {
+        let limits = limits(&declared).unwrap();
+        let mut cell = None;
+        run(&limits, default_guard(declared[0].id.period()), &asks, |_, seen| cell = seen.clone());
+        let Some(cell) = cell else { return Ok(()) };
+        let now = StoreTime(1_000_000 + asks.iter().map(|ask| ask.after).sum::<u64>());
+        let after = step::settle(Some(&cell), now, &limits[0].id, delta).write;
+        if delta == 0 {
+            prop_assert_eq!(after, None);
+            return Ok(());
+        }
+        let after = after.unwrap();
+        prop_assert_eq!(&after.limits[1..], &cell.limits[1..]);
+        let (before, tat) = (cell.limits[0].tat, after.limits[0].tat);
+        if delta > 0 {
+            let due = Tat { micros: now.0, remainder: 0 };
+            prop_assert!(tat > before.max(due));
+        } else {
+            prop_assert!(tat <= before && tat.rounded_up() >= now.min(before.rounded_up()));
+        }
+    }
+
+    #[test]
+    fn a_cell_survives_its_text((declared, asks) in scene()) {
+        let limits = limits(&declared).unwrap();
+        run(&limits, default_guard(declared[0].id.period()), &asks, |_, cell| {
+            if let Some(cell) = cell {
+                assert_eq!(cell.to_text().parse::<Cell>().as_ref(), Ok(&*cell));
+            }
+        });
+    }
+}
