@@ -11,8 +11,10 @@
 //! ```text
 //! T_k(x) = x (W_k + J) / N_k
 //! e_min  = max(now + lead, held_until, fresh_until, not_before)
-//! e_i    = ceil max(e_(i-1), e_min, max_k( max(tat_k, e_min) + T_k(c_k - b_k) ))
-//! tat_k  = max(tat_k, e_i - T_k(max(0, c_k - b_k))) + T_k(c_k)
+//! free_k = max(tat_k, e_min) + T_k(c_k - b_k)
+//! e_i    = max(e_(i-1), e_min, max_k ceil(free_k))
+//! at_k   = free_k where that was rounded up to e_i, else e_i
+//! tat_k  = max(tat_k, at_k - T_k(max(0, c_k - b_k))) + T_k(c_k)
 //! ```
 //!
 //! # Promise

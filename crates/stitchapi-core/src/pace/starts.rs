@@ -55,7 +55,7 @@ impl Starts<'_> {
 
     fn draw(&mut self, start: StoreTime) {
         for (line, cost) in self.lines.iter_mut().zip(&self.pace.calls[self.next].0).filter(|(_, cost)| **cost > 0) {
-            line.draw(*cost, start);
+            line.draw(*cost, start, self.e_min);
         }
         self.next += 1;
         self.latest = start;
@@ -96,17 +96,24 @@ impl Line {
         }
     }
 
-    /// When a call of this cost may start.
-    fn start(&self, cost: u32, e_min: StoreTime) -> StoreTime {
-        let free = self.tat.max(self.fine(e_min)) + (i128::from(cost) - self.burst) * self.spacing;
-        coarse(free.div_euclid(self.permits) + i128::from(free.rem_euclid(self.permits) > 0))
+    /// When a call of this cost may start, exactly.
+    fn free(&self, cost: u32, e_min: StoreTime) -> i128 {
+        self.tat.max(self.fine(e_min)) + (i128::from(cost) - self.burst) * self.spacing
     }
 
-    /// Moves the tat up to a start and past it.
-    fn draw(&mut self, cost: u32, start: StoreTime) {
+    /// When a call of this cost may start: the next whole microsecond.
+    fn start(&self, cost: u32, e_min: StoreTime) -> StoreTime {
+        self.round_up(self.free(cost, e_min))
+    }
+
+    /// Moves the tat up to a start and past it. Where this limit set the start, from the exact time that was rounded up
+    /// to it: at a million a second those fractions would be half the budget.
+    fn draw(&mut self, cost: u32, start: StoreTime, e_min: StoreTime) {
+        let free = self.free(cost, e_min);
+        let at = if self.round_up(free) == start { free } else { self.fine(start) };
         let cost = i128::from(cost);
         let excess = (cost - self.burst).max(0) * self.spacing;
-        self.tat = self.tat.max(self.fine(start) - excess) + cost * self.spacing;
+        self.tat = self.tat.max(at - excess) + cost * self.spacing;
     }
 
     /// Raises the tat to `units` spacings after `time`.
@@ -128,6 +135,10 @@ impl Line {
         }
         let remainder = u32::try_from(self.tat.rem_euclid(self.permits)).unwrap_or(0);
         Tat { micros: coarse(whole).0, remainder }
+    }
+
+    fn round_up(&self, fine: i128) -> StoreTime {
+        coarse(fine.div_euclid(self.permits) + i128::from(fine.rem_euclid(self.permits) > 0))
     }
 
     fn fine(&self, time: StoreTime) -> i128 {

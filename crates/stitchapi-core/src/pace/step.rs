@@ -190,3 +190,129 @@ fn set_tat(cell: &mut Cell, id: &LimitId, tat: Tat) {
         state.tat = tat;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Costs, Declared, limits};
+    use super::*;
+
+    fn per_second(permits: u32, burst: u32) -> Pace {
+        let id = LimitId::calls(Duration::from_secs(1));
+        Pace::new(limits(&[Declared { id, permits, burst: Some(burst) }]).unwrap(), Duration::ZERO, 7)
+    }
+
+    fn starts(cell: Option<&Cell>, now: u64, pace: &Pace) -> Vec<u64> {
+        reserve(cell, StoreTime(now), pace).reply.starts(pace).map(|start| start.0).collect()
+    }
+
+    #[test]
+    fn starts_are_rounded_up_one_by_one_and_nothing_adds_up() {
+        let pace = per_second(3, 1).with_calls(7);
+        assert_eq!(starts(None, 10, &pace), [10, 333_344, 666_677, 1_000_010, 1_333_344, 1_666_677, 2_000_010]);
+    }
+
+    #[test]
+    fn a_burst_starts_at_once_and_the_rest_at_the_rate() {
+        let pace = per_second(10, 3).with_calls(5);
+        assert_eq!(starts(None, 0, &pace), [0, 0, 0, 100_000, 200_000]);
+    }
+
+    #[test]
+    fn a_call_dearer_than_the_burst_waits_for_its_excess_first_and_pays_no_more_than_its_cost() {
+        let mut pace = per_second(10, 2);
+        pace.calls = vec![Costs(vec![5]), Costs(vec![1]), Costs(vec![5])];
+        assert_eq!(starts(None, 0, &pace), [300_000, 400_000, 900_000]);
+    }
+
+    #[test]
+    fn a_call_that_does_not_draw_on_a_limit_leaves_it_alone() {
+        let id = |unit| LimitId::new(unit, Duration::from_secs(1));
+        let declared = ["calls", "tokens"].map(|unit| Declared { id: id(unit), permits: 1, burst: None });
+        let mut pace = Pace::new(limits(&declared).unwrap(), Duration::ZERO, 7);
+        pace.calls = vec![Costs(vec![1, 0]), Costs(vec![1, 1]), Costs(vec![0, 1])];
+        assert_eq!(starts(None, 0, &pace), [0, 1_000_000, 2_000_000]);
+    }
+
+    #[test]
+    fn nothing_is_booked_past_the_horizon_and_the_next_start_is_told() {
+        let mut pace = per_second(10, 1).with_calls(5);
+        pace.horizon = Duration::from_millis(250);
+        let Stepped { reply, write } = reserve(None, StoreTime(0), &pace);
+        assert_eq!(reply.granted, 3);
+        assert_eq!(reply.next_start(&pace), Some(StoreTime(300_000)));
+        assert_eq!(write.unwrap().limits[0].tat, Tat { micros: 300_000, remainder: 0 });
+    }
+
+    #[test]
+    fn nothing_is_booked_for_a_caller_that_is_gone() {
+        let mut pace = per_second(10, 1).with_calls(1);
+        pace.expires = Some(StoreTime(999));
+        let Stepped { reply, write } = reserve(None, StoreTime(1_000), &pace);
+        assert_eq!((reply.granted, write), (0, None));
+    }
+
+    #[test]
+    fn a_lost_cell_leaves_no_credit_even_to_one_who_remembers_little() {
+        let mut pace = per_second(10, 5).with_calls(2);
+        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(1_001)] });
+        let Stepped { reply, write } = reserve(None, StoreTime(1_000), &pace);
+        assert_eq!(reply.starts(&pace).collect::<Vec<_>>(), [StoreTime(101_000), StoreTime(201_000)]);
+        let cell = write.unwrap();
+        assert_eq!((cell.epoch, cell.seq), (7, 42));
+    }
+
+    #[test]
+    fn a_cell_that_nobody_remembers_starts_with_full_credit_after_a_fresh_start() {
+        let mut pace = per_second(10, 2).with_calls(3);
+        pace.fresh_start = Duration::from_millis(100);
+        assert_eq!(starts(None, 0, &pace), [100_000, 100_000, 200_000]);
+    }
+
+    #[test]
+    fn a_touch_books_nothing_and_writes_only_news() {
+        let pace = per_second(10, 1);
+        let cell = reserve(None, StoreTime(0), &pace.clone().with_calls(1)).write.unwrap();
+        assert_eq!(reserve(Some(&cell), StoreTime(500_000), &pace).write, None);
+        let later = reserve(Some(&cell), StoreTime(1_000_000), &pace).write.unwrap();
+        assert_eq!(later.seq, cell.seq);
+    }
+
+    #[test]
+    fn a_refund_counts_only_while_the_cell_has_not_moved() {
+        let pace = per_second(10, 1).with_calls(3);
+        let Stepped { reply, write } = reserve(None, StoreTime(0), &pace);
+        let cell = write.unwrap();
+        let booking = reply.tail(&pace, 1);
+        let refunded = refund(Some(&cell), &booking);
+        assert!(refunded.reply);
+        assert_eq!(starts(refunded.write.as_ref(), 0, &pace)[0], 100_000);
+        assert!(!refund(refunded.write.as_ref(), &booking).reply);
+        let moved = reserve(Some(&cell), StoreTime(0), &pace).write;
+        assert!(!refund(moved.as_ref(), &booking).reply);
+        assert!(!refund(None, &booking).reply);
+    }
+
+    #[test]
+    fn a_hold_on_nothing_waits_for_the_cell_and_does_not_hide_that_it_was_lost() {
+        let held = hold(None, StoreTime(0), StoreTime(2_000_000), Duration::from_secs(60)).write;
+        let mut pace = per_second(10, 5).with_calls(2);
+        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(5_000_000)] });
+        assert_eq!(starts(held.as_ref(), 0, &pace)[0], 4_600_000);
+        pace.seen = None;
+        assert_eq!(starts(held.as_ref(), 0, &pace), [2_000_000, 2_100_000]);
+    }
+
+    #[test]
+    fn a_hold_is_capped_when_it_is_read_too() {
+        let held = hold(None, StoreTime(3_600_000_000), StoreTime(3_700_000_000), Duration::from_secs(60)).write;
+        let pace = per_second(10, 1).with_calls(1);
+        assert_eq!(starts(held.as_ref(), 0, &pace), [60_000_000]);
+    }
+
+    #[test]
+    fn the_stricter_of_two_configurations_holds() {
+        let (old, new) = (per_second(10, 1).with_calls(2), per_second(20, 4).with_calls(2));
+        let cell = reserve(None, StoreTime(0), &old).write;
+        assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 300_000]);
+    }
+}
