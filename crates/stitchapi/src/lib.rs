@@ -1,1 +1,24 @@
-//! To come.
+#![doc = include_str!("../README.md")]
+
+pub mod auth;
+mod call;
+mod error;
+mod key;
+pub mod resilience;
+pub mod runtime;
+mod seam;
+mod stitch;
+mod throttle;
+pub mod trace;
+pub mod transport;
+
+pub use auth::env;
+pub use error::{BoxError, Error, ErrorKind, ErrorResponse, Result};
+pub use resilience::Retry;
+pub use seam::{Seam, SeamBuilder};
+pub use stitch::{Call, Report, Response, Stitch, StitchBuilder, decode};
+pub use stitchapi_core::{
+    self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick, Transport,
+    TransportError, TransportErrorKind, async_trait,
+};
+pub use throttle::{Rate, RateError, Throttle};

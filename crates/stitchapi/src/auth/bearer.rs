@@ -1,0 +1,62 @@
+//! `Authorization: Bearer`.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use async_trait::async_trait;
+use http::response::Parts;
+use http::{HeaderValue, header};
+use secrecy::ExposeSecret;
+use stitchapi_core::Body;
+
+use super::{AuthContext, AuthError, AuthStrategy, Credential, Secret, Verdict};
+
+/// Sends a static token as `Authorization: Bearer` (RFC 6750). Made by [`bearer`].
+#[derive(Debug)]
+pub struct Bearer {
+    secret: Secret,
+}
+
+/// Sends this secret as `Authorization: Bearer`, marked sensitive.
+///
+/// It is read at each call and stored nowhere. A 401 stands: there is nothing to refresh.
+#[must_use]
+pub fn bearer(secret: impl Into<Secret>) -> Bearer {
+    Bearer { secret: secret.into() }
+}
+
+#[async_trait]
+impl AuthStrategy for Bearer {
+    async fn prepare(&self, _: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError> {
+        let token = self.secret.resolve()?;
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| AuthError::new("the bearer token has characters that no header can carry"))?;
+        value.set_sensitive(true);
+        Ok(Arc::new(Authorization(value)))
+    }
+
+    async fn rejected(&self, _: &AuthContext<'_>, _: &dyn Credential, _: &Parts) -> Result<Verdict, AuthError> {
+        Ok(Verdict::GiveUp)
+    }
+}
+
+/// A ready value of the `Authorization` header.
+struct Authorization(HeaderValue);
+
+impl Credential for Authorization {
+    fn apply(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
+        request.headers_mut().insert(header::AUTHORIZATION, self.0.clone());
+        Ok(())
+    }
+
+    fn expires_at(&self) -> Option<SystemTime> {
+        None
+    }
+}
+
+impl fmt::Debug for Authorization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Authorization(..)")
+    }
+}

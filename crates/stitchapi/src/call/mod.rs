@@ -1,0 +1,208 @@
+//! One call, step by step.
+//!
+//! For each attempt: the credential is made ready → the throttle's slot is waited for → the request is signed and sent at
+//! once → the answer is followed, tried again, or returned. What may take time comes before the slot, so that nothing
+//! stands between a slot and its request.
+
+mod attempt;
+mod redirect;
+mod request;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http::response::Parts;
+use stitchapi_core::{Tick, TransportError, TransportErrorKind};
+
+use attempt::{Answer, attempt};
+use redirect::follow;
+use request::Target;
+
+use crate::auth::{AuthContext, Verdict};
+use crate::resilience::{TimeUp, is_idempotent, retry_after, says_retry, within};
+use crate::stitch::{Declaration, Encoded, Report};
+use crate::throttle::Wait;
+use crate::trace::{CallId, EventKind, Trace};
+use crate::{Error, ErrorKind, ErrorResponse, Result};
+
+/// What one call says of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) deadline: Option<Duration>,
+    pub(crate) max_wait: Option<Duration>,
+    pub(crate) headers: HeaderMap,
+}
+
+/// Turns the final answer into the caller's value.
+type Decode<'d, T> = dyn Fn(&Parts, Bytes) -> Result<T> + Send + Sync + 'd;
+
+/// A call on its way.
+pub(crate) struct Run<'c> {
+    pub(crate) declaration: &'c Declaration,
+    pub(crate) trace: Trace,
+    pub(crate) wait: Wait,
+    pub(crate) report: Report,
+    /// What the call tells its attempts, where the credential has been rejected once.
+    retries: u32,
+    rejected: bool,
+    hops: u8,
+}
+
+/// Makes the call.
+pub(crate) async fn run<T: Send>(
+    declaration: &Declaration,
+    encoded: &Encoded,
+    overrides: &Overrides,
+    decode: &Decode<'_, T>,
+) -> Result<(T, Parts, Report)> {
+    let (seam, runtime) = (&declaration.seam, &declaration.seam.runtime().clone());
+    let begun = runtime.now();
+    let deadline = begun + overrides.deadline.unwrap_or(declaration.deadline);
+    let trace = Trace {
+        dispatch: seam.dispatch().clone(),
+        runtime: runtime.clone(),
+        seam: seam.name_arc(),
+        stitch: declaration.name.clone(),
+        call: CallId(runtime.random()),
+    };
+    let wait = Wait { deadline, at_most: overrides.max_wait };
+    let mut run =
+        Run { declaration, trace, wait, report: Report::default(), retries: 0, rejected: false, hops: 0 };
+    run.trace.emit_at(begun, EventKind::Start);
+
+    let exchanged = within(&**runtime, deadline, run.exchange(encoded, overrides)).await;
+    let result = match exchanged {
+        Ok(Ok(answer)) => decode(&answer.parts, answer.body).map(|value| (value, answer.parts)),
+        Ok(Err(error)) => Err(error),
+        Err(TimeUp) => Err(Error::new(ErrorKind::Timeout, "the call's deadline passed")),
+    };
+    let attempts = run.report.attempts;
+    let error = result.as_ref().err().map(Error::kind);
+    run.trace.emit(EventKind::Done { error, attempts, elapsed: runtime.now().since(begun) });
+    match result {
+        Ok((value, parts)) => Ok((value, parts, run.report)),
+        Err(error) => Err(error.with_stitch(&declaration.name).with_attempts(attempts)),
+    }
+}
+
+impl Run<'_> {
+    /// Attempts until there is an answer to return.
+    async fn exchange(&mut self, encoded: &Encoded, overrides: &Overrides) -> Result<Answer> {
+        let mut target = Target::new(self.declaration, encoded, overrides)?;
+        loop {
+            let tried = attempt(self, &target).await;
+            let retry_after = match &tried {
+                Ok(answer) => retry_after(&answer.parts.headers, self.trace.runtime.wall()),
+                Err(_) => None,
+            };
+            match tried {
+                Ok(answer) if answer.parts.status.is_success() => return whole(answer),
+                Ok(answer) if answer.parts.status.is_redirection() => {
+                    if self.hops >= self.declaration.seam.redirects() {
+                        return Err(status(answer, None));
+                    }
+                    self.hops += 1;
+                    let Some(next) = follow(&target, &answer.parts) else { return Err(status(answer, None)) };
+                    self.trace.emit(EventKind::Redirect { cross_origin: next.is_abroad() });
+                    target = next;
+                }
+                Ok(answer) if self.try_again_with_another_credential(&target, &answer).await? => {}
+                Ok(answer) => {
+                    let again = says_retry(answer.parts.status);
+                    let error = status(answer, retry_after);
+                    self.pause(error, again, retry_after).await?;
+                }
+                Err(Failed { error, nothing_was_sent }) => self.pause(error, nothing_was_sent, None).await?,
+            }
+        }
+    }
+
+    /// Asks the strategy, once a call, what it makes of a 401.
+    async fn try_again_with_another_credential(&mut self, target: &Target, answer: &Answer) -> Result<bool> {
+        let rejected = answer.parts.status == http::StatusCode::UNAUTHORIZED && !target.is_abroad();
+        let (Some(auth), Some(used)) = (self.declaration.seam.auth(), &answer.credential) else { return Ok(false) };
+        if !rejected || self.rejected {
+            return Ok(false);
+        }
+        self.rejected = true;
+        match auth.rejected(&self.auth_context(), &**used, &answer.parts).await {
+            Ok(Verdict::TryAgain) => {
+                self.trace.emit(EventKind::CredentialRejected);
+                Ok(true)
+            }
+            Ok(Verdict::GiveUp) => Ok(false),
+            Err(error) => Err(Error::new(ErrorKind::Auth, "no credential could be made ready").with_source(error)),
+        }
+    }
+
+    /// Sleeps before another attempt, or ends the call with `error`.
+    async fn pause(&mut self, error: Error, again: bool, retry_after: Option<Duration>) -> Result<()> {
+        let Declaration { method, idempotent, retry, .. } = self.declaration;
+        let runtime = self.trace.runtime.clone();
+        if !again || !(*idempotent || is_idempotent(method)) {
+            return Err(error);
+        }
+        let Some(pause) = retry.pause(self.retries, retry_after, runtime.random()) else { return Err(error) };
+        let until = runtime.now() + pause;
+        if until >= self.wait.deadline {
+            return Err(error);
+        }
+        self.retries += 1;
+        self.trace.emit(EventKind::Retry { pause });
+        runtime.sleep_until(until).await;
+        Ok(())
+    }
+
+    pub(crate) fn auth_context(&self) -> AuthContext<'_> {
+        AuthContext {
+            seam: self.declaration.seam.name(),
+            stitch: &self.declaration.name,
+            runtime: &*self.trace.runtime,
+        }
+    }
+
+    /// The end of an attempt that begins now.
+    pub(crate) fn attempt_ends(&self, begins: Tick) -> Tick {
+        (begins + self.declaration.seam.attempt_timeout()).min(self.wait.deadline)
+    }
+}
+
+/// An attempt that brought no answer.
+pub(crate) struct Failed {
+    pub(crate) error: Error,
+    pub(crate) nothing_was_sent: bool,
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self { error, nothing_was_sent: false }
+    }
+}
+
+impl Failed {
+    fn from_transport(error: TransportError) -> Self {
+        let nothing_was_sent = error.kind() == TransportErrorKind::Connect;
+        Self { error: error.into(), nothing_was_sent }
+    }
+}
+
+fn whole(answer: Answer) -> Result<Answer> {
+    if answer.complete {
+        return Ok(answer);
+    }
+    let (status, headers) = (answer.parts.status, answer.parts.headers);
+    Err(Error::new(ErrorKind::TooLarge, "the answer is larger than the limit").with_response(ErrorResponse {
+        status,
+        headers,
+        body: Bytes::new(),
+    }))
+}
+
+fn status(answer: Answer, retry_after: Option<Duration>) -> Error {
+    let Answer { parts, body, .. } = answer;
+    Error::new(ErrorKind::Status, format!("the API answered {}", parts.status))
+        .with_retryable(says_retry(parts.status))
+        .with_retry_after(retry_after)
+        .with_response(ErrorResponse { status: parts.status, headers: parts.headers, body })
+}

@@ -1,0 +1,10 @@
+//! What keeps a call going, or ends it in time.
+
+mod retry;
+mod timeout;
+mod watch;
+
+pub use retry::Retry;
+pub(crate) use retry::{is_idempotent, retry_after, says_retry};
+pub(crate) use timeout::{TimeUp, within};
+pub(crate) use watch::watch;

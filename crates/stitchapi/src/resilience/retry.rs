@@ -1,0 +1,131 @@
+//! Whether to try again, and when.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method, StatusCode, header};
+
+/// When a failed attempt is tried again. A plain value.
+///
+/// * Tried again: no connection, and the statuses 429, 502, 503 and 504.
+/// * Only for calls that may safely be made twice: GET, HEAD, PUT, DELETE, OPTIONS, and stitches that say
+///   [`idempotent`](crate::StitchBuilder::idempotent).
+/// * The pause is *full jitter*: anything between nothing and a bound that doubles with every retry
+///   (M. Brooker, "Exponential Backoff And Jitter", 2015). After a `Retry-After` the pause is that, and the jitter.
+/// * Each attempt takes its own slot of the throttle, after the pause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    times: u32,
+    base: Duration,
+    cap: Duration,
+    max_retry_after: Duration,
+}
+
+impl Default for Retry {
+    /// Twice, 100 ms growing to 5 s, a `Retry-After` of up to 60 s.
+    fn default() -> Self {
+        Self::times(2)
+    }
+}
+
+impl Retry {
+    /// Never.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self::times(0)
+    }
+
+    /// At most so many times after the first attempt.
+    #[must_use]
+    pub const fn times(times: u32) -> Self {
+        let (base, cap) = (Duration::from_millis(100), Duration::from_secs(5));
+        Self { times, base, cap, max_retry_after: Duration::from_secs(60) }
+    }
+
+    /// The bound of the first pause, and the bound of any.
+    #[must_use]
+    pub const fn backoff(mut self, base: Duration, cap: Duration) -> Self {
+        self.base = base;
+        self.cap = cap;
+        self
+    }
+
+    /// The longest `Retry-After` to obey; after a longer one the call fails at once, and its error says how long.
+    #[must_use]
+    pub const fn max_retry_after(mut self, longest: Duration) -> Self {
+        self.max_retry_after = longest;
+        self
+    }
+
+    /// The pause before the next attempt after `retries` so far; `None` to give up. `random` is 64 random bits.
+    pub(crate) fn pause(&self, retries: u32, retry_after: Option<Duration>, random: u64) -> Option<Duration> {
+        if retries >= self.times || retry_after.is_some_and(|after| after > self.max_retry_after) {
+            return None;
+        }
+        let bound = self.base.saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX)).min(self.cap);
+        // The upper 53 bits as a fraction of 1.
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
+        let jitter = bound.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64);
+        Some(retry_after.unwrap_or_default() + jitter)
+    }
+}
+
+/// Whether a call of this method may be made twice without being told.
+pub(crate) fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS].contains(method)
+}
+
+/// Whether this status asks to be tried again.
+pub(crate) fn says_retry(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 429 | 502 | 503 | 504)
+}
+
+/// What `Retry-After` says (RFC 9110, 10.2.3): seconds, or a date by the wall clock. A date in the past is now; a number
+/// too large is the longest time there is; anything else is nothing.
+pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(wall).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_doubles_up_to_the_cap_and_the_pause_is_anything_below_it() {
+        let retry = Retry::times(100);
+        let most = |retries| retry.pause(retries, None, u64::MAX).unwrap().as_millis();
+        assert_eq!([most(0), most(1), most(2), most(6), most(99)], [99, 199, 399, 4_999, 4_999]);
+        assert_eq!(retry.pause(3, None, 0), Some(Duration::ZERO));
+        assert_eq!(retry.pause(100, None, 0), None);
+        assert_eq!(Retry::none().pause(0, None, 0), None);
+    }
+
+    #[test]
+    fn a_retry_after_is_obeyed_before_the_jitter_unless_it_is_too_long() {
+        let retry = Retry::default();
+        assert_eq!(retry.pause(0, Some(Duration::from_secs(2)), 0), Some(Duration::from_secs(2)));
+        assert_eq!(retry.pause(0, Some(Duration::from_secs(61)), 0), None);
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date_and_nothing_else() {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers, wall)
+        };
+        assert_eq!(read("2"), Some(Duration::from_secs(2)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
+        assert_eq!(read("Sun, 06 Nov 1994 08:49:27 GMT"), Some(Duration::ZERO));
+        assert_eq!(read("99999999999999999999"), Some(Duration::MAX));
+        for garbage in ["-1", "", "soon", "1.5", "+3"] {
+            assert_eq!(read(garbage), None, "{garbage}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new(), wall), None);
+    }
+}

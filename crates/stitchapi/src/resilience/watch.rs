@@ -1,0 +1,22 @@
+//! One operation on a store, bounded in time.
+
+use std::future::Future;
+use std::time::Duration;
+
+use stitchapi_core::{Runtime, StoreError, StoreErrorKind};
+
+use super::{TimeUp, within};
+
+/// Runs an operation of the store of that name for at most `timeout`. Whether one that was cut off took effect is not known.
+pub(crate) async fn watch<T: Send>(
+    runtime: &dyn Runtime,
+    timeout: Duration,
+    store: &'static str,
+    operation: &'static str,
+    future: impl Future<Output = Result<T, StoreError>> + Send,
+) -> Result<T, StoreError> {
+    match within(runtime, runtime.now() + timeout, future).await {
+        Ok(done) => done,
+        Err(TimeUp) => Err(StoreError::new(StoreErrorKind::Timeout, store, operation)),
+    }
+}

@@ -1,0 +1,254 @@
+//! The declaration of a seam; `build` judges it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
+use url::Url;
+
+use super::{Inner, Seam};
+use crate::auth::AuthStrategy;
+use crate::resilience::Retry;
+use crate::throttle::{Bucket, Throttle};
+use crate::trace::{Dispatch, TraceSink};
+use crate::{Error, Result};
+
+/// Collects what a seam is. Every mistake of every setter is reported by [`build`](Self::build).
+#[must_use]
+#[derive(Debug)]
+pub struct SeamBuilder {
+    base_url: String,
+    name: Option<String>,
+    store: Option<Arc<dyn StitchStore>>,
+    throttle: Option<Throttle>,
+    auth: Option<Arc<dyn AuthStrategy>>,
+    retry: Retry,
+    deadline: Duration,
+    attempt_timeout: Duration,
+    headers: Vec<(String, String)>,
+    redirects: u8,
+    body_limit: usize,
+    sinks: Vec<Arc<dyn TraceSink>>,
+    transport: Option<Arc<dyn Transport>>,
+    runtime: Option<Arc<dyn Runtime>>,
+}
+
+impl SeamBuilder {
+    pub(super) fn new(base_url: String) -> Self {
+        Self {
+            base_url,
+            name: None,
+            store: None,
+            throttle: None,
+            auth: None,
+            retry: Retry::default(),
+            deadline: Duration::from_secs(60),
+            attempt_timeout: Duration::from_secs(10),
+            headers: Vec::new(),
+            redirects: 0,
+            body_limit: 10 << 20,
+            sinks: Vec::new(),
+            transport: None,
+            runtime: None,
+        }
+    }
+
+    /// Its name in events and in the store's keys: seams of one name on one store share a budget. The default is the base
+    /// URL, the same in every process.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// What makes it fleet-wide. The default is a [`MemoryStore`], this process' own.
+    pub fn store(mut self, store: impl StitchStore) -> Self {
+        self.store = Some(Arc::new(store));
+        self
+    }
+
+    /// How fast its calls may start. The default is no limit.
+    pub fn throttle(mut self, throttle: Throttle) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+
+    /// How its calls show who they are. The default is not at all.
+    pub fn auth(mut self, strategy: impl AuthStrategy) -> Self {
+        self.auth = Some(Arc::new(strategy));
+        self
+    }
+
+    /// When failed attempts are tried again. The default is [`Retry::default`].
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// Bounds a whole call: waiting, credentials, store, retries. The default is 60 s.
+    pub fn deadline(mut self, whole_call: Duration) -> Self {
+        self.deadline = whole_call;
+        self
+    }
+
+    /// Bounds one attempt, from the request to the last byte of the answer. The default is 10 s.
+    pub fn attempt_timeout(mut self, one_attempt: Duration) -> Self {
+        self.attempt_timeout = one_attempt;
+        self
+    }
+
+    /// A header of every call.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// How many redirects a call follows, each on a slot of its own. The default is none: a 3xx is
+    /// [`ErrorKind::Status`](crate::ErrorKind::Status).
+    ///
+    /// Credentials go to the same origin only; nothing goes from `https` to `http`. 303 becomes GET; a body is sent
+    /// again on 307 and 308 only.
+    pub fn redirects(mut self, at_most: u8) -> Self {
+        self.redirects = at_most;
+        self
+    }
+
+    /// The largest answer, in bytes; a larger one is [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). The default is
+    /// 10 MiB.
+    pub fn body_limit(mut self, bytes: usize) -> Self {
+        self.body_limit = bytes;
+        self
+    }
+
+    /// Where its events go. May be repeated.
+    pub fn sink(mut self, sink: impl TraceSink) -> Self {
+        self.sinks.push(Arc::new(sink));
+        self
+    }
+
+    /// How requests are sent. The default is `ReqwestTransport` with a client of its own.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// The surroundings. The default is the tokio runtime that is current when `build` is called.
+    pub fn runtime(mut self, runtime: impl Runtime) -> Self {
+        self.runtime = Some(Arc::new(runtime));
+        self
+    }
+
+    /// Judges everything and makes the seam.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming what is wrong and the way out.
+    pub fn build(self) -> Result<Seam> {
+        let base = judge_base(&self.base_url)?;
+        let name: Arc<str> = self.name.unwrap_or_else(|| base.as_str().trim_end_matches('/').to_owned()).into();
+        if self.deadline.is_zero() || self.attempt_timeout.is_zero() {
+            return Err(Error::config("a deadline or an attempt timeout of zero ends every call before it begins"));
+        }
+        let headers = judge_headers(&self.headers)?;
+        let runtime = match self.runtime {
+            Some(runtime) => runtime,
+            None => default_runtime()?,
+        };
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport()?,
+        };
+        let bucket = match self.throttle {
+            Some(throttle) => {
+                let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
+                Some(bucket(&name, &throttle, &store)?)
+            }
+            None => None,
+        };
+        Ok(Seam(Arc::new(Inner {
+            name,
+            base,
+            headers,
+            retry: self.retry,
+            deadline: self.deadline,
+            attempt_timeout: self.attempt_timeout,
+            redirects: self.redirects,
+            body_limit: self.body_limit,
+            bucket,
+            auth: self.auth,
+            transport,
+            runtime,
+            dispatch: Dispatch::new(self.sinks),
+        })))
+    }
+}
+
+fn judge_base(text: &str) -> Result<Url> {
+    let wrong = |what: &str| Error::config(format!("the base URL: {what}"));
+    // The parser's error is enough: the text itself may hold a password.
+    let base = Url::parse(text).map_err(|error| wrong("it is no URL").with_source(error))?;
+    if !matches!(base.scheme(), "http" | "https") {
+        return Err(wrong("its scheme is http or https"));
+    }
+    if base.query().is_some() || base.fragment().is_some() {
+        return Err(wrong("a query goes into .query(name, template) of a stitch, a fragment nowhere"));
+    }
+    if !base.username().is_empty() || base.password().is_some() {
+        return Err(wrong("credentials go into .auth(strategy)"));
+    }
+    Ok(base)
+}
+
+fn judge_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
+    let mut judged = HeaderMap::new();
+    let agent = concat!("stitchapi/", env!("CARGO_PKG_VERSION"));
+    judged.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+    for (name, value) in headers {
+        let header = HeaderName::try_from(name)
+            .map_err(|error| Error::config(format!("{name:?} is no header name")).with_source(error))?;
+        // The value may be a secret, so it is not shown.
+        let value = HeaderValue::try_from(value)
+            .map_err(|error| Error::config(format!("the value of the header {header} is none")).with_source(error))?;
+        judged.insert(header, value);
+    }
+    Ok(judged)
+}
+
+/// A throttle needs a store that paces. One that cannot even count would undercount in silence.
+fn bucket(name: &str, throttle: &Throttle, store: &Arc<dyn StitchStore>) -> Result<Bucket> {
+    if let Some(pacer) = store.clone().pacer() {
+        return Bucket::new(name, throttle, &**store, pacer);
+    }
+    let can = if store.clone().counter().is_some() { "count but not pace" } else { "neither count nor pace" };
+    let store = store.name();
+    Err(Error::config(format!(
+        "the {store} store can {can}, so no rate budget can be shared on it: put one that can beside it \
+         (SplitStore::new({store}, other)), or give it a pacer (CellFacets)"
+    )))
+}
+
+#[cfg(feature = "tokio")]
+fn default_runtime() -> Result<Arc<dyn Runtime>> {
+    match crate::runtime::TokioRuntime::current() {
+        Some(runtime) => Ok(Arc::new(runtime)),
+        None => Err(Error::config("no tokio runtime is current: build inside one, or give a .runtime(..)")),
+    }
+}
+
+#[cfg(not(feature = "tokio"))]
+fn default_runtime() -> Result<Arc<dyn Runtime>> {
+    Err(Error::config("without the tokio feature a seam needs a .runtime(..)"))
+}
+
+#[cfg(feature = "rustls")]
+fn default_transport() -> Result<Arc<dyn Transport>> {
+    match crate::transport::ReqwestTransport::build(reqwest::Client::builder()) {
+        Ok(transport) => Ok(Arc::new(transport)),
+        Err(error) => Err(Error::config("the default HTTP client cannot be made").with_source(error)),
+    }
+}
+
+#[cfg(not(feature = "rustls"))]
+fn default_transport() -> Result<Arc<dyn Transport>> {
+    Err(Error::config("without the rustls feature a seam needs a .transport(..)"))
+}

@@ -1,0 +1,160 @@
+//! The declaration of a stitch; `build` judges it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderName, HeaderValue, Method, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::input::{Plan, Rest};
+use super::template::Template;
+use super::{Declaration, Declared, Stitch, decode};
+use crate::resilience::Retry;
+use crate::{BoxError, Error, Result, Seam};
+
+/// Collects what a stitch is. Not generic: the types are fixed by `build`.
+#[must_use]
+#[derive(Debug)]
+pub struct StitchBuilder {
+    seam: Seam,
+    method: Method,
+    path: String,
+    name: Option<String>,
+    query: Vec<(String, String)>,
+    headers: Vec<(String, String)>,
+    form: bool,
+    idempotent: bool,
+    retry: Option<Retry>,
+    deadline: Option<Duration>,
+}
+
+impl StitchBuilder {
+    pub(crate) fn new(seam: Seam, method: Method, path: &str) -> Self {
+        Self {
+            seam,
+            method,
+            path: path.to_owned(),
+            name: None,
+            query: Vec::new(),
+            headers: Vec::new(),
+            form: false,
+            idempotent: false,
+            retry: None,
+            deadline: None,
+        }
+    }
+
+    /// Its name in errors and events. The default is the method and the path template.
+    pub fn name(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Adds a query parameter: `.query("q", "{words}")`, or a fixed text.
+    pub fn query(mut self, name: &str, template: &str) -> Self {
+        self.query.push((name.to_owned(), template.to_owned()));
+        self
+    }
+
+    /// Adds a header: `.header("x-trace", "{trace}")`, or a fixed text.
+    pub fn header(mut self, name: &str, template: &str) -> Self {
+        self.headers.push((name.to_owned(), template.to_owned()));
+        self
+    }
+
+    /// Sends what a struct has left over as a form (`application/x-www-form-urlencoded`) instead of JSON.
+    pub fn form(mut self) -> Self {
+        self.form = true;
+        self
+    }
+
+    /// Says that the call may safely be made twice, though its method does not.
+    pub fn idempotent(mut self) -> Self {
+        self.idempotent = true;
+        self
+    }
+
+    /// Instead of the seam's.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = Some(retry);
+        self
+    }
+
+    /// Instead of the seam's: bounds the whole call, waiting and retries included.
+    pub fn deadline(mut self, whole_call: Duration) -> Self {
+        self.deadline = Some(whole_call);
+        self
+    }
+
+    /// A stitch whose answers are JSON.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for whatever is wrong with the declaration.
+    pub fn build<I: Serialize + ?Sized, O: DeserializeOwned + 'static>(mut self) -> Result<Stitch<I, O>> {
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header::ACCEPT.as_str())) {
+            self = self.header(header::ACCEPT.as_str(), "application/json");
+        }
+        self.build_with(decode::json)
+    }
+
+    /// A stitch whose answers `decode` reads: one of [`decode`], or your own.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for whatever is wrong with the declaration.
+    pub fn build_with<I: Serialize + ?Sized, O: 'static>(
+        self,
+        decode: impl Fn(&Parts, Bytes) -> Result<O, BoxError> + Send + Sync + 'static,
+    ) -> Result<Stitch<I, O>> {
+        let name: Arc<str> = self.name.clone().unwrap_or_else(|| format!("{} {}", self.method, self.path)).into();
+        let declaration = self.judge(&name).map_err(|error| error.with_stitch(&name))?;
+        let declared = Declared { declaration: Arc::new(declaration), decode: Box::new(decode) };
+        Ok(Stitch { declared: Arc::new(declared), input: std::marker::PhantomData })
+    }
+
+    fn judge(self, name: &Arc<str>) -> Result<Declaration> {
+        let path = Template::parse_path(&self.path)?;
+        let mut query = Vec::new();
+        for (name, template) in self.query {
+            query.push((name, Template::parse(&template)?));
+        }
+        let mut fixed = self.seam.headers().clone();
+        let mut headers = Vec::new();
+        for (name, template) in self.headers {
+            let header = HeaderName::try_from(&name)
+                .map_err(|error| Error::config(format!("{name:?} is no header name")).with_source(error))?;
+            let template = Template::parse(&template)?;
+            if template.parameters().next().is_some() {
+                headers.push((header, template));
+            } else {
+                let value = HeaderValue::try_from(template.fill(|_| Ok(""))?)
+                    .map_err(|error| Error::config(format!("the value of the header {header} is none")).with_source(error))?;
+                fixed.insert(header, value);
+            }
+        }
+        let rest = match (Rest::of(&self.method), self.form) {
+            (Rest::Query, true) => return Err(Error::config(format!("{} has no body for a form", self.method))),
+            (_, true) => Rest::Form,
+            (rest, false) => rest,
+        };
+        let retry = self.retry.unwrap_or_else(|| self.seam.retry().clone());
+        let deadline = self.deadline.unwrap_or(self.seam.deadline());
+        if deadline.is_zero() {
+            return Err(Error::config("a deadline of zero ends every call before it begins"));
+        }
+        Ok(Declaration {
+            name: name.clone(),
+            method: self.method,
+            plan: Plan { path, query, headers, rest },
+            headers: fixed,
+            idempotent: self.idempotent,
+            retry,
+            deadline,
+            seam: self.seam,
+        })
+    }
+}

@@ -1,0 +1,411 @@
+//! From a caller's value to the parts of a request.
+//!
+//! A scalar or a tuple fills the parameters in order and must fit exactly; a struct (or a map) fills them by name. What a
+//! struct has left over goes to the query of GET, HEAD and DELETE, and to the JSON body of the others, or to a form.
+//! With such a method and no parameters at all, the value is the body, whatever it is. In a query `None` is left out and a
+//! sequence repeats the name.
+
+use http::{HeaderName, HeaderValue, Method};
+use serde::Serialize;
+use serde::ser::{self, Impossible, SerializeMap, SerializeSeq, SerializeStruct, SerializeTuple, SerializeTupleStruct};
+use url::form_urlencoded;
+
+use super::template::Template;
+use super::text::{NoText, Text, TextSerializer};
+use crate::{Error, Result};
+
+/// Where the parts of an input go.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub(super) path: Template,
+    pub(super) query: Vec<(String, Template)>,
+    pub(super) headers: Vec<(HeaderName, Template)>,
+    pub(super) rest: Rest,
+}
+
+/// Where a struct's left-over fields go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    Query,
+    Json,
+    Form,
+}
+
+/// An input, ready to be sent any number of times.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Encoded {
+    /// Escaped.
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) body: Option<EncodedBody>,
+}
+
+/// A body and what it is.
+#[derive(Debug, Clone)]
+pub(crate) struct EncodedBody {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) content_type: &'static str,
+}
+
+const JSON: &str = "application/json";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+impl Rest {
+    /// Where the rest goes by default.
+    pub(super) fn of(method: &Method) -> Self {
+        if [Method::GET, Method::HEAD, Method::DELETE].contains(method) { Self::Query } else { Self::Json }
+    }
+}
+
+impl Plan {
+    /// Encodes one input.
+    pub(super) fn encode<I: Serialize + ?Sized>(&self, input: &I) -> Result<Encoded> {
+        let refused = |error: &dyn std::fmt::Display| Error::input(format!("the input does not fit: {error}"));
+        if self.rest == Rest::Json && self.parameters().next().is_none() {
+            let bytes = serde_json::to_vec(input).map_err(|error| refused(&error))?;
+            // `()` and `None` are no body.
+            let body = (bytes != b"null").then_some(EncodedBody { bytes, content_type: JSON });
+            return Ok(Encoded { path: self.path.fill_path(|_| Ok(""))?, body, ..Encoded::default() });
+        }
+        let fields = input.serialize(FieldSerializer { plan: self }).map_err(|error| refused(&error))?;
+        self.place(self.named(fields)?)
+    }
+
+    /// Gives positional values the names of the parameters, in order.
+    fn named(&self, fields: Fields) -> Result<Fields> {
+        let Fields::Positional(values) = fields else { return Ok(fields) };
+        let names = self.parameters();
+        let expected = names.clone().count();
+        if values.len() != expected {
+            return Err(Error::input(format!("{} values for {expected} parameters", values.len())));
+        }
+        let named = names.map(ToOwned::to_owned).zip(values.into_iter().map(Value::Text));
+        Ok(Fields::Named(named.collect()))
+    }
+
+    /// Every parameter, in order, each once.
+    fn parameters(&self) -> impl Iterator<Item = &str> + Clone {
+        let queries = self.query.iter().map(|(_, template)| template);
+        let headers = self.headers.iter().map(|(_, template)| template);
+        let all = std::iter::once(&self.path).chain(queries).chain(headers).flat_map(Template::parameters);
+        let mut names: Vec<&str> = Vec::new();
+        for name in all {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names.into_iter()
+    }
+
+    fn place(&self, fields: Fields) -> Result<Encoded> {
+        let fields = match fields {
+            Fields::Named(fields) => fields,
+            Fields::Positional(_) => Vec::new(),
+        };
+        let find = |name: &str| match fields.iter().find(|(field, _)| field == name) {
+            Some((_, Value::Text(text))) => Ok(text),
+            _ => Err(Error::input(format!("the parameter {name} is missing"))),
+        };
+        let path = self.path.fill_path(|name| match find(name)? {
+            Text::One(text) if !text.is_empty() => Ok(text.as_str()),
+            Text::Many(_) => Err(Error::input(format!("the path parameter {name} is a sequence"))),
+            Text::One(_) | Text::Absent => Err(Error::input(format!("the path parameter {name} is empty"))),
+        })?;
+
+        let mut query = Vec::new();
+        for (name, template) in &self.query {
+            for text in filled(template, find)? {
+                query.push((name.clone(), text));
+            }
+        }
+        let mut headers = Vec::new();
+        for (name, template) in &self.headers {
+            for text in filled(template, find)? {
+                let value = HeaderValue::try_from(text)
+                    .map_err(|_| Error::input(format!("the header {name} would have characters that none can carry")))?;
+                headers.push((name.clone(), value));
+            }
+        }
+
+        let used: Vec<&str> = self.parameters().collect();
+        let rest = fields.into_iter().filter(|(name, _)| !used.contains(&name.as_str()));
+        let mut encoded = Encoded { path, query, headers, body: None };
+        match self.rest {
+            Rest::Query => encoded.query.extend(pairs(rest)),
+            Rest::Form => {
+                let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs(rest)).finish();
+                encoded.body = Some(EncodedBody { bytes: form.into_bytes(), content_type: FORM });
+            }
+            Rest::Json => encoded.body = object(rest)?,
+        }
+        Ok(encoded)
+    }
+}
+
+/// The texts of a query or header template: none where a parameter is absent, several where it is a sequence and the
+/// whole template.
+fn filled<'f>(template: &Template, find: impl Fn(&str) -> Result<&'f Text>) -> Result<Vec<String>> {
+    if let Some(Text::Many(texts)) = template.sole_parameter().map(&find).transpose()? {
+        return Ok(texts.clone());
+    }
+    for name in template.parameters() {
+        match find(name)? {
+            Text::Absent => return Ok(Vec::new()),
+            Text::Many(_) => return Err(Error::input(format!("the parameter {name} is a sequence inside a text"))),
+            Text::One(_) => {}
+        }
+    }
+    let text = template.fill(|name| match find(name)? {
+        Text::One(text) => Ok(text.as_str()),
+        _ => Ok(""),
+    })?;
+    Ok(vec![text])
+}
+
+fn pairs(fields: impl Iterator<Item = (String, Value)>) -> Vec<(String, String)> {
+    let mut pairs = Vec::new();
+    for (name, value) in fields {
+        match value {
+            Value::Text(Text::One(text)) => pairs.push((name, text)),
+            Value::Text(Text::Many(texts)) => pairs.extend(texts.into_iter().map(|text| (name.clone(), text))),
+            Value::Text(Text::Absent) | Value::Json(_) => {}
+        }
+    }
+    pairs
+}
+
+/// A JSON object of fields that are JSON already; nothing where there is no field at all, not even a skipped one.
+fn object(fields: impl Iterator<Item = (String, Value)>) -> Result<Option<EncodedBody>> {
+    let mut fields = fields.peekable();
+    if fields.peek().is_none() {
+        return Ok(None);
+    }
+    let mut bytes = vec![b'{'];
+    for (name, value) in fields {
+        let Value::Json(json) = value else { continue };
+        if bytes.len() > 1 {
+            bytes.push(b',');
+        }
+        serde_json::to_writer(&mut bytes, &name).map_err(|_| Error::input("a field's name is no text"))?;
+        bytes.push(b':');
+        bytes.extend_from_slice(&json);
+    }
+    bytes.push(b'}');
+    Ok(Some(EncodedBody { bytes, content_type: JSON }))
+}
+
+/// An input taken apart.
+#[derive(Debug)]
+enum Fields {
+    Positional(Vec<Text>),
+    Named(Vec<(String, Value)>),
+}
+
+/// A field, in the form that its place wants.
+#[derive(Debug)]
+enum Value {
+    Text(Text),
+    Json(Vec<u8>),
+}
+
+/// Takes an input apart.
+#[derive(Clone, Copy)]
+struct FieldSerializer<'p> {
+    plan: &'p Plan,
+}
+
+impl FieldSerializer<'_> {
+    /// One field, as its place wants it.
+    fn value<T: Serialize + ?Sized>(self, name: &str, value: &T) -> Result<Value, NoText> {
+        let within = |error: &dyn std::fmt::Display| NoText::new(format!("the field {name}: {error}"));
+        if self.plan.rest == Rest::Json && !self.plan.parameters().any(|parameter| parameter == name) {
+            return serde_json::to_vec(value).map(Value::Json).map_err(|error| within(&error));
+        }
+        value.serialize(TextSerializer).map(Value::Text).map_err(|error| within(&error))
+    }
+
+    fn scalar<T: Serialize>(value: T) -> Result<Fields, NoText> {
+        Ok(Fields::Positional(vec![value.serialize(TextSerializer)?]))
+    }
+}
+
+macro_rules! scalars {
+    ($($method:ident: $type:ty),*) => {
+        $(fn $method(self, value: $type) -> Result<Fields, NoText> {
+            Self::scalar(value)
+        })*
+    };
+}
+
+const ENUM: &str = "an enum with data can only be a JSON body";
+
+impl<'p> ser::Serializer for FieldSerializer<'p> {
+    type Ok = Fields;
+    type Error = NoText;
+    type SerializeSeq = Positions;
+    type SerializeTuple = Positions;
+    type SerializeTupleStruct = Positions;
+    type SerializeTupleVariant = Impossible<Fields, NoText>;
+    type SerializeMap = Names<'p>;
+    type SerializeStruct = Names<'p>;
+    type SerializeStructVariant = Impossible<Fields, NoText>;
+
+    scalars! {
+        serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
+        serialize_i128: i128, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
+        serialize_u128: u128, serialize_f32: f32, serialize_f64: f64, serialize_char: char, serialize_str: &str
+    }
+
+    fn serialize_bytes(self, _: &[u8]) -> Result<Fields, NoText> {
+        Err(NoText::new("a value of bytes has no text of its own"))
+    }
+    fn serialize_none(self) -> Result<Fields, NoText> {
+        self.serialize_unit()
+    }
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Fields, NoText> {
+        value.serialize(self)
+    }
+    fn serialize_unit(self) -> Result<Fields, NoText> {
+        Ok(Fields::Positional(Vec::new()))
+    }
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Fields, NoText> {
+        self.serialize_unit()
+    }
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Fields, NoText> {
+        Self::scalar(variant)
+    }
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Fields, NoText> {
+        value.serialize(self)
+    }
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: &T,
+    ) -> Result<Fields, NoText> {
+        Err(NoText::new(ENUM))
+    }
+    fn serialize_seq(self, _: Option<usize>) -> Result<Positions, NoText> {
+        Ok(Positions(Vec::new()))
+    }
+    fn serialize_tuple(self, _: usize) -> Result<Positions, NoText> {
+        Ok(Positions(Vec::new()))
+    }
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Positions, NoText> {
+        Ok(Positions(Vec::new()))
+    }
+    fn serialize_tuple_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleVariant, NoText> {
+        Err(NoText::new(ENUM))
+    }
+    fn serialize_map(self, _: Option<usize>) -> Result<Names<'p>, NoText> {
+        Ok(Names { serializer: self, fields: Vec::new(), key: None })
+    }
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Names<'p>, NoText> {
+        self.serialize_map(None)
+    }
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeStructVariant, NoText> {
+        Err(NoText::new(ENUM))
+    }
+}
+
+/// The values of a tuple or a sequence.
+struct Positions(Vec<Text>);
+
+impl Positions {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+        self.0.push(value.serialize(TextSerializer)?);
+        Ok(())
+    }
+}
+
+impl SerializeSeq for Positions {
+    type Ok = Fields;
+    type Error = NoText;
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+        self.push(value)
+    }
+    fn end(self) -> Result<Fields, NoText> {
+        Ok(Fields::Positional(self.0))
+    }
+}
+
+impl SerializeTuple for Positions {
+    type Ok = Fields;
+    type Error = NoText;
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+        self.push(value)
+    }
+    fn end(self) -> Result<Fields, NoText> {
+        Ok(Fields::Positional(self.0))
+    }
+}
+
+impl SerializeTupleStruct for Positions {
+    type Ok = Fields;
+    type Error = NoText;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+        self.push(value)
+    }
+    fn end(self) -> Result<Fields, NoText> {
+        Ok(Fields::Positional(self.0))
+    }
+}
+
+/// The fields of a struct or a map.
+struct Names<'p> {
+    serializer: FieldSerializer<'p>,
+    fields: Vec<(String, Value)>,
+    key: Option<String>,
+}
+
+impl SerializeStruct for Names<'_> {
+    type Ok = Fields;
+    type Error = NoText;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), NoText> {
+        let value = self.serializer.value(name, value)?;
+        self.fields.push((name.to_owned(), value));
+        Ok(())
+    }
+    fn skip_field(&mut self, name: &'static str) -> Result<(), NoText> {
+        self.fields.push((name.to_owned(), Value::Text(Text::Absent)));
+        Ok(())
+    }
+    fn end(self) -> Result<Fields, NoText> {
+        Ok(Fields::Named(self.fields))
+    }
+}
+
+impl SerializeMap for Names<'_> {
+    type Ok = Fields;
+    type Error = NoText;
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), NoText> {
+        match key.serialize(TextSerializer)? {
+            Text::One(key) => self.key = Some(key),
+            _ => return Err(NoText::new("a map's key is no text")),
+        }
+        Ok(())
+    }
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+        let name = self.key.take().unwrap_or_default();
+        let value = self.serializer.value(&name, value)?;
+        self.fields.push((name, value));
+        Ok(())
+    }
+    fn end(self) -> Result<Fields, NoText> {
+        Ok(Fields::Named(self.fields))
+    }
+}

@@ -1,0 +1,99 @@
+//! One endpoint, declared once, called as a typed function.
+
+mod builder;
+mod call;
+pub mod decode;
+mod input;
+mod template;
+mod text;
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, Method};
+use serde::Serialize;
+
+pub use builder::StitchBuilder;
+pub use call::{Call, Report, Response};
+pub(crate) use input::Encoded;
+use input::Plan;
+
+use crate::resilience::Retry;
+use crate::{BoxError, Seam};
+
+/// One endpoint of an API, as a typed function of `I` to `O`.
+///
+/// `I` is any `Serialize` type:
+///
+/// * A scalar or a tuple fills the parameters of the path, then those of [`query`](StitchBuilder::query) and
+///   [`header`](StitchBuilder::header), in order, and must fit exactly.
+/// * A struct fills them by name. What it has left over goes to the query of GET, HEAD and DELETE, and to the JSON body of
+///   the others, or to a [`form`](StitchBuilder::form).
+/// * With a method that has a body and no parameters at all, the value *is* the body.
+/// * In a query `None` is left out, a sequence repeats the name; maps, nested structs and bytes are
+///   [`ErrorKind::Input`](crate::ErrorKind::Input).
+/// * A path parameter is escaped whole. An empty one, and a segment that comes out as `.` or `..`, is
+///   [`ErrorKind::Input`](crate::ErrorKind::Input) before anything is sent.
+///
+/// A stitch is cheap to clone and can be sent and shared whatever `I` and `O` are. Keep those of one API together:
+/// `struct GitHub { user: Stitch<str, User>, .. }` with a `fn on(seam: &Seam) -> Result<Self>`.
+pub struct Stitch<I: ?Sized, O> {
+    declared: Arc<Declared<O>>,
+    input: PhantomData<fn(&I)>,
+}
+
+/// What a stitch is, but for its types.
+#[derive(Debug)]
+pub(crate) struct Declaration {
+    pub(crate) seam: Seam,
+    pub(crate) name: Arc<str>,
+    pub(crate) method: Method,
+    plan: Plan,
+    /// The seam's and the stitch's own.
+    pub(crate) headers: HeaderMap,
+    pub(crate) idempotent: bool,
+    pub(crate) retry: Retry,
+    pub(crate) deadline: Duration,
+}
+
+/// Turns an answer into a value.
+type Decode<O> = dyn Fn(&Parts, Bytes) -> Result<O, BoxError> + Send + Sync;
+
+/// A declaration with its output type.
+struct Declared<O> {
+    declaration: Arc<Declaration>,
+    decode: Box<Decode<O>>,
+}
+
+impl<I: Serialize + ?Sized, O: Send + 'static> Stitch<I, O> {
+    /// A call with this input, which is encoded at once; nothing is sent before the call is awaited.
+    ///
+    /// `call(7)`, `call("octocat")`, `call(&query)` and `call(query)` all work.
+    pub fn call(&self, input: impl Borrow<I>) -> Call<O> {
+        let encoded = self.declared.declaration.plan.encode(input.borrow());
+        Call::new(self.declared.clone(), encoded)
+    }
+
+    /// Its name, as in errors and events.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.declared.declaration.name
+    }
+}
+
+impl<I: ?Sized, O> Clone for Stitch<I, O> {
+    fn clone(&self) -> Self {
+        Self { declared: self.declared.clone(), input: PhantomData }
+    }
+}
+
+impl<I: ?Sized, O> fmt::Debug for Stitch<I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stitch").field("name", &self.declared.declaration.name).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! The budget of one seam: books a slot, waits for it, and lets a call start if it is not late.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use stitchapi_core::pace::{Limit, Mark, Pace, Reservation};
+use stitchapi_core::{Key, Pacer, Runtime, StitchStore, StoreTime, Tick};
+
+use super::Throttle;
+use super::clock::{Observed, StoreClock};
+use crate::key::fitted;
+use crate::resilience::watch;
+use crate::trace::{EventKind, Trace};
+use crate::{Error, ErrorKind, Result};
+
+/// One bucket of a store, as this process sees it.
+#[derive(Debug)]
+pub(crate) struct Bucket {
+    pacer: Arc<dyn Pacer>,
+    key: Key,
+    store: &'static str,
+    timeout: Duration,
+    limits: Vec<Limit>,
+    guard: Duration,
+    fresh_start: Duration,
+    max_wait: Option<Duration>,
+    known: Mutex<Known>,
+}
+
+/// What the replies so far have told.
+#[derive(Debug, Default)]
+struct Known {
+    clock: StoreClock,
+    /// The newest state of the cell, and the store's time of that reply.
+    newest: Option<(StoreTime, Mark)>,
+    /// Goes up when bookings become void for a reason other than a new epoch.
+    voided: u64,
+}
+
+/// A call may start now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Started {
+    /// The reading of the clock that passed the lateness test.
+    pub(crate) at: Tick,
+    /// How long the call waited for it.
+    pub(crate) waited: Duration,
+}
+
+/// How long a call may wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wait {
+    /// The end of the whole call.
+    pub(crate) deadline: Tick,
+    /// The call's own bound on the queue, if it has one.
+    pub(crate) at_most: Option<Duration>,
+}
+
+/// One slot, and what it depends on.
+struct Slot {
+    start: StoreTime,
+    local: Tick,
+    epoch: u64,
+    voided: u64,
+}
+
+/// What became of a slot when its time came.
+enum AtSlot {
+    Start(Tick),
+    Late(Duration),
+    Void,
+}
+
+impl Bucket {
+    /// The bucket of this id on `store`, which must have a pacer.
+    pub(crate) fn new(
+        id: &str,
+        throttle: &Throttle,
+        store: &dyn StitchStore,
+        pacer: Arc<dyn Pacer>,
+    ) -> Result<Self> {
+        let (limits, guard) = throttle.judge()?;
+        let store_limits = store.limits();
+        let volatile_pause = if store_limits.volatile { Duration::from_millis(100) } else { Duration::ZERO };
+        Ok(Self {
+            pacer,
+            key: fitted(Key::new("pace").part(id), store_limits.max_key),
+            store: store.name(),
+            timeout: store_limits.timeout,
+            limits,
+            guard,
+            fresh_start: throttle.fresh_start.unwrap_or(volatile_pause),
+            max_wait: throttle.max_wait,
+            known: Mutex::default(),
+        })
+    }
+
+    /// Waits until one call may start.
+    ///
+    /// A slot whose time has passed by more than the guard when the call wakes, or whose cell was lost meanwhile, is
+    /// given up for another one. Dropped while waiting: the slot is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Store`] if the store fails.
+    pub(crate) async fn start(&self, runtime: &dyn Runtime, wait: Wait, trace: &Trace) -> Result<Started> {
+        let asked = runtime.now();
+        let bounds = [self.max_wait, wait.at_most].into_iter().flatten();
+        let latest = bounds.map(|most| asked + most).fold(wait.deadline, Tick::min);
+        loop {
+            let slot = self.book(runtime, latest, trace).await?;
+            if slot.local > runtime.now() {
+                runtime.sleep_until(slot.local).await;
+            }
+            match self.judge(&slot, runtime.now()) {
+                AtSlot::Start(at) => return Ok(Started { at, waited: at.since(asked) }),
+                AtSlot::Late(by) => trace.emit(EventKind::Late { by }),
+                AtSlot::Void => trace.emit(EventKind::Voided),
+            }
+        }
+    }
+
+    /// Books one slot no later than `latest`.
+    async fn book(&self, runtime: &dyn Runtime, latest: Tick, trace: &Trace) -> Result<Slot> {
+        let sent = runtime.now();
+        let mut pace = Pace::new(self.limits.clone(), self.guard, runtime.random()).with_calls(1);
+        pace.horizon = latest.since(sent);
+        pace.fresh_start = self.fresh_start;
+        pace.seen = self.known().newest.as_ref().map(|(_, mark)| mark.clone());
+
+        let reserve = self.pacer.reserve(&self.key, &pace);
+        let reply = watch(runtime, self.timeout, self.store, "reserve", reserve).await?;
+        let received = runtime.now();
+        let slot = self.take_in(&reply, &pace, sent, received, trace);
+        if let Some(slot) = slot.filter(|slot| slot.local <= latest) {
+            return Ok(slot);
+        }
+        // What no longer fits is given back if nobody booked behind it; whether that worked changes nothing here.
+        if reply.granted > 0 {
+            let booking = reply.tail(&pace, 0);
+            let refund = self.pacer.refund(&self.key, &booking);
+            let _ = watch(runtime, self.timeout, self.store, "refund", refund).await;
+        }
+        let earliest = reply.starts(&pace).next().or_else(|| reply.next_start(&pace)).unwrap_or(reply.e_min);
+        let after = self.known().clock.local(earliest, received).since(latest);
+        Err(Error::new(ErrorKind::Refused, "the throttle has no slot in time").with_retry_after(Some(after)))
+    }
+
+    /// Learns from a reply, and finds its slot.
+    fn take_in(&self, reply: &Reservation, pace: &Pace, sent: Tick, received: Tick, trace: &Trace) -> Option<Slot> {
+        let mark = reply.mark(pace);
+        let epoch = mark.epoch;
+        let mut known = self.known();
+        let observed = known.clock.observe(reply.now, sent, received);
+        if observed == Observed::WentBack {
+            known.voided += 1;
+        }
+        let before = known.newest.as_ref().map(|(_, mark)| mark.epoch);
+        let is_newer = known.newest.as_ref().is_none_or(|(now, _)| *now <= reply.now);
+        if is_newer || observed == Observed::WentBack {
+            known.newest = Some((reply.now, mark));
+        }
+        let slot = reply.starts(pace).next().map(|start| {
+            let local = known.clock.local(start, received);
+            Slot { start, local, epoch, voided: known.voided }
+        });
+        drop(known);
+
+        if observed == Observed::WentBack {
+            trace.emit(EventKind::StoreClockWentBack);
+        }
+        if is_newer && before.is_some_and(|before| before != epoch) {
+            trace.emit(EventKind::StateLost);
+        }
+        slot
+    }
+
+    /// Whether a call may still start on its slot.
+    fn judge(&self, slot: &Slot, now: Tick) -> AtSlot {
+        let known = self.known();
+        let epoch = known.newest.as_ref().map_or(slot.epoch, |(_, mark)| mark.epoch);
+        if (epoch, known.voided) != (slot.epoch, slot.voided) {
+            return AtSlot::Void;
+        }
+        // A better bound may have come while the call slept: the earlier time is nearer to the true one.
+        let due = slot.local.min(known.clock.local(slot.start, now));
+        if now < due + self.guard { AtSlot::Start(now) } else { AtSlot::Late(now.since(due)) }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,104 @@
+//! From a store's time to this process' time, never early.
+
+use stitchapi_core::{StoreTime, Tick};
+
+/// How fast two clocks may drift apart: 500 parts per million, as in NTP.
+const DRIFT_PPM: i64 = 500;
+
+/// What is known of the offset between a store's clock and the runtime's.
+///
+/// A reply that was sent for at `s` and received at `r` read the store's clock somewhere between: the offset
+/// (store minus local) is at least `now - r` and at most `now - s`. The lower bound is kept, the best one seen, aged
+/// by the drift; a store's time less that bound is never before the true local time.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct StoreClock {
+    best: Option<(i64, Tick)>,
+}
+
+/// What a reply told about the store's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Observed {
+    /// It agrees with what was known.
+    Steady,
+    /// It has been set back: everything booked before is void.
+    WentBack,
+}
+
+impl StoreClock {
+    /// Takes in a reply that carried the store's `now`.
+    pub(super) fn observe(&mut self, now: StoreTime, sent: Tick, received: Tick) -> Observed {
+        let lower = difference(now, received);
+        let upper = difference(now, sent);
+        match self.bound(received) {
+            Some(kept) if upper < kept => {
+                self.best = Some((lower, received));
+                return Observed::WentBack;
+            }
+            Some(kept) if lower < kept => {}
+            _ => self.best = Some((lower, received)),
+        }
+        Observed::Steady
+    }
+
+    /// The local time of `time`, at or after the true one. Before any reply it is now.
+    pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
+        let Some(bound) = self.bound(now) else { return now };
+        Tick(u64::try_from(i128::from(time.0) - i128::from(bound)).unwrap_or(0))
+    }
+
+    fn bound(&self, now: Tick) -> Option<i64> {
+        let (bound, since) = self.best?;
+        let age = i64::try_from(now.0.saturating_sub(since.0)).unwrap_or(i64::MAX);
+        Some(bound - age / 1_000_000 * DRIFT_PPM - age % 1_000_000 * DRIFT_PPM / 1_000_000)
+    }
+}
+
+/// Both clocks count microseconds in 63 bits for longer than anybody waits.
+fn difference(store: StoreTime, local: Tick) -> i64 {
+    i64::try_from(i128::from(store.0) - i128::from(local.0)).unwrap_or(if store.0 > local.0 { i64::MAX } else { i64::MIN })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_step_back_restarts_the_bound() {
+        let mut clock = StoreClock::default();
+        assert_eq!(clock.observe(StoreTime(1_000_000), Tick(0), Tick(100)), Observed::Steady);
+        assert_eq!(clock.observe(StoreTime(951_000), Tick(1_000), Tick(1_100)), Observed::WentBack);
+        assert_eq!(clock.local(StoreTime(951_000), Tick(1_100)), Tick(1_100));
+    }
+
+    #[test]
+    fn a_quick_reply_is_better_than_a_slow_one_until_it_is_old() {
+        let mut clock = StoreClock::default();
+        clock.observe(StoreTime(1_000_000), Tick(0), Tick(50_000));
+        assert_eq!(clock.local(StoreTime(2_000_000), Tick(50_000)), Tick(1_050_000));
+        clock.observe(StoreTime(1_060_000), Tick(60_000), Tick(60_100));
+        assert_eq!(clock.local(StoreTime(2_000_000), Tick(60_100)), Tick(1_000_100));
+        clock.observe(StoreTime(1_070_000), Tick(69_000), Tick(79_000));
+        assert!(clock.local(StoreTime(2_000_000), Tick(79_000)) < Tick(1_000_200));
+    }
+
+    proptest! {
+        #[test]
+        fn the_local_time_is_never_early(
+            offset in 0..1_000_000_000_u64,
+            replies in proptest::collection::vec((1..10_000_u64, 0..5_000_u64, 0..5_000_u64), 1..30),
+            ahead in 0..60_000_000_u64,
+        ) {
+            let mut clock = StoreClock::default();
+            let mut now = 1_000_000;
+            for (pause, there, back) in replies {
+                let sent = now + pause;
+                now = sent + there + back;
+                let seen = clock.observe(StoreTime(sent + there + offset), Tick(sent), Tick(now));
+                prop_assert_eq!(seen, Observed::Steady);
+                prop_assert!(clock.local(StoreTime(now + ahead + offset), Tick(now)) >= Tick(now + ahead));
+            }
+        }
+    }
+}

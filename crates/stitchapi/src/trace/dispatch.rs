@@ -1,0 +1,102 @@
+//! From the calls to the sinks, off the calls' path.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use stitchapi_core::{Runtime, Tick};
+
+use super::{CallId, Event, EventKind, TraceSink};
+
+/// So many events wait at most.
+const CAPACITY: usize = 8_192;
+
+/// The events of a seam on their way to its sinks.
+///
+/// The first event of a silence spawns a task that empties the queue and ends: nothing has to live on between calls.
+#[derive(Debug)]
+pub(crate) struct Dispatch {
+    sinks: Vec<Arc<dyn TraceSink>>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    events: VecDeque<Event>,
+    lost: u64,
+    draining: bool,
+}
+
+impl Dispatch {
+    pub(crate) fn new(sinks: Vec<Arc<dyn TraceSink>>) -> Arc<Self> {
+        Arc::new(Self { sinks, queue: Mutex::default() })
+    }
+
+    fn emit(self: &Arc<Self>, runtime: &dyn Runtime, event: Event) {
+        let mut queue = self.queue();
+        if queue.events.len() >= CAPACITY {
+            queue.lost += 1;
+            return;
+        }
+        if queue.lost > 0 {
+            let lost = EventKind::Lost { events: std::mem::take(&mut queue.lost) };
+            queue.events.push_back(Event { kind: lost, ..event.clone() });
+        }
+        queue.events.push_back(event);
+        let idle = !std::mem::replace(&mut queue.draining, true);
+        drop(queue);
+        if idle {
+            let dispatch = self.clone();
+            runtime.spawn(Box::pin(async move { dispatch.drain() }));
+        }
+    }
+
+    fn drain(&self) {
+        loop {
+            let events = {
+                let mut queue = self.queue();
+                if queue.events.is_empty() {
+                    queue.draining = false;
+                    return;
+                }
+                std::mem::take(&mut queue.events)
+            };
+            for (event, sink) in events.iter().flat_map(|event| self.sinks.iter().map(move |sink| (event, sink))) {
+                // A sink that panics has said so itself; the others and the calls go on.
+                let _ = catch_unwind(AssertUnwindSafe(|| sink.record(event)));
+            }
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The events of one call.
+#[derive(Debug, Clone)]
+pub(crate) struct Trace {
+    pub(crate) dispatch: Arc<Dispatch>,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) seam: Arc<str>,
+    pub(crate) stitch: Arc<str>,
+    pub(crate) call: CallId,
+}
+
+impl Trace {
+    /// Something happened, now.
+    pub(crate) fn emit(&self, kind: EventKind) {
+        if !self.dispatch.sinks.is_empty() {
+            self.emit_at(self.runtime.now(), kind);
+        }
+    }
+
+    /// Something happened, at the time of this reading.
+    pub(crate) fn emit_at(&self, at: Tick, kind: EventKind) {
+        if self.dispatch.sinks.is_empty() {
+            return;
+        }
+        let (seam, stitch) = (self.seam.clone(), self.stitch.clone());
+        self.dispatch.emit(&*self.runtime, Event { at, seam, stitch, call: self.call, kind });
+    }
+}

@@ -1,0 +1,105 @@
+//! What happens during a call.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use stitchapi_core::{StoreErrorKind, Tick};
+
+use crate::ErrorKind;
+
+/// One thing that happened during one call. No secret, no body and no query value is ever in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Event {
+    /// When, on the seam's runtime. Of [`EventKind::Request`]: the very reading that passed the lateness test.
+    pub at: Tick,
+    /// The name of the seam.
+    pub seam: Arc<str>,
+    /// The name of the stitch.
+    pub stitch: Arc<str>,
+    /// The same for all events of one call.
+    pub call: CallId,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+/// Tells the calls of a process apart, and those of different processes with great probability.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CallId(pub(crate) u64);
+
+impl fmt::Display for CallId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A call was begun.
+    Start,
+    /// The call waited this long for its slot.
+    Throttled {
+        /// From asking to starting.
+        waited: Duration,
+    },
+    /// The slot came, and the process was too late to use it: another one is booked.
+    Late {
+        /// By how much, beyond the slot.
+        by: Duration,
+    },
+    /// The slot was booked in a cell that has been lost since: another one is booked.
+    Voided,
+    /// The throttle's state in the store was lost or rolled back, and has been made good from what was remembered.
+    StateLost,
+    /// The store's clock was set back; everything booked on it is void.
+    StoreClockWentBack,
+    /// The store failed.
+    StoreFailed {
+        /// The operation.
+        operation: &'static str,
+        /// The failure.
+        kind: StoreErrorKind,
+    },
+    /// A request is handed to the transport, now.
+    Request {
+        /// From 1; redirects count on.
+        attempt: u32,
+    },
+    /// The API answered.
+    Response {
+        /// With this status.
+        status: StatusCode,
+        /// Since the request.
+        elapsed: Duration,
+    },
+    /// The answer sends the call elsewhere, and the call follows.
+    Redirect {
+        /// Whether to another origin, where no credential goes.
+        cross_origin: bool,
+    },
+    /// The credential was rejected, and another one is made ready.
+    CredentialRejected,
+    /// The attempt failed and will be tried again.
+    Retry {
+        /// After this.
+        pause: Duration,
+    },
+    /// The call is over.
+    Done {
+        /// How: `None` for a success.
+        error: Option<ErrorKind>,
+        /// How many requests were sent.
+        attempts: u32,
+        /// Since the start.
+        elapsed: Duration,
+    },
+    /// Sinks were too slow, and so many events before this one are missing.
+    Lost {
+        /// How many.
+        events: u64,
+    },
+}

@@ -1,0 +1,9 @@
+//! One typed stream of events for every call, to sinks that can neither break nor slow it.
+
+mod dispatch;
+mod event;
+mod sink;
+
+pub(crate) use dispatch::{Dispatch, Trace};
+pub use event::{CallId, Event, EventKind};
+pub use sink::{SinkFn, TraceSink, sink_fn};

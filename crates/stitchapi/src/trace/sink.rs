@@ -1,0 +1,46 @@
+//! Where events go.
+
+use std::fmt::{self, Debug};
+
+use super::Event;
+
+/// Takes events.
+///
+/// It is called by a task of its own, one event after the other in the order of their happening: a slow sink slows no
+/// call (events beyond 8,192 waiting ones are dropped and counted), a panic in it breaks none.
+pub trait TraceSink: Debug + Send + Sync + 'static {
+    /// Takes one event.
+    fn record(&self, event: &Event);
+}
+
+/// A sink that is a function: see [`sink_fn`].
+#[derive(Clone, Copy)]
+pub struct SinkFn<F>(F);
+
+/// Makes a sink of a function.
+///
+/// ```
+/// use stitchapi::trace::{EventKind, sink_fn};
+///
+/// let sink = sink_fn(|event| {
+///     if let EventKind::Throttled { waited } = event.kind {
+///         println!("{} waited {waited:?}", event.stitch);
+///     }
+/// });
+/// # let _ = sink;
+/// ```
+pub fn sink_fn<F: Fn(&Event) + Send + Sync + 'static>(record: F) -> SinkFn<F> {
+    SinkFn(record)
+}
+
+impl<F: Fn(&Event) + Send + Sync + 'static> TraceSink for SinkFn<F> {
+    fn record(&self, event: &Event) {
+        (self.0)(event);
+    }
+}
+
+impl<F> Debug for SinkFn<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SinkFn")
+    }
+}
