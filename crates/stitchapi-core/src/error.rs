@@ -64,6 +64,13 @@ impl StoreError {
         self
     }
 
+    /// Names the operation that the caller asked for, where a driver only knows the step below it.
+    #[must_use]
+    pub fn with_operation(mut self, operation: &'static str) -> Self {
+        self.0.operation = operation;
+        self
+    }
+
     /// Says when the store wants to be asked again.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {

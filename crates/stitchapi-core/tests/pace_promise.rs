@@ -50,7 +50,12 @@ fn ask(limits: usize) -> impl Strategy<Value = Ask> {
 type Started = (u64, Vec<u32>);
 
 /// Runs the asks on one cell; each start is late by the ask's share of the guard.
-fn run(limits: &[Limit], guard: Duration, asks: &[Ask], mut each: impl FnMut(usize, &mut Option<Cell>)) -> Vec<Started> {
+fn run(
+    limits: &[Limit],
+    guard: Duration,
+    asks: &[Ask],
+    mut each: impl FnMut(usize, &mut Option<Cell>),
+) -> Vec<Started> {
     let (mut cell, mut now, mut mark, mut started) = (None::<Cell>, 1_000_000, None::<Mark>, Vec::new());
     for (number, ask) in asks.iter().enumerate() {
         now += ask.after;

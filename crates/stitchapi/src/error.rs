@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
 use stitchapi_core::{StoreError, TransportError};
 
@@ -225,9 +225,10 @@ impl ErrorResponse {
 /// Neither the body nor a header's value is shown: both may hold secrets.
 impl fmt::Debug for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> = self.headers.keys().map(HeaderName::as_str).collect();
         f.debug_struct("ErrorResponse")
             .field("status", &self.status)
-            .field("headers", &self.headers.keys())
+            .field("headers", &names)
             .field("body", &format_args!("{} bytes", self.body.len()))
             .finish()
     }

@@ -18,7 +18,7 @@ pub use resilience::Retry;
 pub use seam::{Seam, SeamBuilder};
 pub use stitch::{Call, Report, Response, Stitch, StitchBuilder, decode};
 pub use stitchapi_core::{
-    self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick, Transport,
-    TransportError, TransportErrorKind, async_trait,
+    self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick,
+    Transport, TransportError, TransportErrorKind, async_trait,
 };
 pub use throttle::{Rate, RateError, Throttle};

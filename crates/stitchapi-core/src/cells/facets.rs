@@ -38,14 +38,14 @@ impl<S: Cells + StitchStore> CellFacets<S> {
         let update = self.0.update(key, move |old, now| match read_cell(old, now) {
             Ok(cell) => {
                 let Stepped { reply, write } = step(cell.as_ref(), now);
-                let change = write.map_or(Change::Keep, |cell| {
-                    seal(Tag::Pacer, cell.to_text().as_bytes(), now, Some(cell.ttl(now)))
-                });
+                let change = write
+                    .map_or(Change::Keep, |cell| seal(Tag::Pacer, cell.to_text().as_bytes(), now, Some(cell.ttl(now))));
                 (change, Ok(reply))
             }
             Err(unreadable) => (Change::Keep, Err(unreadable)),
         });
-        update.await?.map_err(|unreadable| self.corrupt(operation).with_source(unreadable))
+        let updated = update.await.map_err(|error| error.with_operation(operation))?;
+        updated.map_err(|unreadable| self.corrupt(operation).with_source(unreadable))
     }
 }
 
@@ -73,7 +73,8 @@ impl<S: Cells + StitchStore> Counter for CellFacets<S> {
                 None => (Change::Keep, None),
             }
         });
-        update.await?.ok_or_else(|| self.corrupt("incr"))
+        let updated = update.await.map_err(|error| error.with_operation("incr"))?;
+        updated.ok_or_else(|| self.corrupt("incr"))
     }
 }
 

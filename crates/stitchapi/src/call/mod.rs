@@ -67,8 +67,7 @@ pub(crate) async fn run<T: Send>(
         call: CallId(runtime.random()),
     };
     let wait = Wait { deadline, at_most: overrides.max_wait };
-    let mut run =
-        Run { declaration, trace, wait, report: Report::default(), retries: 0, rejected: false, hops: 0 };
+    let mut run = Run { declaration, trace, wait, report: Report::default(), retries: 0, rejected: false, hops: 0 };
     run.trace.emit_at(begun, EventKind::Start);
 
     let exchanged = within(&**runtime, deadline, run.exchange(encoded, overrides)).await;

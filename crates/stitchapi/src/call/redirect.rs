@@ -15,7 +15,8 @@ pub(super) fn follow(from: &Target, answer: &Parts) -> Option<Target> {
     let mut url = from.url.join(location).ok()?;
     url.set_fragment(None);
     let downgrade = from.url.scheme() == "https" && url.scheme() != "https";
-    if downgrade || !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some() {
+    if downgrade || !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some()
+    {
         return None;
     }
 

@@ -47,15 +47,16 @@ impl Target {
 
     /// The request of one attempt, signed.
     pub(super) fn request(&self, credential: Option<&dyn Credential>) -> Result<http::Request<Body>> {
-        let uri = Uri::try_from(self.url.as_str()).map_err(|error| Error::input("the URL is too long").with_source(error))?;
+        let uri =
+            Uri::try_from(self.url.as_str()).map_err(|error| Error::input("the URL is too long").with_source(error))?;
         let mut request = http::Request::new(Body::from(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         *request.headers_mut() = self.headers.clone();
         if let Some(credential) = credential {
-            credential
-                .apply(&mut request)
-                .map_err(|error| Error::new(ErrorKind::Auth, "the request cannot carry the credential").with_source(error))?;
+            credential.apply(&mut request).map_err(|error| {
+                Error::new(ErrorKind::Auth, "the request cannot carry the credential").with_source(error)
+            })?;
         }
         Ok(request)
     }

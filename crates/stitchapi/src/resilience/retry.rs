@@ -98,7 +98,7 @@ mod tests {
     fn the_bound_doubles_up_to_the_cap_and_the_pause_is_anything_below_it() {
         let retry = Retry::times(100);
         let most = |retries| retry.pause(retries, None, u64::MAX).unwrap().as_millis();
-        assert_eq!([most(0), most(1), most(2), most(6), most(99)], [99, 199, 399, 4_999, 4_999]);
+        assert_eq!([most(0), most(1), most(2), most(6), most(99)], [100, 200, 400, 5_000, 5_000]);
         assert_eq!(retry.pause(3, None, 0), Some(Duration::ZERO));
         assert_eq!(retry.pause(100, None, 0), None);
         assert_eq!(Retry::none().pause(0, None, 0), None);

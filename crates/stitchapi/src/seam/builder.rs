@@ -1,5 +1,6 @@
 //! The declaration of a seam; `build` judges it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,6 @@ use crate::{Error, Result};
 
 /// Collects what a seam is. Every mistake of every setter is reported by [`build`](Self::build).
 #[must_use]
-#[derive(Debug)]
 pub struct SeamBuilder {
     base_url: String,
     name: Option<String>,
@@ -180,6 +180,13 @@ impl SeamBuilder {
             runtime,
             dispatch: Dispatch::new(self.sinks),
         })))
+    }
+}
+
+/// Its name and no more: a header, and a base URL that has not been judged, may be a secret.
+impl fmt::Debug for SeamBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SeamBuilder").field("name", &self.name).finish_non_exhaustive()
     }
 }
 

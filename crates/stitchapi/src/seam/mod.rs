@@ -2,6 +2,7 @@
 
 mod builder;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,10 +32,9 @@ use crate::trace::Dispatch;
 /// println!("{}", user.call("octocat").await?["id"]);
 /// # Ok(()) }
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Seam(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     name: Arc<str>,
     base: Url,
@@ -119,5 +119,12 @@ impl Seam {
     }
     pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {
         &self.0.dispatch
+    }
+}
+
+/// Its name and no more: a header may be a secret.
+impl fmt::Debug for Seam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seam").field("name", &self.0.name).finish_non_exhaustive()
     }
 }

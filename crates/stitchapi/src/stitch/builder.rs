@@ -1,5 +1,6 @@
 //! The declaration of a stitch; `build` judges it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,6 @@ use crate::{BoxError, Error, Result, Seam};
 
 /// Collects what a stitch is. Not generic: the types are fixed by `build`.
 #[must_use]
-#[derive(Debug)]
 pub struct StitchBuilder {
     seam: Seam,
     method: Method,
@@ -131,8 +131,9 @@ impl StitchBuilder {
             if template.parameters().next().is_some() {
                 headers.push((header, template));
             } else {
-                let value = HeaderValue::try_from(template.fill(|_| Ok(""))?)
-                    .map_err(|error| Error::config(format!("the value of the header {header} is none")).with_source(error))?;
+                let value = HeaderValue::try_from(template.fill(|_| Ok(""))?).map_err(|error| {
+                    Error::config(format!("the value of the header {header} is none")).with_source(error)
+                })?;
                 fixed.insert(header, value);
             }
         }
@@ -156,5 +157,12 @@ impl StitchBuilder {
             deadline,
             seam: self.seam,
         })
+    }
+}
+
+/// Method and path and no more: a header or a query may be a secret.
+impl fmt::Debug for StitchBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StitchBuilder").field("method", &self.method).field("path", &self.path).finish_non_exhaustive()
     }
 }

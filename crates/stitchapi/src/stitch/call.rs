@@ -23,8 +23,8 @@ pub struct Call<O> {
     overrides: Overrides,
 }
 
-/// An API's answer, decoded.
-#[derive(Debug, Clone)]
+/// An API's answer, decoded. Its `Debug` shows no header: one may be a secret.
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Response<O> {
     /// What the body says.
@@ -110,5 +110,15 @@ impl<O: Send + 'static> IntoFuture for Call<O> {
 impl<O> fmt::Debug for Call<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Call").field("stitch", &self.declared.declaration.name).finish_non_exhaustive()
+    }
+}
+
+impl<O: fmt::Debug> fmt::Debug for Response<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("value", &self.value)
+            .field("status", &self.status)
+            .field("report", &self.report)
+            .finish_non_exhaustive()
     }
 }

@@ -122,8 +122,9 @@ impl Plan {
         let mut headers = Vec::new();
         for (name, template) in &self.headers {
             for text in filled(template, find)? {
-                let value = HeaderValue::try_from(text)
-                    .map_err(|_| Error::input(format!("the header {name} would have characters that none can carry")))?;
+                let value = HeaderValue::try_from(text).map_err(|_| {
+                    Error::input(format!("the header {name} would have characters that none can carry"))
+                })?;
                 headers.push((name.clone(), value));
             }
         }

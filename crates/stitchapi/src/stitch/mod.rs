@@ -48,7 +48,6 @@ pub struct Stitch<I: ?Sized, O> {
 }
 
 /// What a stitch is, but for its types.
-#[derive(Debug)]
 pub(crate) struct Declaration {
     pub(crate) seam: Seam,
     pub(crate) name: Arc<str>,

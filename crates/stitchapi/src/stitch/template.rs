@@ -180,8 +180,24 @@ mod tests {
     #[test]
     fn bad_templates_do_not_build() {
         for bad in [
-            "/{", "/}", "/{}", "/{a b}", "/{1}", "/{a", "/a}", "no/slash", "/?q=1", "/#top", "/a b", "/%zz", "/%2", "/..",
-            "/a/./b", "/%2e%2E/a", "https://other.example/", "/é",
+            "/{",
+            "/}",
+            "/{}",
+            "/{a b}",
+            "/{1}",
+            "/{a",
+            "/a}",
+            "no/slash",
+            "/?q=1",
+            "/#top",
+            "/a b",
+            "/%zz",
+            "/%2",
+            "/..",
+            "/a/./b",
+            "/%2e%2E/a",
+            "https://other.example/",
+            "/é",
         ] {
             assert_eq!(Template::parse_path(bad).unwrap_err().kind(), ErrorKind::Config, "{bad}");
         }

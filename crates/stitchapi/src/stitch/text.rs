@@ -2,7 +2,8 @@
 
 use std::fmt::{self, Display};
 
-use serde::ser::{self, Impossible, Serialize, SerializeSeq, SerializeTuple, SerializeTupleStruct};
+use serde::Serialize;
+use serde::ser::{self, Impossible, SerializeSeq, SerializeTuple, SerializeTupleStruct};
 
 /// One value as text.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -72,12 +72,7 @@ enum AtSlot {
 
 impl Bucket {
     /// The bucket of this id on `store`, which must have a pacer.
-    pub(crate) fn new(
-        id: &str,
-        throttle: &Throttle,
-        store: &dyn StitchStore,
-        pacer: Arc<dyn Pacer>,
-    ) -> Result<Self> {
+    pub(crate) fn new(id: &str, throttle: &Throttle, store: &dyn StitchStore, pacer: Arc<dyn Pacer>) -> Result<Self> {
         let (limits, guard) = throttle.judge()?;
         let store_limits = store.limits();
         let volatile_pause = if store_limits.volatile { Duration::from_millis(100) } else { Duration::ZERO };

@@ -55,7 +55,11 @@ impl StoreClock {
 
 /// Both clocks count microseconds in 63 bits for longer than anybody waits.
 fn difference(store: StoreTime, local: Tick) -> i64 {
-    i64::try_from(i128::from(store.0) - i128::from(local.0)).unwrap_or(if store.0 > local.0 { i64::MAX } else { i64::MIN })
+    i64::try_from(i128::from(store.0) - i128::from(local.0)).unwrap_or(if store.0 > local.0 {
+        i64::MAX
+    } else {
+        i64::MIN
+    })
 }
 
 #[cfg(test)]
