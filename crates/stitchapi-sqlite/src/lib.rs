@@ -1,1 +1,11 @@
-//! To come.
+#![doc = include_str!("../README.md")]
+
+mod clock;
+mod error;
+mod patience;
+mod rows;
+mod schema;
+mod store;
+mod worker;
+
+pub use store::SqliteStore;
