@@ -1,3 +1,132 @@
-//! To come.
+//! The workspace's own commands: plain cargo, nothing else to install first.
+//!
+//! `cargo xtask help` lists them.
 
-fn main() {}
+mod budget;
+mod check;
+mod counts;
+mod lane;
+mod lanes;
+mod run;
+mod tools;
+mod workspace;
+
+use std::process::ExitCode;
+
+use crate::lane::{Lane, Stop, select};
+use crate::run::Runner;
+
+const USAGE: &str = "\
+usage: cargo xtask test [LANE...]    runs the lanes, or all of them
+       cargo xtask test --list       lists the lanes
+       cargo xtask check [STEP...]   runs the checks, or all of them
+       cargo xtask check --list      lists the checks
+       cargo xtask bench             builds and runs the benches
+       cargo xtask help              prints this
+
+With CI=true a lane that cannot run has failed.";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Task<'a> {
+    Test(&'a [String]),
+    ListLanes,
+    Check(&'a [String]),
+    ListChecks,
+    Bench,
+    Help,
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let Some(task) = parse(&arguments) else { return refuse("unknown command") };
+    match task {
+        Task::Test(names) => run(lanes::LANES, names),
+        Task::Check(names) => run(check::STEPS, names),
+        Task::ListLanes => list(lanes::LANES),
+        Task::ListChecks => list(check::STEPS),
+        Task::Bench => match lanes::bench(&mut Runner::here()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(Stop::Failed(reason) | Stop::Skipped(reason)) => {
+                eprintln!("bench: {reason}");
+                ExitCode::FAILURE
+            }
+        },
+        Task::Help => {
+            println!("{USAGE}");
+            ExitCode::SUCCESS
+        }
+    }
+}
+
+fn parse(arguments: &[String]) -> Option<Task<'_>> {
+    let (command, rest) = arguments.split_first()?;
+    let list = matches!(rest, [only] if only == "--list");
+    let names = rest.iter().all(|name| !name.starts_with('-'));
+    match command.as_str() {
+        "test" if list => Some(Task::ListLanes),
+        "test" if names => Some(Task::Test(rest)),
+        "check" if list => Some(Task::ListChecks),
+        "check" if names => Some(Task::Check(rest)),
+        "bench" if rest.is_empty() => Some(Task::Bench),
+        "help" | "--help" | "-h" if rest.is_empty() => Some(Task::Help),
+        _ => None,
+    }
+}
+
+fn run(lanes: &[Lane], names: &[String]) -> ExitCode {
+    let chosen = match select(lanes, names) {
+        Ok(chosen) => chosen,
+        Err(unknown) => return refuse(&format!("`{unknown}` is none of them: `--list` shows them")),
+    };
+    let mut runner = Runner::here();
+    let summary = lane::run(&chosen, &mut runner);
+    println!("\n{summary}");
+    if !runner.counts().is_empty() {
+        println!("contract cases executed, per store:");
+        for line in runner.counts() {
+            println!("  {line}");
+        }
+        println!();
+    }
+    println!("{}", summary.closing_line());
+    if summary.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn list(lanes: &[Lane]) -> ExitCode {
+    for lane in lanes {
+        println!("{:<12} {}", lane.name, lane.about);
+    }
+    ExitCode::SUCCESS
+}
+
+fn refuse(reason: &str) -> ExitCode {
+    eprintln!("{reason}\n\n{USAGE}");
+    ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<String> {
+        line.split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_command_takes_names_or_a_list() {
+        assert_eq!(parse(&words("test")), Some(Task::Test(&[])));
+        assert_eq!(parse(&words("test core sqlite")), Some(Task::Test(&words("core sqlite"))));
+        assert_eq!(parse(&words("test --list")), Some(Task::ListLanes));
+        assert_eq!(parse(&words("check deny")), Some(Task::Check(&words("deny"))));
+        assert_eq!(parse(&words("check --list")), Some(Task::ListChecks));
+        assert_eq!(parse(&words("bench")), Some(Task::Bench));
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for line in ["", "tset", "test --lst", "test core --list", "bench fast", "help me"] {
+            assert_eq!(parse(&words(line)), None, "{line}");
+        }
+    }
+}

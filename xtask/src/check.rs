@@ -1,0 +1,106 @@
+//! The checks: everything that is read rather than run.
+
+use std::process::Command;
+
+use crate::budget;
+use crate::lane::{Lane, Stop, Verdict, nothing_wrong};
+use crate::run::Runner;
+use crate::tools;
+use crate::workspace::Workspace;
+
+/// The checks, the quick ones first. A new one is one entry here.
+pub(crate) const STEPS: &[Lane] = &[
+    step("fmt", "the code is formatted", fmt),
+    step("packages", "every crate has its README.md; helpers are not published", packages),
+    step("unrun", "no test and no snippet of the docs is switched off", unrun),
+    step("arrows", "our crates depend on each other only as CONTRIBUTING.md draws it", budget::arrows),
+    step("budget", "no crate pulls in more than it may", budget::dependencies),
+    step("deny", "licences, sources and banned crates", deny),
+    step("clippy", "lints, with all features", clippy),
+    step("features", "every library without its default features, and with each feature alone", features),
+    step("doc", "the docs build without a warning", doc),
+];
+
+const fn step(name: &'static str, about: &'static str, run: fn(&mut Runner) -> Verdict) -> Lane {
+    Lane { name, about, packages: &[], run }
+}
+
+fn fmt(runner: &mut Runner) -> Verdict {
+    let command = runner.cargo(["fmt", "--all", "--check"]);
+    runner.run(command)
+}
+
+fn packages(runner: &mut Runner) -> Verdict {
+    let workspace = Workspace::load(runner)?;
+    let mut wrong = Vec::new();
+    for package in &workspace.packages {
+        let is_crate = package.directory.starts_with("crates");
+        if is_crate && !runner.root().join(&package.directory).join("README.md").is_file() {
+            wrong.push(format!("{} has no README.md", package.name));
+        }
+        if package.is_published != is_crate {
+            let not = if is_crate { "" } else { " not" };
+            wrong.push(format!("{} is{not} to be published", package.name));
+        }
+    }
+    nothing_wrong(&wrong)
+}
+
+/// Searches what git tracks and what it would track.
+fn unrun(runner: &mut Runner) -> Verdict {
+    // The bracket keeps the patterns from finding themselves.
+    let patterns = [r"#\[ignor[e]\b", r"#\[cfg_attr\(.*\bignor[e]\b", r"^\s*(//[/!] )?```.*\bignor[e]\b"];
+    let mut command = runner.command("git");
+    command.args(["grep", "--untracked", "--line-number", "--extended-regexp"]);
+    for pattern in patterns {
+        command.args(["-e", pattern]);
+    }
+    command.args(["--", "*.rs", "*.md"]);
+    let output = command.output().map_err(|error| Stop::Skipped(format!("no git: {error}")))?;
+    match output.status.code() {
+        Some(1) => Ok(()),
+        Some(0) => Err(Stop::Failed(format!("switched off:\n{}", String::from_utf8_lossy(&output.stdout).trim_end()))),
+        _ => Err(Stop::Skipped(String::from_utf8_lossy(&output.stderr).trim().to_owned())),
+    }
+}
+
+fn deny(runner: &mut Runner) -> Verdict {
+    println!("advisories are not checked: their database is not a package, and CI reaches packages only");
+    let program = tools::cargo_deny(runner)?;
+    let mut command = runner.command(program);
+    command.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
+    runner.run(command)
+}
+
+fn clippy(runner: &mut Runner) -> Verdict {
+    let command = runner.cargo(["clippy", "--workspace", "--all-targets", "--all-features"]);
+    lint(runner, command)
+}
+
+/// Without `--all-targets`: the features of what the tests depend on would be added.
+fn features(runner: &mut Runner) -> Verdict {
+    let workspace = Workspace::load(runner)?;
+    for package in workspace.under("crates") {
+        let bare = ["clippy", "--package", &package.name, "--no-default-features"];
+        if package.is_library {
+            lint(runner, runner.cargo(bare))?;
+        }
+        for feature in &package.features {
+            let mut command = runner.cargo(bare);
+            command.args(["--features", feature]);
+            lint(runner, command)?;
+        }
+    }
+    Ok(())
+}
+
+fn lint(runner: &mut Runner, mut command: Command) -> Verdict {
+    command.args(["--", "-D", "warnings"]);
+    runner.run(command)
+}
+
+fn doc(runner: &mut Runner) -> Verdict {
+    let mut command = runner.cargo(["doc", "--workspace", "--no-deps", "--all-features"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    runner.run(command)
+}

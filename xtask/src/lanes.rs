@@ -1,0 +1,124 @@
+//! The lanes of the tests. Each test is run by one of them.
+
+use crate::check;
+use crate::lane::{self, Lane, Stop, Verdict, select};
+use crate::run::Runner;
+use crate::workspace::Workspace;
+
+/// The lanes, in the order they run. A new one is one entry here and the function that it names: what it needs is set
+/// up by that function, and what cannot be had is a [`Stop::Skipped`] with the reason.
+pub(crate) const LANES: &[Lane] = &[
+    Lane { name: "check", about: "formatting, lints, docs, licences, budgets", packages: &[], run: run_checks },
+    Lane { name: "core", about: "the contract, pacing, the store in memory", packages: &["stitchapi-core"], run: core },
+    Lane { name: "workspace", about: "every test that no other lane runs", packages: &[], run: workspace },
+    Lane { name: "sqlite", about: "the SQLite store", packages: &["stitchapi-sqlite"], run: sqlite },
+    Lane { name: "fleet", about: "several processes on one budget", packages: &[CLI], run: fleet },
+    Lane { name: "examples", about: "runs every example", packages: &[], run: examples },
+];
+
+const CLI: &str = "stitchapi-cli";
+/// The test of the CLI that takes minutes and is built for release.
+const FLEET: &str = "fleet";
+
+fn run_checks(runner: &mut Runner) -> Verdict {
+    let steps = select(check::STEPS, &[]).map_err(Stop::Failed)?;
+    let summary = lane::run(&steps, runner);
+    println!("\n{summary}");
+    summary.verdict()
+}
+
+fn core(runner: &mut Runner) -> Verdict {
+    test(runner, &["--package", "stitchapi-core"])
+}
+
+fn workspace(runner: &mut Runner) -> Verdict {
+    let workspace = Workspace::load(runner)?;
+    let mut arguments = vec!["--workspace", "--all-features"];
+    let elsewhere = LANES.iter().flat_map(|lane| lane.packages).copied();
+    for name in elsewhere.chain(workspace.under("examples").map(|package| &*package.name)) {
+        arguments.extend(["--exclude", name]);
+    }
+    // What passed is shown too: the kit's counts are in it.
+    arguments.extend(["--", "--show-output"]);
+    test(runner, &arguments)?;
+
+    // Of the CLI the `fleet` lane runs one test.
+    for cli in workspace.packages.iter().filter(|package| package.name == CLI) {
+        let mut arguments = vec!["--package", CLI, "--all-features", "--bins"];
+        arguments.extend(cli.is_library.then_some("--lib"));
+        for name in cli.tests.iter().filter(|name| *name != FLEET) {
+            arguments.extend(["--test", name]);
+        }
+        test(runner, &arguments)?;
+    }
+    Ok(())
+}
+
+fn sqlite(runner: &mut Runner) -> Verdict {
+    test(runner, &["--package", "stitchapi-sqlite", "--all-features", "--", "--nocapture"])
+}
+
+fn fleet(runner: &mut Runner) -> Verdict {
+    for arguments in [&["build", "--release", "--package", CLI][..], &["run", "--release", "--", "fleet"]] {
+        runner.run(runner.cargo(arguments))?;
+    }
+    test(runner, &["--release", "--package", CLI, "--test", FLEET, "--", "--nocapture"])
+}
+
+fn examples(runner: &mut Runner) -> Verdict {
+    let workspace = Workspace::load(runner)?;
+    let names: Vec<&str> = workspace.under("examples").map(|package| &*package.name).collect();
+    if names.is_empty() {
+        return Err(Stop::Skipped("there is no package under examples/".to_owned()));
+    }
+    test(runner, &names.iter().flat_map(|&name| ["--package", name]).collect::<Vec<_>>())?;
+    for package in workspace.under("examples") {
+        for program in &package.programs {
+            let command = runner.cargo(["run", "--package", &package.name, "--bin", program]);
+            runner.run(command)?;
+        }
+    }
+    Ok(())
+}
+
+/// Builds and runs the benches, which are a workspace of their own.
+///
+/// # Errors
+///
+/// [`Stop::Failed`] if they are not there or do not run.
+pub(crate) fn bench(runner: &mut Runner) -> Verdict {
+    if !runner.root().join("bench/Cargo.toml").is_file() {
+        return Err(Stop::Failed("there is no bench/Cargo.toml".to_owned()));
+    }
+    let command = runner.cargo(["run", "--release", "--manifest-path", "bench/Cargo.toml"]);
+    runner.run(command)
+}
+
+/// `cargo test`, to its end even if something fails: one run tells all.
+fn test(runner: &mut Runner, arguments: &[&str]) -> Verdict {
+    let command = runner.cargo(["test", "--no-fail-fast"].iter().chain(arguments));
+    runner.run(command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        for lanes in [LANES, check::STEPS] {
+            for (at, lane) in lanes.iter().enumerate() {
+                assert!(lanes[..at].iter().all(|other| other.name != lane.name), "{}", lane.name);
+            }
+        }
+    }
+
+    #[test]
+    fn no_package_is_tested_by_two_lanes() {
+        let mut packages: Vec<_> = LANES.iter().flat_map(|lane| lane.packages).collect();
+        let all = packages.len();
+        packages.sort_unstable();
+        packages.dedup();
+        assert_eq!(packages.len(), all);
+    }
+}

@@ -1,0 +1,47 @@
+//! Programs that the checks need and cargo does not bring.
+
+use std::path::PathBuf;
+
+use crate::lane::Stop;
+use crate::run::Runner;
+use crate::workspace::Workspace;
+
+/// The version that is built if there is none.
+const CARGO_DENY: &str = "0.20.2";
+
+/// The path of `cargo-deny`: the one in `PATH`, or one built into `target/tools`, which takes some minutes once.
+///
+/// # Errors
+///
+/// [`Stop::Skipped`] if there is none and none can be built.
+pub(crate) fn cargo_deny(runner: &mut Runner) -> Result<PathBuf, Stop> {
+    let in_path = PathBuf::from("cargo-deny");
+    if version(runner, &in_path).is_some() {
+        return Ok(in_path);
+    }
+    let tools = Workspace::load(runner)?.target.join("tools");
+    let ours = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    if version(runner, &ours).is_some_and(|version| version == CARGO_DENY) {
+        return Ok(ours);
+    }
+    // Not optimised: it runs for a second or two, and is built in a third of the time.
+    let install = |locked: bool| {
+        let mut command =
+            runner.cargo(["install", "cargo-deny", "--version", CARGO_DENY, "--debug", "--force", "--root"]);
+        command.arg(&tools).args(locked.then_some("--locked"));
+        command
+    };
+    let (locked, unlocked) = (install(true), install(false));
+    // Its lock file may name a version that has been withdrawn since.
+    match runner.run(locked).or_else(|_| runner.run(unlocked)) {
+        Ok(()) => Ok(ours),
+        Err(Stop::Failed(reason) | Stop::Skipped(reason)) => Err(Stop::Skipped(format!("no cargo-deny: {reason}"))),
+    }
+}
+
+/// The version of a program that prints `name 1.2.3`, or nothing if it is not there.
+fn version(runner: &Runner, program: &PathBuf) -> Option<String> {
+    let output = runner.command(program).arg("--version").output().ok()?;
+    let printed = String::from_utf8(output.stdout).ok()?;
+    output.status.success().then(|| printed.split_whitespace().nth(1).map(str::to_owned))?
+}
