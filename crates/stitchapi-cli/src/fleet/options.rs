@@ -25,7 +25,7 @@ pub(crate) struct Options {
     pub(super) tasks: usize,
 
     /// The budget, such as 50/s or 1000/m.
-    #[arg(long, default_value = "50/s", value_parser = rate)]
+    #[arg(long, default_value = "50/s", value_parser = rate, allow_hyphen_values = true)]
     pub(super) rate: DeclaredRate,
 
     /// How many calls may start at once after a pause.
