@@ -1,0 +1,41 @@
+//! The same program with two lines more: however many run at once, together they make ten calls a second.
+
+use std::error::Error;
+
+use serde::{Deserialize, Serialize};
+use stitchapi::auth::{self, Secret};
+use stitchapi::{Rate, Seam, Stitch, Throttle};
+use stitchapi_sqlite::SqliteStore;
+
+#[derive(Serialize)]
+struct Page {
+    owner: String,
+    repo: String,
+    page: u32,
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    title: String,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    // "https://api.github.com", were there a network.
+    let url = example_upstream::start().await?;
+    let github = Seam::builder(url)
+        .name("github")
+        .store(SqliteStore::open(std::env::temp_dir().join("example-fleet-wide.db"))?)
+        .throttle(Throttle::rate(Rate::per_second(10)))
+        .auth(auth::bearer(Secret::value("a token that nobody checks")))
+        .build()?;
+    let issues: Stitch<Page, Vec<Issue>> = github.get("/repos/{owner}/{repo}/issues").build()?;
+
+    for page in 1..=20 {
+        let page = Page { owner: "rust-lang".into(), repo: "rust".into(), page };
+        for issue in issues.call(page).await? {
+            println!("{}", issue.title);
+        }
+    }
+    Ok(())
+}
