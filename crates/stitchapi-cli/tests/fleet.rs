@@ -4,6 +4,8 @@
 //! `T` holds at most `N T / W + b` starts, plus `N J / W` if it is shorter than the period, and one of the period itself
 //! at most `N + b - 1`.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! One call: success, failure, retries, redirects, deadlines.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::time::Duration;
@@ -227,11 +229,8 @@ fn credentials_stay_with_the_origin() {
     assert_eq!(to("b"), [first, "GET https://api.example.com/v1/b authorization cookie "]);
     assert_eq!(to("https://other.example/b"), [first, "GET https://other.example/b - - "]);
     assert_eq!(to("https://api.example.com:444/b"), [first, "GET https://api.example.com:444/b - - "]);
-    for nowhere in ["http://api.example.com/b", "file:///etc/passwd", "https://u:p@api.example.com/b", "http://[", ""] {
-        assert_eq!(to(nowhere)[0], first);
-        if nowhere != "" {
-            assert_eq!(to(nowhere).len(), 1, "{nowhere}");
-        }
+    for nowhere in ["http://api.example.com/b", "file:///etc/passwd", "https://u:p@api.example.com/b", "http://["] {
+        assert_eq!(to(nowhere), [first], "{nowhere}");
     }
 }
 

@@ -1,5 +1,6 @@
 //! Real sockets: the transport over `reqwest`, and servers that misbehave.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![cfg(all(feature = "rustls", feature = "tokio"))]
 
 use std::net::SocketAddr;

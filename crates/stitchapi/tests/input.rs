@@ -1,5 +1,7 @@
 //! Where the parts of an input go.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::collections::BTreeMap;

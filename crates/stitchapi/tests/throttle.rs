@@ -1,5 +1,7 @@
 //! The throttle: several seams on one store, in virtual time.
 
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
 mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -28,7 +28,6 @@ pub async fn start() -> std::io::Result<String> {
     Ok(url)
 }
 
-#[expect(clippy::unused_async, reason = "a handler is an async function")]
 async fn issues(Path((owner, repo)): Path<(String, String)>, Query(Page { page }): Query<Page>) -> Json<[Issue; 1]> {
     Json([Issue { title: format!("{owner}/{repo}, page {page}") }])
 }

@@ -1,0 +1,54 @@
+//! On one file: a booking, beside the bare transaction that it needs.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_executor::block_on;
+use rusqlite::{Connection, TransactionBehavior, params};
+use stitchapi_core::pace::{Declared, LimitId, Pace, limits};
+use stitchapi_core::{Key, StitchStore};
+use stitchapi_sqlite::SqliteStore;
+
+use crate::turns::{Table, nanos};
+
+pub fn measure(table: &mut Table) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let store = Arc::new(SqliteStore::open(folder.path().join("ours.db")).expect("a store"));
+    let pacer = store.pacer().expect("a SQLite store has a pacer");
+    let declared = Declared { id: LimitId::calls(Duration::from_secs(1)), permits: 1_000_000, burst: None };
+    let limits = limits(&[declared]).expect("a rate that can be");
+    let pace = |calls| Pace::new(limits.clone(), Duration::from_millis(5), 7).with_calls(calls);
+    let key = Key::new("bench");
+    let reserve = |pace: &Pace| nanos(500, || drop(block_on(pacer.reserve(&key, pace)).expect("a booking")));
+
+    let mut connection = bare(&folder.path().join("bare.db")).expect("a database");
+    let mut transact = || nanos(500, || transaction(&mut connection).expect("a transaction"));
+    let (one, many) = (pace(1), pace(50));
+    table.compare("SQLite, reserve one", || reserve(&one), "bare transaction, same thread", &mut transact);
+    table.compare(
+        "SQLite, one of 50 in a reserve",
+        || reserve(&many) / 50.0,
+        "bare transaction, same thread",
+        transact,
+    );
+}
+
+/// The same settings and the same number of statements, on the caller's own thread.
+fn bare(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    connection.execute_batch("CREATE TABLE t (key TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID")?;
+    connection.execute("INSERT INTO t VALUES ('bench', x'00')", [])?;
+    Ok(connection)
+}
+
+fn transaction(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value: Vec<u8> =
+        transaction.prepare_cached("SELECT value FROM t WHERE key = ?1")?.query_row(["bench"], |row| row.get(0))?;
+    let next = vec![value[0].wrapping_add(1); 90];
+    transaction.prepare_cached("UPDATE t SET value = ?2 WHERE key = ?1")?.execute(params!["bench", next])?;
+    transaction.commit()
+}

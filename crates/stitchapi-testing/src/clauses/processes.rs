@@ -1,0 +1,93 @@
+//! Several processes on one backend.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use stitchapi_core::{Runtime, StitchStore, StoreTime};
+
+use super::pacing;
+use crate::contract::{Checked, Client, Facility, Scene, Trouble, ensure};
+use crate::processes::{Part, Task};
+
+/// How often every process counts.
+const COUNTS: usize = 100;
+/// How often every process books one start.
+const RESERVES: usize = 25;
+
+pub(crate) async fn count(scene: Scene) -> Checked {
+    scene.first.counter()?;
+    let mut counts = all(&scene, Task::Count).await?;
+    let (expected, last) = (1..=counts.len() as u64, counts.iter().copied().max());
+    counts.sort_unstable();
+    ensure!(counts.iter().copied().eq(expected), "{} calls of incr counted to {last:?}", counts.len());
+    Ok(())
+}
+
+pub(crate) async fn reserve(scene: Scene) -> Checked {
+    scene.first.pacer()?;
+    let mut starts = all(&scene, Task::Reserve).await?;
+    starts.sort_unstable();
+    let apart = starts.windows(2).map(|pair| Duration::from_micros(pair[1] - pair[0]));
+    let closest = apart.min().unwrap_or_default();
+    ensure!(
+        closest >= pacing::QUICK,
+        "two processes were given starts {closest:?} apart instead of {:?}",
+        pacing::QUICK
+    );
+    Ok(())
+}
+
+/// Runs a part in every process, and gathers the numbers that they bring back.
+async fn all(scene: &Scene, task: Task) -> Result<Vec<u64>, Trouble> {
+    let (processes, count) = match &scene.options.processes {
+        Facility::Given((processes, count)) => (processes, *count),
+        Facility::Missing => return Err(Trouble::Skipped("no way to start another process was given".into())),
+        Facility::Impossible(why) => return Err(Trouble::NotApplicable(why.clone())),
+    };
+    let part = Part { task, namespace: scene.namespace.clone() };
+    let mut numbers = Vec::new();
+    for answer in join_all((0..count).map(|_| processes.run(part.clone()))).await {
+        let answer = answer.map_err(|error| Trouble::Violated(format!("a process failed: {error}")))?;
+        let read: Result<Vec<u64>, _> = answer.split_whitespace().map(str::parse).collect();
+        numbers.extend(read.map_err(|_| Trouble::Violated(format!("in another process: {answer}")))?);
+    }
+    let each = match task {
+        Task::Count => COUNTS,
+        Task::Reserve => RESERVES,
+    };
+    ensure!(numbers.len() == count * each, "{count} processes brought back {} numbers", numbers.len());
+    Ok(numbers)
+}
+
+/// What a process does for its part: numbers, or what went wrong.
+pub(crate) async fn run(part: &Part, store: Arc<dyn StitchStore>, runtime: Arc<dyn Runtime>) -> String {
+    let done = match part.task {
+        Task::Count => run_count(&part.namespace, store).await,
+        Task::Reserve => run_reserve(&part.namespace, store, &*runtime).await,
+    };
+    match done {
+        Ok(numbers) => numbers.iter().map(u64::to_string).collect::<Vec<_>>().join(" "),
+        Err(Trouble::Violated(why) | Trouble::Skipped(why) | Trouble::NotApplicable(why)) => why,
+    }
+}
+
+async fn run_count(namespace: &str, store: Arc<dyn StitchStore>) -> Result<Vec<u64>, Trouble> {
+    let (counter, key) = (Client::new(store).counter()?, Scene::key_in(namespace, "count"));
+    let mut counts = Vec::with_capacity(COUNTS);
+    for _ in 0..COUNTS {
+        counts.push(counter.incr(&key, Scene::HOUR).await?);
+    }
+    Ok(counts)
+}
+
+async fn run_reserve(namespace: &str, store: Arc<dyn StitchStore>, runtime: &dyn Runtime) -> Result<Vec<u64>, Trouble> {
+    let (pacer, key) = (Client::new(store).pacer()?, Scene::key_in(namespace, "cell"));
+    let mut starts = Vec::with_capacity(RESERVES);
+    for _ in 0..RESERVES {
+        let pace = pacing::quick(runtime.random()).with_calls(1);
+        let reply = pacer.reserve(&key, &pace).await?;
+        starts.extend(reply.starts(&pace).map(|StoreTime(start)| start));
+    }
+    Ok(starts)
+}

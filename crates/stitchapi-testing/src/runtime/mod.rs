@@ -1,0 +1,10 @@
+//! The rooms where time, threads and processes are real, and the one where time is not.
+
+mod sim;
+mod test_binary;
+mod threads;
+mod timer;
+
+pub use sim::SimRuntime;
+pub use test_binary::TestBinary;
+pub use threads::StdRuntime;

@@ -1,0 +1,329 @@
+//! A runtime in which time is a number.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, SystemTime};
+
+use stitchapi_core::{BoxFuture, Runtime, Tick};
+
+/// A [`Runtime`] with a virtual clock, on one thread: a whole fleet runs in no time, and again from the same seed.
+///
+/// * The clock stands still while anybody can run; then it jumps to the next sleeper's end.
+/// * Of the tasks that can run the seed picks the next one: another seed is another interleaving, the same seed the
+///   same one, with the same random numbers.
+/// * Tasks run within [`SimRuntime::block_on`]; what is not finished when that ends goes on with the next call.
+/// * Clones are one runtime.
+#[derive(Clone)]
+pub struct SimRuntime(Arc<Sim>);
+
+struct Sim(Mutex<State>);
+
+struct State {
+    now: Tick,
+    random: Random,
+    picks: Random,
+    tasks: HashMap<u64, BoxFuture<'static, ()>>,
+    ready: BTreeSet<u64>,
+    sleepers: BTreeMap<(Tick, u64), Waker>,
+    numbers: u64,
+    running: bool,
+}
+
+/// The future that `block_on` was given, among the tasks.
+const MAIN: u64 = 0;
+/// When virtual time begins: an hour after the boot, at the start of 2026.
+const START: Tick = Tick(3_600_000_000);
+const START_OF_2026: Duration = Duration::from_secs(1_767_225_600);
+
+impl SimRuntime {
+    /// A runtime at the beginning of its time.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self(Arc::new(Sim(Mutex::new(State {
+            now: START,
+            random: Random(seed),
+            picks: Random(!seed),
+            tasks: HashMap::new(),
+            ready: BTreeSet::new(),
+            sleepers: BTreeMap::new(),
+            numbers: MAIN,
+            running: false,
+        }))))
+    }
+
+    /// Sleeps for this long, in virtual time.
+    #[must_use]
+    pub fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        self.sleep_until(self.now() + duration)
+    }
+
+    /// Runs a future to its end, and the tasks beside it as far as they get.
+    ///
+    /// # Panics
+    ///
+    /// If nobody can run and nobody sleeps while the future is not finished, and if it is called inside itself.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        let _running = Running::new(&self.0);
+        let mut future = pin!(future);
+        self.0.lock().ready.insert(MAIN);
+        loop {
+            let Some(task) = self.0.next() else {
+                let at = self.now();
+                panic!("deadlock at {at}: the future is not finished, nobody can run and nobody sleeps");
+            };
+            let waker = Waker::from(Arc::new(TaskWaker { task, sim: self.0.clone() }));
+            let mut context = Context::from_waker(&waker);
+            if task == MAIN {
+                if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                    return output;
+                }
+            } else {
+                self.0.poll(task, &mut context);
+            }
+        }
+    }
+}
+
+impl Sim {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Picks a task that can run; when there is none, lets time pass until there is.
+    fn next(&self) -> Option<u64> {
+        loop {
+            let mut state = self.lock();
+            if !state.ready.is_empty() {
+                let ready = state.ready.len();
+                let pick = state.picks.below(ready);
+                let task = state.ready.iter().nth(pick).copied()?;
+                state.ready.remove(&task);
+                return Some(task);
+            }
+            let ((at, _), waker) = state.sleepers.pop_first()?;
+            state.now = state.now.max(at);
+            drop(state);
+            waker.wake();
+        }
+    }
+
+    fn poll(&self, task: u64, context: &mut Context<'_>) {
+        // Outside the lock: the task will use the runtime, and so may its drop.
+        let Some(mut future) = self.lock().tasks.remove(&task) else { return };
+        if future.as_mut().poll(context).is_pending() {
+            self.lock().tasks.insert(task, future);
+        }
+    }
+}
+
+impl State {
+    fn number(&mut self) -> u64 {
+        self.numbers += 1;
+        self.numbers
+    }
+}
+
+impl Runtime for SimRuntime {
+    fn now(&self) -> Tick {
+        self.0.lock().now
+    }
+
+    fn wall(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + START_OF_2026 + self.now().since(START)
+    }
+
+    fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
+        let number = self.0.lock().number();
+        Box::pin(Sleep { sim: self.0.clone(), key: (at, number) })
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        let mut state = self.0.lock();
+        let number = state.number();
+        state.tasks.insert(number, task);
+        state.ready.insert(number);
+    }
+
+    fn random(&self) -> u64 {
+        self.0.lock().random.next()
+    }
+
+    fn joins_callers(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for SimRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.lock();
+        f.debug_struct("SimRuntime").field("now", &state.now).field("tasks", &state.tasks.len()).finish_non_exhaustive()
+    }
+}
+
+struct Sleep {
+    sim: Arc<Sim>,
+    key: (Tick, u64),
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.sim.lock();
+        if state.now >= self.key.0 {
+            return Poll::Ready(());
+        }
+        state.sleepers.insert(self.key, context.waker().clone());
+        Poll::Pending
+    }
+}
+
+/// Time does not wait for a sleeper that is gone.
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        self.sim.lock().sleepers.remove(&self.key);
+    }
+}
+
+struct TaskWaker {
+    task: u64,
+    sim: Arc<Sim>,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        self.sim.lock().ready.insert(self.task);
+    }
+}
+
+/// That somebody is inside `block_on`.
+struct Running<'a>(&'a Sim);
+
+impl<'a> Running<'a> {
+    fn new(sim: &'a Sim) -> Self {
+        let was_running = std::mem::replace(&mut sim.lock().running, true);
+        assert!(!was_running, "block_on was called inside block_on");
+        Self(sim)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.lock().running = false;
+    }
+}
+
+/// SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() % end as u64).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::{Either, join_all, select};
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// Ten tasks that sleep at random and say when they woke.
+    fn trace(seed: u64) -> Vec<(usize, Tick)> {
+        let sim = SimRuntime::new(seed);
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        for task in 0..10 {
+            let (sim, woken) = (sim.clone(), woken.clone());
+            sim.clone().spawn(Box::pin(async move {
+                for _ in 0..5 {
+                    sim.sleep(Duration::from_micros(sim.random() % 3)).await;
+                    woken.lock().unwrap().push((task, sim.now()));
+                }
+            }));
+        }
+        sim.block_on(sim.sleep(HOUR));
+        Arc::try_unwrap(woken).unwrap().into_inner().unwrap()
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_trace_and_another_one_another() {
+        assert_eq!(trace(1), trace(1));
+        assert_ne!(trace(1), trace(2));
+    }
+
+    #[test]
+    fn an_hour_passes_at_once_and_to_the_microsecond() {
+        let sim = SimRuntime::new(1);
+        let (before, wall) = (sim.now(), sim.wall());
+        sim.block_on(sim.sleep(HOUR));
+        assert_eq!(sim.now(), before + HOUR);
+        assert_eq!(sim.wall(), wall + HOUR);
+    }
+
+    #[test]
+    fn sleepers_wake_in_the_order_of_their_ends() {
+        let sim = SimRuntime::new(1);
+        let woken = Mutex::new(Vec::new());
+        sim.block_on(join_all([3, 1, 2].map(|hours| {
+            let sleep = sim.sleep(HOUR * hours);
+            let woken = &woken;
+            async move {
+                sleep.await;
+                woken.lock().unwrap().push(hours);
+            }
+        })));
+        assert_eq!(woken.into_inner().unwrap(), [1, 2, 3]);
+    }
+
+    #[test]
+    fn time_does_not_wait_for_a_sleeper_that_is_gone() {
+        let sim = SimRuntime::new(1);
+        let before = sim.now();
+        let first = sim.block_on(select(sim.sleep(HOUR * 9), sim.sleep(HOUR)));
+        assert!(matches!(first, Either::Right(_)));
+        drop(first);
+        sim.block_on(sim.sleep(HOUR));
+        assert_eq!(sim.now(), before + HOUR * 2);
+    }
+
+    #[test]
+    fn a_task_goes_on_with_the_next_call() {
+        let sim = SimRuntime::new(1);
+        let done = Arc::new(Mutex::new(false));
+        let (sleep, told) = (sim.sleep(HOUR * 2), done.clone());
+        sim.spawn(Box::pin(async move {
+            sleep.await;
+            *told.lock().unwrap() = true;
+        }));
+        sim.block_on(sim.sleep(HOUR));
+        assert!(!*done.lock().unwrap());
+        sim.block_on(sim.sleep(HOUR * 2));
+        assert!(*done.lock().unwrap());
+    }
+
+    #[test]
+    #[should_panic(expected = "deadlock at 3600000000 us")]
+    fn waiting_for_nobody_is_a_deadlock() {
+        SimRuntime::new(1).block_on(std::future::pending::<()>());
+    }
+
+    #[test]
+    #[should_panic(expected = "block_on was called inside block_on")]
+    fn it_does_not_run_inside_itself() {
+        let sim = SimRuntime::new(1);
+        sim.block_on(async { sim.block_on(async {}) });
+    }
+}

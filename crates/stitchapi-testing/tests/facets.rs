@@ -1,0 +1,62 @@
+//! What the kit says of a store that has no facets, and of what it was not given.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use stitchapi_core::{BoxFuture, Key, MemoryStore, StitchStore, StoreError, StoreLimits, async_trait};
+use stitchapi_testing::{ContractOptions, ContractReport, Facet, SimRuntime, verify_store_contract};
+
+/// A store that has no facets.
+#[derive(Debug, Clone)]
+struct Plain(MemoryStore);
+
+#[async_trait]
+impl StitchStore for Plain {
+    fn name(&self) -> &'static str {
+        "plain"
+    }
+    fn limits(&self) -> StoreLimits {
+        self.0.limits()
+    }
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        self.0.get(key).await
+    }
+    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
+        self.0.set(key, value, ttl).await
+    }
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        self.0.delete(key).await
+    }
+}
+
+fn report(store: impl Fn(MemoryStore) -> Arc<dyn StitchStore> + Send + Sync) -> ContractReport {
+    let sim = SimRuntime::new(1);
+    let memory = MemoryStore::on(Arc::new(sim.clone()));
+    let make = || {
+        let store = store(memory.clone());
+        Box::pin(async move { store }) as BoxFuture<'static, _>
+    };
+    sim.block_on(verify_store_contract(make, ContractOptions::new(Arc::new(sim.clone()))))
+}
+
+#[test]
+fn the_clauses_of_a_facet_mean_nothing_for_a_store_without_it() {
+    let report = report(|memory| Arc::new(Plain(memory)));
+    assert!(report.violated().next().is_none(), "{report}");
+    assert!(report.passed().all(|clause| clause.facet() == Facet::Plain), "{report}");
+    assert!(report.not_applicable().all(|(clause, why)| {
+        let expected =
+            if clause.facet() == Facet::Counter { "the store has no counter" } else { "the store has no pacer" };
+        clause.facet() != Facet::Plain && why == expected
+    }));
+    assert_eq!(report.skipped().count(), 1);
+}
+
+#[test]
+fn what_was_not_given_is_skipped_and_not_clean() {
+    let report = report(|memory| Arc::new(memory));
+    let skipped: Vec<_> = report.skipped().map(|(clause, _)| clause.id()).collect();
+    assert_eq!(skipped, ["key/prefixes", "counter/processes", "counter/lost-ttl", "pacer/processes"]);
+    assert!(!report.is_clean());
+}
