@@ -203,19 +203,23 @@ fn redirected(method: Method, status: u16, location: &'static str) -> Vec<String
     });
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api).auth(auth::bearer(auth::Secret::value("canary"))).redirects(1).build().unwrap();
-    let stitch: Stitch<[u8], ()> =
-        if method == Method::GET { seam.get("/a").header("cookie", "c=1") } else { seam.request(method, "/a") }
-            .build_with(decode::empty)
-            .unwrap();
+    let stitch: Stitch<[u8], ()> = if method == Method::GET {
+        seam.get("/a").header("cookie", "c=1").header("x-api-key", "k")
+    } else {
+        seam.request(method, "/a")
+    }
+    .build_with(decode::empty)
+    .unwrap();
     let _ = sim.block_on(async { stitch.call(&[][..]).await });
     let told = |request: &http::Request<Bytes>| {
         let has = |name| if request.headers().contains_key(name) { name } else { "-" };
         format!(
-            "{} {} {} {} {}",
+            "{} {} {} {} {} {}",
             request.method(),
             request.uri(),
             has("authorization"),
             has("cookie"),
+            has("x-api-key"),
             std::str::from_utf8(request.body()).unwrap()
         )
     };
@@ -224,11 +228,11 @@ fn redirected(method: Method, status: u16, location: &'static str) -> Vec<String
 
 #[test]
 fn credentials_stay_with_the_origin() {
-    let first = "GET https://api.example.com/v1/a authorization cookie ";
+    let first = "GET https://api.example.com/v1/a authorization cookie x-api-key ";
     let to = |location| redirected(Method::GET, 302, location);
-    assert_eq!(to("b"), [first, "GET https://api.example.com/v1/b authorization cookie "]);
-    assert_eq!(to("https://other.example/b"), [first, "GET https://other.example/b - - "]);
-    assert_eq!(to("https://api.example.com:444/b"), [first, "GET https://api.example.com:444/b - - "]);
+    assert_eq!(to("b"), [first, "GET https://api.example.com/v1/b authorization cookie x-api-key "]);
+    assert_eq!(to("https://other.example/b"), [first, "GET https://other.example/b - - - "]);
+    assert_eq!(to("https://api.example.com:444/b"), [first, "GET https://api.example.com:444/b - - - "]);
     for nowhere in ["http://api.example.com/b", "file:///etc/passwd", "https://u:p@api.example.com/b", "http://["] {
         assert_eq!(to(nowhere), [first], "{nowhere}");
     }
@@ -236,11 +240,11 @@ fn credentials_stay_with_the_origin() {
 
 #[test]
 fn a_body_is_sent_again_only_where_the_status_says_so() {
-    let first = "POST https://api.example.com/v1/a authorization - []";
+    let first = "POST https://api.example.com/v1/a authorization - - []";
     let by = |status| redirected(Method::POST, status, "/b");
-    assert_eq!(by(307), [first, "POST https://api.example.com/b authorization - []"]);
-    assert_eq!(by(308), [first, "POST https://api.example.com/b authorization - []"]);
-    assert_eq!(by(303), [first, "GET https://api.example.com/b authorization - "]);
+    assert_eq!(by(307), [first, "POST https://api.example.com/b authorization - - []"]);
+    assert_eq!(by(308), [first, "POST https://api.example.com/b authorization - - []"]);
+    assert_eq!(by(303), [first, "GET https://api.example.com/b authorization - - "]);
     assert_eq!(by(301), [first]);
     assert_eq!(by(302), [first]);
 }

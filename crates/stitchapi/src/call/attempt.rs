@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::response::Parts;
-use stitchapi_core::Collected;
+use stitchapi_core::{Collected, Tick};
 
 use super::request::Target;
 use super::{Failed, Run};
@@ -30,26 +30,17 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
     let seam = &run.declaration.seam;
     let credential = loop {
         let credential = prepare(run, target).await?;
-        let begins = match seam.bucket() {
-            Some(bucket) => match bucket.start(&*runtime, run.wait, &run.trace).await {
-                Ok(started) => {
-                    run.report.waited += started.waited;
-                    if !started.waited.is_zero() {
-                        run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
-                    }
-                    started.at
-                }
-                Err(error) => return Err(error.into()),
-            },
-            None => runtime.now(),
-        };
-        // A credential that has expired in the queue goes back, and the slot with it: a login takes its time.
-        let expires = credential.as_ref().and_then(|credential| credential.expires_at());
-        if expires.is_none_or(|expires| expires > runtime.wall()) {
-            run.report.attempts += 1;
-            run.trace.emit_at(begins, EventKind::Request { attempt: run.report.attempts });
-            break credential;
+        let good_until = credential.as_ref().and_then(|credential| credential.expires_at());
+        let was_good = good_until.is_some_and(|until| until > runtime.wall());
+        let begins = wait_for_slot(run).await?;
+        // One that has expired in the queue goes back, and the slot with it: a login takes its time. One that came
+        // expired is the API's to judge: a clock may be wrong, and asking again would not end.
+        if was_good && good_until.is_some_and(|until| until <= runtime.wall()) {
+            continue;
         }
+        run.report.attempts += 1;
+        run.trace.emit_at(begins, EventKind::Request { attempt: run.report.attempts });
+        break credential;
     };
 
     let begins = runtime.now();
@@ -68,6 +59,18 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
     };
     run.trace.emit(EventKind::Response { status: parts.status, elapsed: runtime.now().since(begins) });
     Ok(Answer { parts, body, complete, credential })
+}
+
+/// Waits for a slot of the throttle, if there is one; the reading of the clock at which the attempt may start.
+async fn wait_for_slot(run: &mut Run<'_>) -> Result<Tick, Error> {
+    let runtime = run.trace.runtime.clone();
+    let Some(bucket) = run.declaration.seam.bucket() else { return Ok(runtime.now()) };
+    let started = bucket.start(&*runtime, run.wait, &run.trace).await?;
+    run.report.waited += started.waited;
+    if !started.waited.is_zero() {
+        run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
+    }
+    Ok(started.at)
 }
 
 /// Makes the credential ready, if this target gets one.

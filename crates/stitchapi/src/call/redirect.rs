@@ -5,8 +5,8 @@ use http::{HeaderName, Method, StatusCode, header};
 
 use super::request::Target;
 
-/// What never crosses an origin, whoever set it.
-const SECRETS: [HeaderName; 3] = [header::AUTHORIZATION, header::COOKIE, header::PROXY_AUTHORIZATION];
+/// What may cross an origin. Any other header may be a credential, whatever it is called.
+const HARMLESS: [HeaderName; 4] = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
 
 /// The next target; `None` where the answer leads nowhere that a call may go: no usable `Location`, another scheme than
 /// `http` or `https`, `https` to `http`, or a body that would have to be sent again by a status that does not say so.
@@ -38,9 +38,7 @@ pub(super) fn follow(from: &Target, answer: &Parts) -> Option<Target> {
     }
     let abroad = from.abroad || url.origin() != from.url.origin();
     if abroad {
-        for secret in SECRETS {
-            headers.remove(secret);
-        }
+        headers = HARMLESS.into_iter().filter_map(|name| Some((name.clone(), headers.remove(name)?))).collect();
     }
     Some(Target { method, url, headers, body, abroad })
 }

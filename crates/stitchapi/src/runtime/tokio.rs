@@ -34,6 +34,7 @@ impl Runtime for TokioRuntime {
 
     #[expect(clippy::disallowed_methods, reason = "this is the door to the timer")]
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
+        let handle = self.handle.clone();
         Box::pin(async move {
             // The timer runs on another clock than `now`, so it is asked again until `now` says so.
             loop {
@@ -41,7 +42,12 @@ impl Runtime for TokioRuntime {
                 if now >= at {
                     return;
                 }
-                tokio::time::sleep(at.since(now)).await;
+                let sleep = {
+                    // Whoever awaits this need not be on the runtime itself.
+                    let _entered = handle.enter();
+                    tokio::time::sleep(at.since(now))
+                };
+                sleep.await;
             }
         })
     }

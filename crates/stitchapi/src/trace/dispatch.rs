@@ -1,8 +1,10 @@
 //! From the calls to the sinks, off the calls' path.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use stitchapi_core::{Runtime, Tick};
 
@@ -10,6 +12,8 @@ use super::{CallId, Event, EventKind, TraceSink};
 
 /// So many events wait at most.
 const CAPACITY: usize = 8_192;
+/// So many are taken before others may run.
+const AT_ONCE: usize = 16;
 
 /// The events of a seam on their way to its sinks.
 ///
@@ -47,30 +51,46 @@ impl Dispatch {
         drop(queue);
         if idle {
             let dispatch = self.clone();
-            runtime.spawn(Box::pin(async move { dispatch.drain() }));
+            runtime.spawn(Box::pin(async move { dispatch.drain().await }));
         }
     }
 
-    fn drain(&self) {
+    /// Lets others run after every few events: the runtime may have one thread only.
+    async fn drain(&self) {
         loop {
-            let events = {
+            let events: Vec<Event> = {
                 let mut queue = self.queue();
                 if queue.events.is_empty() {
                     queue.draining = false;
                     return;
                 }
-                std::mem::take(&mut queue.events)
+                let few = queue.events.len().min(AT_ONCE);
+                queue.events.drain(..few).collect()
             };
             for (event, sink) in events.iter().flat_map(|event| self.sinks.iter().map(move |sink| (event, sink))) {
                 // A sink that panics has said so itself; the others and the calls go on.
                 let _ = catch_unwind(AssertUnwindSafe(|| sink.record(event)));
             }
+            yield_once().await;
         }
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Goes to the end of the runtime's queue, once.
+async fn yield_once() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The events of one call.

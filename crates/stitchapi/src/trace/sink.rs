@@ -6,8 +6,9 @@ use super::Event;
 
 /// Takes events.
 ///
-/// It is called by a task of its own, one event after the other in the order of their happening: a slow sink slows no
-/// call (events beyond 8,192 waiting ones are dropped and counted), a panic in it breaks none.
+/// It is called by a task of its own, one event after the other in the order of their happening: no call waits for it
+/// (events beyond 8,192 waiting ones are dropped and counted), and a panic in it breaks none. It runs on the seam's
+/// runtime, so like any code there it must not block: hand what takes time to a channel.
 pub trait TraceSink: Debug + Send + Sync + 'static {
     /// Takes one event.
     fn record(&self, event: &Event);

@@ -1,0 +1,130 @@
+//! Making ready comes before the slot, and what is ready is sent at once.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use common::{events, seam, starts};
+use futures_util::future::join_all;
+use http::HeaderValue;
+use http::response::Parts;
+use stitchapi::auth::{AuthContext, AuthError, AuthStrategy, Credential, Verdict};
+use stitchapi::{Body, Result, Seam, Stitch, Throttle, async_trait, decode};
+use stitchapi_testing::{MockTransport, SimRuntime};
+
+/// Logs in anew at each call: number after number, each good for a while.
+#[derive(Debug, Default)]
+struct Numbers {
+    given: Arc<AtomicU32>,
+    takes: Duration,
+    good_for: Option<Duration>,
+    came_expired: bool,
+}
+
+#[derive(Debug)]
+struct Number(u32, Option<SystemTime>);
+
+impl Credential for Number {
+    fn apply(&self, request: &mut http::Request<Body>) -> std::result::Result<(), AuthError> {
+        request.headers_mut().insert("x-number", HeaderValue::from(self.0));
+        Ok(())
+    }
+    fn expires_at(&self) -> Option<SystemTime> {
+        self.1
+    }
+}
+
+#[async_trait]
+impl AuthStrategy for Numbers {
+    async fn prepare(&self, context: &AuthContext<'_>) -> std::result::Result<Arc<dyn Credential>, AuthError> {
+        let runtime = context.runtime;
+        runtime.sleep_until(runtime.now() + self.takes).await;
+        let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
+        let expires = match (self.came_expired, self.good_for) {
+            (true, _) => Some(runtime.wall() - Duration::from_secs(60)),
+            (false, good_for) => good_for.map(|good_for| runtime.wall() + good_for),
+        };
+        Ok(Arc::new(Number(number, expires)))
+    }
+    async fn rejected(
+        &self,
+        _: &AuthContext<'_>,
+        _: &dyn Credential,
+        _: &Parts,
+    ) -> std::result::Result<Verdict, AuthError> {
+        Ok(Verdict::TryAgain)
+    }
+}
+
+fn numbers(api: &MockTransport) -> Vec<u32> {
+    api.requests().iter().map(|request| request.headers()["x-number"].to_str().unwrap().parse().unwrap()).collect()
+}
+
+fn ok() -> MockTransport {
+    MockTransport::new(|_| http::Response::new(Bytes::new()))
+}
+
+fn get(seam: &Seam) -> Stitch<(), ()> {
+    seam.get("/a").build_with(decode::empty).unwrap()
+}
+
+#[test]
+fn calls_that_waited_for_a_login_do_not_leave_in_a_bunch() -> Result<()> {
+    let (sim, (sink, taken), api) = (SimRuntime::new(1), events(), ok());
+    let slow = Numbers { takes: Duration::from_secs(3), ..Numbers::default() };
+    let stitch = get(&seam(&sim, &api).auth(slow).throttle(Throttle::rate("10/s")).sink(sink).build()?);
+    sim.block_on(join_all((0..10).map(|_| async { stitch.call(()).await }))).into_iter().collect::<Result<Vec<_>>>()?;
+    sim.block_on(sim.sleep(Duration::from_secs(1)));
+    let at = starts(&taken);
+    assert_eq!(at.len(), 10);
+    assert!(at.windows(2).all(|pair| pair[1] - pair[0] == 100_500), "{at:?}");
+    Ok(())
+}
+
+#[test]
+fn a_credential_that_expires_in_the_queue_is_made_ready_again() -> Result<()> {
+    let (sim, api) = (SimRuntime::new(1), ok());
+    let brief = Numbers { good_for: Some(Duration::from_millis(150)), ..Numbers::default() };
+    let stitch = get(&seam(&sim, &api).auth(brief).throttle(Throttle::rate("10/s")).build()?);
+    sim.block_on(async {
+        let _ = join_all((0..3).map(|_| async { stitch.call(()).await })).await;
+    });
+    let numbers = numbers(&api);
+    assert_eq!(numbers.len(), 3);
+    assert!(numbers.iter().any(|number| *number > 3), "one went back: {numbers:?}");
+    Ok(())
+}
+
+#[test]
+fn a_credential_that_comes_expired_is_sent_and_not_asked_for_for_ever() -> Result<()> {
+    let (sim, api) = (SimRuntime::new(1), ok());
+    let wrong_clock = Numbers { came_expired: true, ..Numbers::default() };
+    let stitch = get(&seam(&sim, &api).auth(wrong_clock).throttle(Throttle::rate("10/s")).build()?);
+    sim.block_on(stitch.call(()).send())?;
+    assert_eq!(numbers(&api), [1]);
+    Ok(())
+}
+
+#[test]
+fn a_rejected_credential_is_replaced_once_on_a_slot_of_its_own() -> Result<()> {
+    let api = MockTransport::new(|_| {
+        let mut response = http::Response::new(Bytes::new());
+        *response.status_mut() = http::StatusCode::UNAUTHORIZED;
+        response
+    });
+    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
+    let throttle = Throttle::rate("10/s");
+    let stitch = get(&seam(&sim, &api).auth(Numbers::default()).throttle(throttle).sink(sink).build()?);
+    let error = sim.block_on(async { stitch.call(()).await }).unwrap_err();
+    assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (401, 2));
+    assert_eq!(numbers(&api), [1, 2]);
+    sim.block_on(sim.sleep(Duration::from_secs(1)));
+    let at = starts(&taken);
+    assert_eq!(at[1] - at[0], 100_500);
+    Ok(())
+}

@@ -1,0 +1,53 @@
+//! Sinks can neither break nor hold up a call.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use bytes::Bytes;
+use common::{events, seam};
+use stitchapi::trace::{EventKind, sink_fn};
+use stitchapi::{Result, Stitch, decode};
+use stitchapi_testing::{MockTransport, SimRuntime};
+
+#[test]
+fn a_sink_that_panics_breaks_neither_the_call_nor_another_sink() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let api = MockTransport::new(|_| http::Response::new(Bytes::new()));
+    let (sink, taken) = events();
+    let broken = sink_fn(|_| panic!("this sink is broken, and its test wants it to be"));
+    let stitch: Stitch<(), ()> =
+        seam(&sim, &api).sink(broken).sink(sink).build()?.get("/a").build_with(decode::empty)?;
+    sim.block_on(stitch.call(()).send())?;
+    sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
+    assert_eq!(taken.lock().unwrap().len(), 4);
+    Ok(())
+}
+
+#[test]
+fn events_that_nobody_takes_in_time_are_counted_and_not_kept() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let api = MockTransport::new(|_| http::Response::new(Bytes::new()));
+    let (sink, taken) = events();
+    let stitch: Stitch<(), ()> = seam(&sim, &api).sink(sink).build()?.get("/a").build_with(decode::empty)?;
+    // Nothing here ever yields to the task that takes the events, so they pile up.
+    let calls = 3_000;
+    sim.block_on(async {
+        for _ in 0..calls {
+            stitch.call(()).await?;
+        }
+        Ok::<_, stitchapi::Error>(())
+    })?;
+    sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
+    sim.block_on(stitch.call(()).send())?;
+    sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
+    let taken = taken.lock().unwrap();
+    let lost: u64 = taken
+        .iter()
+        .filter_map(|event| if let EventKind::Lost { events } = event.kind { Some(events) } else { None })
+        .sum();
+    assert!(lost > 0);
+    let told = taken.iter().filter(|event| !matches!(event.kind, EventKind::Lost { .. })).count() as u64;
+    assert_eq!(told + lost, 4 * (calls + 1));
+    Ok(())
+}
