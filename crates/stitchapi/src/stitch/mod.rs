@@ -3,6 +3,7 @@
 mod builder;
 mod call;
 pub mod decode;
+mod fields;
 mod input;
 mod template;
 mod text;

@@ -3,7 +3,7 @@
 use std::fmt::{self, Display};
 
 use serde::Serialize;
-use serde::ser::{self, Impossible, SerializeSeq, SerializeTuple, SerializeTupleStruct};
+use serde::ser::{self, Impossible};
 
 /// One value as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,40 +168,35 @@ impl Sequence {
         }
         Ok(())
     }
-}
 
-impl SerializeSeq for Sequence {
-    type Ok = Text;
-    type Error = NoText;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
-        self.push(value)
-    }
-    fn end(self) -> Result<Text, NoText> {
-        Ok(Text::Many(self.0))
+    fn finish(self) -> Text {
+        Text::Many(self.0)
     }
 }
 
-impl SerializeTuple for Sequence {
-    type Ok = Text;
-    type Error = NoText;
-    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
-        self.push(value)
-    }
-    fn end(self) -> Result<Text, NoText> {
-        Ok(Text::Many(self.0))
-    }
+/// The three traits of a sequence, for a type with `push` and `finish`.
+macro_rules! sequence_traits {
+    ($collector:ty, $output:ty) => {
+        sequence_traits!($collector, $output, SerializeSeq, serialize_element);
+        sequence_traits!($collector, $output, SerializeTuple, serialize_element);
+        sequence_traits!($collector, $output, SerializeTupleStruct, serialize_field);
+    };
+    ($collector:ty, $output:ty, $trait:ident, $push:ident) => {
+        impl ::serde::ser::$trait for $collector {
+            type Ok = $output;
+            type Error = NoText;
+            fn $push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+                self.push(value)
+            }
+            fn end(self) -> Result<$output, NoText> {
+                Ok(self.finish())
+            }
+        }
+    };
 }
+pub(super) use sequence_traits;
 
-impl SerializeTupleStruct for Sequence {
-    type Ok = Text;
-    type Error = NoText;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
-        self.push(value)
-    }
-    fn end(self) -> Result<Text, NoText> {
-        Ok(Text::Many(self.0))
-    }
-}
+sequence_traits!(Sequence, Text);
 
 #[cfg(test)]
 mod tests {
