@@ -16,6 +16,7 @@ pub trait Counter: Debug + Send + Sync + 'static {
     /// * `ttl` is set **only** by the call that creates the counter: a busy counter still ends on time.
     /// * A counter that is found without a ttl (somebody took it away) is given this one.
     /// * After the ttl the next call gives 1.
+    /// * Dropped: it has counted or it has not.
     /// * The library never repeats it by itself after a lost answer: the caller decides whether to count twice.
     ///
     /// # Errors

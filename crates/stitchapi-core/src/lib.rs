@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+#[cfg(any(unix, windows))]
+pub mod boot_timer;
 pub mod cells;
 mod counter;
 mod error;

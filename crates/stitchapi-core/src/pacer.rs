@@ -12,6 +12,7 @@ use crate::{Key, StoreError, StoreTime};
 ///
 /// The arithmetic is that of [`pace`](crate::pace), whoever runs it. A cell that cannot be read, or whose format is
 /// newer than this version knows, is [`Corrupt`](crate::StoreErrorKind::Corrupt) for every operation and left as it is.
+/// A dropped operation is done as a whole or not at all.
 #[async_trait]
 pub trait Pacer: Debug + Send + Sync + 'static {
     /// Books one start for each of [`Pace::calls`], in order, as many as the horizon allows, in one atomic step.

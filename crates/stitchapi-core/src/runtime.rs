@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::Tick;
@@ -32,4 +33,26 @@ pub trait Runtime: Debug + Send + Sync + 'static {
 
     /// Whether one call may wait for another's future; in a Worker none may.
     fn joins_callers(&self) -> bool;
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl<R: Runtime + ?Sized> Runtime for Arc<R> {
+    fn now(&self) -> Tick {
+        (**self).now()
+    }
+    fn wall(&self) -> SystemTime {
+        (**self).wall()
+    }
+    fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
+        (**self).sleep_until(at)
+    }
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        (**self).spawn(task);
+    }
+    fn random(&self) -> u64 {
+        (**self).random()
+    }
+    fn joins_callers(&self) -> bool {
+        (**self).joins_callers()
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
@@ -13,10 +14,19 @@ use bytes::{Bytes, BytesMut};
 pub trait Transport: Debug + Send + Sync + 'static {
     /// Sends `request` and waits for the head of the answer; its body may still be on the way.
     ///
+    /// Dropped: the request may have been sent.
+    ///
     /// # Errors
     ///
     /// [`TransportError`] if no answer came. An answer of any status is `Ok`.
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, TransportError>;
+}
+
+#[async_trait]
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, TransportError> {
+        (**self).send(request).await
+    }
 }
 
 /// The rest of a body that comes in pieces.

@@ -42,6 +42,7 @@ impl Session {
 }
 
 impl Worker {
+    #[expect(clippy::disallowed_methods, reason = "a connection blocks, so it has a thread of its own")]
     pub(crate) fn start(session: Session) -> io::Result<Self> {
         let (jobs, queue) = channel();
         let thread = thread::Builder::new().name("stitchapi-sqlite".to_owned()).spawn(move || work(session, &queue))?;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::de::DeserializeOwned;
-use stitchapi_core::{StoreError, TransportError};
+use stitchapi_core::{StoreError, TransportError, TransportErrorKind};
 
 /// Any error at all.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -25,9 +26,10 @@ pub enum ErrorKind {
     Config,
     /// The input of a call does not fit its declaration. Nothing was sent.
     Input,
-    /// The throttle cannot let the call start in time: [`Error::retry_after`] says when it could. Nothing was sent.
+    /// The throttle cannot let the call start in time: [`Error::retry_after`] says when it could. Nothing was sent: where a
+    /// retry gets no slot, the call fails with the answer that asked for it.
     Refused,
-    /// No credential could be made ready. Nothing was sent.
+    /// No credential could be made ready. Nothing was sent by this attempt.
     Auth,
     /// No answer came: no connection, or it broke.
     Transport,
@@ -39,7 +41,7 @@ pub enum ErrorKind {
     Decode,
     /// The answer is larger than the limit.
     TooLarge,
-    /// The store failed where the call could not go on without it. Nothing was sent.
+    /// The store failed where the call could not go on without it. Nothing was sent by this attempt.
     Store,
 }
 
@@ -196,11 +198,12 @@ impl From<StoreError> for Error {
 
 impl From<TransportError> for Error {
     fn from(error: TransportError) -> Self {
-        Self::new(ErrorKind::Transport, "no answer from the API").with_source(error)
+        let retryable = error.kind() != TransportErrorKind::Other;
+        Self::new(ErrorKind::Transport, "no answer from the API").with_retryable(retryable).with_source(error)
     }
 }
 
-/// The answer of an API that was no success.
+/// The answer of an API that was no success, or not what the stitch declares.
 #[derive(Clone)]
 pub struct ErrorResponse {
     /// Its status.
@@ -211,7 +214,15 @@ pub struct ErrorResponse {
     pub body: Bytes,
 }
 
+/// So much of a body is kept with an error.
+pub(crate) const ERROR_BODY: usize = 64 << 10;
+
 impl ErrorResponse {
+    pub(crate) fn new(parts: Parts, mut body: Bytes) -> Self {
+        body.truncate(ERROR_BODY);
+        Self { status: parts.status, headers: parts.headers, body }
+    }
+
     /// The body as the API's own error type.
     ///
     /// # Errors

@@ -11,7 +11,10 @@ use common::{events, seam};
 use http::{Method, Response};
 use serde::Deserialize;
 use stitchapi::trace::EventKind;
-use stitchapi::{BoxError, Error, ErrorKind, Result, Retry, Runtime, Seam, Stitch, TransportErrorKind, auth, decode};
+use stitchapi::{
+    Body, BoxError, Error, ErrorKind, Result, Retry, Runtime, Seam, Stitch, Transport, TransportError,
+    TransportErrorKind, auth, decode,
+};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -275,6 +278,61 @@ fn a_secret_is_on_the_request_and_in_no_text() {
     ] {
         assert!(!text.contains("canary"), "{text}");
     }
+}
+
+#[test]
+fn what_cannot_be_decoded_is_not_quoted() {
+    let api = MockTransport::new(|_| respond(200, &[], r#"{"token":"canary"}"#));
+    let sim = SimRuntime::new(1);
+    let seam = seam(&sim, &api).build().unwrap();
+    let shape: Stitch<(), std::collections::BTreeMap<String, u8>> = seam.get("/a").build().unwrap();
+    let error = sim.block_on(async { shape.call(()).await }).unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    assert_eq!(source.to_string(), "another shape than declared, at line 1 column 17");
+    assert!(!format!("{error:?} {source:?}").contains("canary"));
+    let error = seam.get("/a").header("x-key", "canary{").build::<(), ()>().unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("canary"));
+}
+
+#[test]
+fn what_was_declared_is_not_overridden() -> Result<()> {
+    let api = MockTransport::new(|_| respond(200, &[], "null"));
+    let sim = SimRuntime::new(1);
+    let seam = seam(&sim, &api).header("accept", "application/vnd.github+json").header("x-m", "seam").build()?;
+    let call: Stitch<(u8, u8), ()> =
+        seam.post("/{a}").header("x-m", "{b}").header("content-type", "application/vnd.api+json").build()?;
+    sim.block_on(call.call((1, 2)).send())?;
+    let request = &api.requests()[0];
+    assert_eq!(request.headers()["accept"], "application/vnd.github+json");
+    assert_eq!(request.headers()["content-type"], "application/vnd.api+json");
+    assert_eq!(request.headers().get_all("x-m").iter().collect::<Vec<_>>(), ["2"]);
+    Ok(())
+}
+
+/// Answers 429 and breaks off in the body.
+#[derive(Debug)]
+struct BreaksOff;
+struct Broken;
+#[stitchapi::async_trait]
+impl stitchapi::core::Chunks for Broken {
+    async fn next(&mut self) -> std::result::Result<Option<Bytes>, TransportError> {
+        Err(TransportError::new(TransportErrorKind::Broken, "reset"))
+    }
+}
+#[stitchapi::async_trait]
+impl Transport for BreaksOff {
+    async fn send(&self, _: http::Request<Body>) -> std::result::Result<Response<Body>, TransportError> {
+        Ok(Response::builder().status(429).header("retry-after", "1").body(Body::chunks(Broken)).unwrap())
+    }
+}
+
+#[test]
+fn the_status_says_more_than_a_body_that_breaks_off() {
+    let sim = SimRuntime::new(1);
+    let seam = Seam::builder("https://api.example.com").runtime(sim.clone()).transport(BreaksOff).build().unwrap();
+    let error = sim.block_on(async { get(&seam).call(()).await }).unwrap_err();
+    assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (429, 3));
+    assert_eq!(error.retry_after(), Some(SECOND));
 }
 
 #[test]

@@ -25,6 +25,23 @@ fn a_sink_that_panics_breaks_neither_the_call_nor_another_sink() -> Result<()> {
 }
 
 #[test]
+fn a_dropped_call_says_so() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let slow = MockTransport::new(|_| http::Response::new(Bytes::new()))
+        .taking(std::time::Duration::from_secs(9), std::sync::Arc::new(sim.clone()));
+    let (sink, taken) = events();
+    let stitch: Stitch<(), ()> = seam(&sim, &slow).sink(sink).build()?.get("/a").build_with(decode::empty)?;
+    let second = sim.sleep(std::time::Duration::from_secs(1));
+    sim.block_on(async {
+        let call = std::pin::pin!(stitch.call(()).send());
+        drop(futures_util::future::select(call, second).await);
+    });
+    sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
+    assert_eq!(taken.lock().unwrap().last().unwrap().kind, EventKind::Dropped { attempts: 1 });
+    Ok(())
+}
+
+#[test]
 fn events_that_nobody_takes_in_time_are_counted_and_not_kept() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = MockTransport::new(|_| http::Response::new(Bytes::new()));

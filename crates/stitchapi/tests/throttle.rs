@@ -163,6 +163,16 @@ fn every_retry_and_every_redirect_takes_a_slot() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn a_retry_that_gets_no_slot_fails_with_the_answer_that_asked_for_it() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let api = MockTransport::new(|_| http::Response::builder().status(503).body(Bytes::new()).unwrap());
+    let stitch = get(&seam(&sim, &api).throttle(Throttle::rate("1/m")).build()?);
+    let error = sim.block_on(async { stitch.call(()).deadline(30 * SECOND).await }).unwrap_err();
+    assert_eq!((error.kind(), error.attempts()), (ErrorKind::Status, 1));
+    Ok(())
+}
+
 /// A runtime whose sleeps end late by what a test says.
 #[derive(Debug, Clone)]
 struct Sleepy(SimRuntime, Arc<AtomicU64>);

@@ -1,5 +1,7 @@
 //! The two halves side by side.
 
+use std::io::{ErrorKind, Write as _};
+
 use serde::Serialize;
 
 use super::figures::Half;
@@ -17,13 +19,19 @@ pub(super) struct Comparison {
 impl Comparison {
     /// Prints the table, or the JSON object.
     pub(super) fn print(&self, options: &Options, store: &Store) -> Result<(), Failure> {
-        if options.json {
+        let text = if options.json {
             let json = serde_json::to_string_pretty(self).map_err(|error| Failure::broken("no JSON", &error))?;
-            println!("{json}");
+            json + "\n"
         } else {
-            print!("{}", self.table(options, store));
+            self.table(options, store)
+        };
+        match std::io::stdout().write_all(text.as_bytes()) {
+            // Whoever reads has read enough.
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                Err(Failure::broken("nothing can be printed", &error))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn table(&self, options: &Options, store: &Store) -> String {

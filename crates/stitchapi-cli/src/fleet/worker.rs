@@ -88,13 +88,17 @@ fn declare(options: &WorkerOptions) -> Result<Stitch<(), ()>, Failure> {
     let seam = Seam::builder(base)
         .throttle(Throttle::rate(options.rate.rate).burst(options.burst))
         .retry(Retry::none())
-        .sink(sink_fn(|event| {
-            if let EventKind::Request { .. } = event.kind {
-                println!("start {}", event.at.0);
+        .sink(sink_fn(|event| match event.kind {
+            EventKind::Request { .. } => println!("start {}", event.at.0),
+            EventKind::Lost { events } => {
+                println!("failed to tell of {events} events: there are more starts than stamps");
             }
+            _ => {}
         }));
     let seam = options.store.attach(seam)?.build().map_err(|error| Failure::wrong_because("no seam", &error))?;
-    let call = query.iter().fold(seam.get(""), |call, (name, value)| call.query(name, value));
+    // A brace in a URL is a brace.
+    let plain = |value: &str| value.replace('{', "{{").replace('}', "}}");
+    let call = query.iter().fold(seam.get(""), |call, (name, value)| call.query(name, &plain(value)));
     call.build_with(decode::empty).map_err(|error| Failure::wrong_because("the URL cannot be called", &error))
 }
 

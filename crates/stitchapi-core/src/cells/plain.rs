@@ -8,7 +8,7 @@ use super::envelope::{Tag, open, seal};
 use super::{Cells, Change};
 use crate::{Key, StitchStore, StoreError, StoreErrorKind, check_ttl};
 
-/// [`StitchStore::get`] for a store of cells.
+/// [`StitchStore::get`] for a store of cells. Dropped: nothing happened.
 ///
 /// # Errors
 ///
@@ -21,7 +21,7 @@ pub async fn get<S: Cells + StitchStore>(store: &S, key: &Key) -> Result<Option<
     read.await?.map_err(|_| StoreError::new(StoreErrorKind::Corrupt, store.name(), "get"))
 }
 
-/// [`StitchStore::set`] for a store of cells.
+/// [`StitchStore::set`] for a store of cells. Dropped: it is done as a whole or not at all.
 ///
 /// # Errors
 ///
@@ -41,7 +41,7 @@ pub async fn set<S: Cells + StitchStore>(
     write.await?.map_err(|_| StoreError::new(StoreErrorKind::Corrupt, store.name(), "set"))
 }
 
-/// [`StitchStore::delete`] for a store of cells.
+/// [`StitchStore::delete`] for a store of cells. Dropped: it is done or not.
 ///
 /// # Errors
 ///

@@ -10,6 +10,9 @@ use crate::micros_up;
 /// Periods below this cannot be paced: a scheduler's jitter would be a large part of them.
 pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 
+/// Periods above this are not counted on any clock for long enough.
+const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 86_400);
+
 /// What a limit counts and over what time: two limits with the same id are one limit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LimitId {
@@ -77,7 +80,7 @@ pub struct Declared {
 /// # Errors
 ///
 /// [`LimitError`] for no rate at all, no permits, a burst of zero, a cap's burst above its permits, a period below
-/// [`SHORTEST_PERIOD`], and two rates of one id.
+/// [`SHORTEST_PERIOD`] or above 366 days, and two rates of one id.
 pub fn limits(declared: &[Declared]) -> Result<Vec<Limit>, LimitError> {
     let shortest = declared.iter().map(|rate| rate.id.period()).min().ok_or(LimitError::None)?;
     let mut limits: Vec<Limit> = Vec::with_capacity(declared.len());
@@ -91,6 +94,9 @@ pub fn limits(declared: &[Declared]) -> Result<Vec<Limit>, LimitError> {
         }
         if id.period() < SHORTEST_PERIOD {
             return Err(LimitError::ShortPeriod);
+        }
+        if id.period() > LONGEST_PERIOD {
+            return Err(LimitError::LongPeriod);
         }
         if cap && burst.is_some_and(|burst| burst > *permits) {
             return Err(LimitError::BurstAboveCap);
@@ -127,6 +133,8 @@ pub enum LimitError {
     BurstAboveCap,
     /// A period is below [`SHORTEST_PERIOD`].
     ShortPeriod,
+    /// A period is above 366 days.
+    LongPeriod,
     /// Two rates have one unit and one period.
     Twice,
 }
@@ -139,6 +147,7 @@ impl fmt::Display for LimitError {
             Self::NoBurst => "a burst is at least 1",
             Self::BurstAboveCap => "the burst of a longer period cannot exceed its permits",
             Self::ShortPeriod => "a period cannot be shorter than 100 ms",
+            Self::LongPeriod => "a period cannot be longer than 366 days",
             Self::Twice => "two rates have the same unit and the same period",
         })
     }
@@ -170,6 +179,7 @@ mod tests {
         assert_eq!(limits(&[rate(1, 1, None), rate(2, 1, None)]), Err(LimitError::Twice));
         let short = Declared { id: LimitId::calls(Duration::from_millis(99)), permits: 1, burst: None };
         assert_eq!(limits(&[short]), Err(LimitError::ShortPeriod));
+        assert_eq!(limits(&[rate(1, u64::MAX, None)]), Err(LimitError::LongPeriod));
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Stepped<Re
     let cell = repair(stored, now, pace);
     let e_min = (now + pace.lead).max(cell.held_until).max(cell.fresh_until).max(pace.not_before.unwrap_or_default());
     if pace.expires.is_some_and(|expires| now > expires) {
+        // Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
+        let cell = stored.cloned().unwrap_or(cell);
         return Stepped { reply: Reservation { now, e_min, cell, granted: 0 }, write: None };
     }
 
@@ -249,6 +251,19 @@ mod tests {
         pace.expires = Some(StoreTime(999));
         let Stepped { reply, write } = reserve(None, StoreTime(1_000), &pace);
         assert_eq!((reply.granted, write), (0, None));
+    }
+
+    #[test]
+    fn an_expired_request_does_not_hide_that_state_was_lost() {
+        let mut pace = per_second(10, 4).with_calls(1);
+        let cell = reserve(None, StoreTime(0), &pace).write.unwrap();
+        pace.seen = Some(super::super::Mark { epoch: cell.epoch, seq: 40, tats: vec![StoreTime(5_000_000)] });
+        pace.expires = Some(StoreTime(0));
+        pace.epoch_if_new = 99;
+        let expired = reserve(Some(&cell), StoreTime(10), &pace).reply;
+        assert_eq!(expired.mark(&pace).epoch, cell.epoch);
+        pace.expires = None;
+        assert_eq!(starts(Some(&cell), 20, &pace), [4_700_000]);
     }
 
     #[test]

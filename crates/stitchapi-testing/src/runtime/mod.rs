@@ -3,7 +3,6 @@
 mod sim;
 mod test_binary;
 mod threads;
-mod timer;
 
 pub use sim::SimRuntime;
 pub use test_binary::TestBinary;

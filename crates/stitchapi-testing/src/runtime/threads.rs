@@ -5,9 +5,7 @@ use std::future::Future;
 use std::hash::{BuildHasher, Hasher};
 use std::time::SystemTime;
 
-use stitchapi_core::{BoxFuture, Runtime, Tick};
-
-use super::timer::Timer;
+use stitchapi_core::{BoxFuture, Runtime, Tick, boot_timer};
 
 /// A [`Runtime`] on std threads, for tests that need no other: each task has a thread of its own.
 ///
@@ -39,7 +37,7 @@ impl Runtime for StdRuntime {
     }
 
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
-        Box::pin(Timer::of_the_process().sleep_until(at))
+        Box::pin(boot_timer::sleep_until(at))
     }
 
     #[expect(clippy::disallowed_methods, reason = "a door to threads")]

@@ -18,7 +18,7 @@ use crate::BoxError;
 /// age in the queue.
 #[async_trait]
 pub trait AuthStrategy: Debug + Send + Sync + 'static {
-    /// Makes a credential ready.
+    /// Makes a credential ready. Dropped with the call that asked for it.
     ///
     /// # Errors
     ///
@@ -36,6 +36,22 @@ pub trait AuthStrategy: Debug + Send + Sync + 'static {
         used: &dyn Credential,
         response: &Parts,
     ) -> Result<Verdict, AuthError>;
+}
+
+#[async_trait]
+impl<A: AuthStrategy + ?Sized> AuthStrategy for Arc<A> {
+    async fn prepare(&self, context: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError> {
+        (**self).prepare(context).await
+    }
+
+    async fn rejected(
+        &self,
+        context: &AuthContext<'_>,
+        used: &dyn Credential,
+        response: &Parts,
+    ) -> Result<Verdict, AuthError> {
+        (**self).rejected(context, used, response).await
+    }
 }
 
 /// What a request carries.

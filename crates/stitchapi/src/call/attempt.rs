@@ -9,12 +9,10 @@ use stitchapi_core::{Collected, Tick};
 use super::request::Target;
 use super::{Failed, Run};
 use crate::auth::Credential;
+use crate::error::ERROR_BODY;
 use crate::resilience::{TimeUp, within};
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
-
-/// So much of an answer that is no success is kept.
-const ERROR_BODY: usize = 64 << 10;
 
 /// An answer, read to its end or to its limit.
 pub(super) struct Answer {
@@ -27,38 +25,44 @@ pub(super) struct Answer {
 
 pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer, Failed> {
     let runtime = run.trace.runtime.clone();
-    let seam = &run.declaration.seam;
-    let credential = loop {
+    let (credential, mut request) = loop {
+        let request = target.request();
         let credential = prepare(run, target).await?;
         let good_until = credential.as_ref().and_then(|credential| credential.expires_at());
         let was_good = good_until.is_some_and(|until| until > runtime.wall());
-        let begins = wait_for_slot(run).await?;
+        run.starts_at = wait_for_slot(run).await?;
         // One that has expired in the queue goes back, and the slot with it: a login takes its time. One that came
         // expired is the API's to judge: a clock may be wrong, and asking again would not end.
-        if was_good && good_until.is_some_and(|until| until <= runtime.wall()) {
-            continue;
+        if !was_good || good_until.is_some_and(|until| until > runtime.wall()) {
+            break (credential, request);
         }
-        run.report.attempts += 1;
-        run.trace.emit_at(begins, EventKind::Request { attempt: run.report.attempts });
-        break credential;
     };
+    if let Some(credential) = &credential {
+        let cannot = |error| Error::new(ErrorKind::Auth, "the request cannot carry the credential").with_source(error);
+        credential.apply(&mut request).map_err(cannot)?;
+    }
+    run.report.attempts += 1;
+    run.trace.emit_at(run.starts_at, EventKind::Request { attempt: run.report.attempts });
 
     let begins = runtime.now();
-    let request = target.request(credential.as_deref()).map_err(Failed::from)?;
-    let exchange = async {
-        let response = seam.transport().send(request).await?;
-        let (parts, body) = response.into_parts();
-        let limit = if parts.status.is_success() { seam.body_limit() } else { ERROR_BODY };
-        let Collected { bytes, complete } = body.collect(limit).await?;
-        Ok((parts, bytes, complete))
+    let ends = run.attempt_ends(begins);
+    let seam = &run.declaration.seam;
+    let too_late = || Failed::from(Error::new(ErrorKind::Timeout, "no answer in the time of one attempt"));
+    let response = match within(&*runtime, ends, seam.transport().send(request)).await {
+        Ok(answer) => answer.map_err(Failed::from_transport)?,
+        Err(TimeUp) => return Err(too_late()),
     };
-    let (parts, body, complete) = match within(&*runtime, run.attempt_ends(begins), exchange).await {
-        Ok(Ok(answer)) => answer,
+    let (parts, body) = response.into_parts();
+    let limit = if parts.status.is_success() { seam.body_limit() } else { ERROR_BODY };
+    let collected = match within(&*runtime, ends, body.collect(limit)).await {
+        Ok(Ok(collected)) => collected,
+        // The status of an answer that is no success says more than what became of its body.
+        _ if !parts.status.is_success() => Collected { bytes: Bytes::new(), complete: false },
         Ok(Err(error)) => return Err(Failed::from_transport(error)),
-        Err(TimeUp) => return Err(Error::new(ErrorKind::Timeout, "no answer in the time of one attempt").into()),
+        Err(TimeUp) => return Err(too_late()),
     };
     run.trace.emit(EventKind::Response { status: parts.status, elapsed: runtime.now().since(begins) });
-    Ok(Answer { parts, body, complete, credential })
+    Ok(Answer { parts, body: collected.bytes, complete: collected.complete, credential })
 }
 
 /// Waits for a slot of the throttle, if there is one; the reading of the clock at which the attempt may start.

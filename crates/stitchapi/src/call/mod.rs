@@ -43,10 +43,16 @@ pub(crate) struct Run<'c> {
     pub(crate) trace: Trace,
     pub(crate) wait: Wait,
     pub(crate) report: Report,
-    /// What the call tells its attempts, where the credential has been rejected once.
+    /// When the attempt starts: the reading that passed the lateness test.
+    pub(crate) starts_at: Tick,
     retries: u32,
+    /// The failure that the next attempt is to make good.
+    tried: Option<Error>,
+    /// Whether the credential has been rejected once.
     rejected: bool,
     hops: u8,
+    begun: Tick,
+    done: bool,
 }
 
 /// Makes the call.
@@ -66,29 +72,51 @@ pub(crate) async fn run<T: Send>(
         stitch: declaration.name.clone(),
         call: CallId(runtime.random()),
     };
-    let wait = Wait { deadline, at_most: overrides.max_wait };
-    let mut run = Run { declaration, trace, wait, report: Report::default(), retries: 0, rejected: false, hops: 0 };
-    run.trace.emit_at(begun, EventKind::Start);
-
-    let exchanged = within(&**runtime, deadline, run.exchange(encoded, overrides)).await;
-    let result = match exchanged {
+    trace.emit_at(begun, EventKind::Start);
+    let mut run = Run {
+        declaration,
+        trace,
+        wait: Wait { deadline, at_most: overrides.max_wait },
+        report: Report::default(),
+        starts_at: begun,
+        retries: 0,
+        tried: None,
+        rejected: false,
+        hops: 0,
+        begun,
+        done: false,
+    };
+    let result = match within(&**runtime, deadline, run.exchange(encoded, overrides)).await {
         Ok(Ok(answer)) => decode(&answer.parts, answer.body).map(|value| (value, answer.parts)),
         Ok(Err(error)) => Err(error),
         Err(TimeUp) => Err(Error::new(ErrorKind::Timeout, "the call's deadline passed")),
     };
-    let attempts = run.report.attempts;
-    let error = result.as_ref().err().map(Error::kind);
-    run.trace.emit(EventKind::Done { error, attempts, elapsed: runtime.now().since(begun) });
+    run.done(result.as_ref().err().map(Error::kind));
     match result {
         Ok((value, parts)) => Ok((value, parts, run.report)),
-        Err(error) => Err(error.with_stitch(&declaration.name).with_attempts(attempts)),
+        Err(error) => Err(error.with_stitch(&declaration.name).with_attempts(run.report.attempts)),
+    }
+}
+
+/// Says that nobody waits for it any more.
+impl Drop for Run<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            self.trace.emit(EventKind::Dropped { attempts: self.report.attempts });
+        }
     }
 }
 
 impl Run<'_> {
+    fn done(&mut self, error: Option<ErrorKind>) {
+        self.done = true;
+        let elapsed = self.trace.runtime.now().since(self.begun);
+        self.trace.emit(EventKind::Done { error, attempts: self.report.attempts, elapsed });
+    }
+
     /// Attempts until there is an answer to return.
     async fn exchange(&mut self, encoded: &Encoded, overrides: &Overrides) -> Result<Answer> {
-        let mut target = Target::new(self.declaration, encoded, overrides)?;
+        let mut target = Target::of_call(self.declaration, encoded, overrides)?;
         loop {
             let tried = attempt(self, &target).await;
             let retry_after = match &tried {
@@ -111,6 +139,10 @@ impl Run<'_> {
                     let again = says_retry(answer.parts.status);
                     let error = status(answer, retry_after);
                     self.pause(error, again, retry_after).await?;
+                }
+                // What the API said says more than that there is no slot to ask it again.
+                Err(Failed { error, .. }) if error.kind() == ErrorKind::Refused => {
+                    return Err(self.tried.take().unwrap_or(error));
                 }
                 Err(Failed { error, nothing_was_sent }) => self.pause(error, nothing_was_sent, None).await?,
             }
@@ -148,6 +180,7 @@ impl Run<'_> {
             return Err(error);
         }
         self.retries += 1;
+        self.tried = Some(error);
         self.trace.emit(EventKind::Retry { pause });
         runtime.sleep_until(until).await;
         Ok(())
@@ -190,12 +223,8 @@ fn whole(answer: Answer) -> Result<Answer> {
     if answer.complete {
         return Ok(answer);
     }
-    let (status, headers) = (answer.parts.status, answer.parts.headers);
-    Err(Error::new(ErrorKind::TooLarge, "the answer is larger than the limit").with_response(ErrorResponse {
-        status,
-        headers,
-        body: Bytes::new(),
-    }))
+    let response = ErrorResponse::new(answer.parts, answer.body);
+    Err(Error::new(ErrorKind::TooLarge, "the answer is larger than the limit").with_response(response))
 }
 
 fn status(answer: Answer, retry_after: Option<Duration>) -> Error {
@@ -203,5 +232,5 @@ fn status(answer: Answer, retry_after: Option<Duration>) -> Error {
     Error::new(ErrorKind::Status, format!("the API answered {}", parts.status))
         .with_retryable(says_retry(parts.status))
         .with_retry_after(retry_after)
-        .with_response(ErrorResponse { status: parts.status, headers: parts.headers, body })
+        .with_response(ErrorResponse::new(parts, body))
 }

@@ -9,7 +9,8 @@ use super::request::Target;
 const HARMLESS: [HeaderName; 4] = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
 
 /// The next target; `None` where the answer leads nowhere that a call may go: no usable `Location`, another scheme than
-/// `http` or `https`, `https` to `http`, or a body that would have to be sent again by a status that does not say so.
+/// `http` or `https`, `https` to `http`, a URL too long, or a body
+/// that would have to be sent again by a status that does not say so.
 pub(super) fn follow(from: &Target, answer: &Parts) -> Option<Target> {
     let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;
     let mut url = from.url.join(location).ok()?;
@@ -40,5 +41,5 @@ pub(super) fn follow(from: &Target, answer: &Parts) -> Option<Target> {
     if abroad {
         headers = HARMLESS.into_iter().filter_map(|name| Some((name.clone(), headers.remove(name)?))).collect();
     }
-    Some(Target { method, url, headers, body, abroad })
+    Target::new(method, url, headers, body, abroad).ok()
 }

@@ -65,7 +65,7 @@ impl Retry {
         // The upper 53 bits as a fraction of 1.
         #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
         let jitter = bound.mul_f64((random >> 11) as f64 / (1_u64 << 53) as f64);
-        Some(retry_after.unwrap_or_default() + jitter)
+        Some(retry_after.unwrap_or_default().saturating_add(jitter))
     }
 }
 
@@ -109,6 +109,8 @@ mod tests {
         let retry = Retry::default();
         assert_eq!(retry.pause(0, Some(Duration::from_secs(2)), 0), Some(Duration::from_secs(2)));
         assert_eq!(retry.pause(0, Some(Duration::from_secs(61)), 0), None);
+        let patient = retry.max_retry_after(Duration::MAX);
+        assert_eq!(patient.pause(0, Some(Duration::MAX), u64::MAX), Some(Duration::MAX));
     }
 
     #[test]

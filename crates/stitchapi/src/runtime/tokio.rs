@@ -3,12 +3,14 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
 
-use stitchapi_core::{BoxFuture, Runtime, Tick};
+use stitchapi_core::{BoxFuture, Runtime, Tick, boot_timer};
 use tokio::runtime::Handle;
 
-/// The tokio runtime that is current when it is made, and the machine's boot clock.
+/// The tasks of the tokio runtime that is current, or else of the one that was when this was made, and the machine's boot
+/// clock.
 ///
-/// Its timer has a grain of a millisecond and is rounded up: a sleep ends up to a millisecond late, never early.
+/// It sleeps by [`boot_timer`], whose thread starts with the first sleep: tokio's own timer has a grain of a millisecond
+/// and more, too coarse for a slot whose guard is one.
 #[derive(Debug, Clone)]
 pub struct TokioRuntime {
     handle: Handle,
@@ -32,28 +34,13 @@ impl Runtime for TokioRuntime {
         SystemTime::now()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door to the timer")]
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
-        let handle = self.handle.clone();
-        Box::pin(async move {
-            // The timer runs on another clock than `now`, so it is asked again until `now` says so.
-            loop {
-                let now = Tick::of_boot_clock();
-                if now >= at {
-                    return;
-                }
-                let sleep = {
-                    // Whoever awaits this need not be on the runtime itself.
-                    let _entered = handle.enter();
-                    tokio::time::sleep(at.since(now))
-                };
-                sleep.await;
-            }
-        })
+        Box::pin(boot_timer::sleep_until(at))
     }
 
+    /// A seam may outlive the runtime that it was built in, as in tests: the caller's own comes first.
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        drop(self.handle.spawn(task));
+        drop(Handle::try_current().as_ref().unwrap_or(&self.handle).spawn(task));
     }
 
     /// The hash of nothing, under keys that the standard library draws from the system and changes each time.

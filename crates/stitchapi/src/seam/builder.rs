@@ -214,8 +214,9 @@ fn judge_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
         let header = HeaderName::try_from(name)
             .map_err(|error| Error::config(format!("{name:?} is no header name")).with_source(error))?;
         // The value may be a secret, so it is not shown.
-        let value = HeaderValue::try_from(value)
-            .map_err(|error| Error::config(format!("the value of the header {header} is none")).with_source(error))?;
+        let value = HeaderValue::try_from(value).map_err(|error| {
+            Error::config(format!("the header {header} would have a value that none can have")).with_source(error)
+        })?;
         judged.insert(header, value);
     }
     Ok(judged)

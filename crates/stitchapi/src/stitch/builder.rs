@@ -53,13 +53,14 @@ impl StitchBuilder {
         self
     }
 
-    /// Adds a query parameter: `.query("q", "{words}")`, or a fixed text.
+    /// Adds a query parameter: `.query("q", "{words}")`, or a fixed text. A brace itself is written twice.
     pub fn query(mut self, name: &str, template: &str) -> Self {
         self.query.push((name.to_owned(), template.to_owned()));
         self
     }
 
-    /// Adds a header: `.header("x-trace", "{trace}")`, or a fixed text.
+    /// Adds a header, or replaces the seam's: `.header("x-trace", "{trace}")`, or a fixed text. A brace itself is written
+    /// twice.
     pub fn header(mut self, name: &str, template: &str) -> Self {
         self.headers.push((name.to_owned(), template.to_owned()));
         self
@@ -95,8 +96,10 @@ impl StitchBuilder {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for whatever is wrong with the declaration.
     pub fn build<I: Serialize + ?Sized, O: DeserializeOwned + 'static>(mut self) -> Result<Stitch<I, O>> {
-        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(header::ACCEPT.as_str())) {
-            self = self.header(header::ACCEPT.as_str(), "application/json");
+        let accept = header::ACCEPT;
+        let declared = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(accept.as_str()));
+        if !declared && !self.seam.headers().contains_key(&accept) {
+            self = self.header(accept.as_str(), "application/json");
         }
         self.build_with(decode::json)
     }
@@ -120,19 +123,21 @@ impl StitchBuilder {
         let path = Template::parse_path(&self.path)?;
         let mut query = Vec::new();
         for (name, template) in self.query {
-            query.push((name, Template::parse(&template)?));
+            let template = Template::parse(&template, &format!("the query {name}"))?;
+            query.push((name, template));
         }
         let mut fixed = self.seam.headers().clone();
         let mut headers = Vec::new();
         for (name, template) in self.headers {
             let header = HeaderName::try_from(&name)
                 .map_err(|error| Error::config(format!("{name:?} is no header name")).with_source(error))?;
-            let template = Template::parse(&template)?;
+            let template = Template::parse(&template, &format!("the header {header}"))?;
             if template.parameters().next().is_some() {
                 headers.push((header, template));
             } else {
                 let value = HeaderValue::try_from(template.fill(|_| Ok(""))?).map_err(|error| {
-                    Error::config(format!("the value of the header {header} is none")).with_source(error)
+                    Error::config(format!("the header {header} would have a value that none can have"))
+                        .with_source(error)
                 })?;
                 fixed.insert(header, value);
             }
@@ -150,7 +155,7 @@ impl StitchBuilder {
         Ok(Declaration {
             name: name.clone(),
             method: self.method,
-            plan: Plan { path, query, headers, rest },
+            plan: Plan::new(path, query, headers, rest),
             headers: fixed,
             idempotent: self.idempotent,
             retry,

@@ -68,7 +68,10 @@ impl<O: Send + 'static> Call<O> {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => drop(self.overrides.headers.insert(name, value)),
-            _ if self.encoded.is_ok() => self.encoded = Err(Error::input(format!("the header {name:?} is none"))),
+            _ if self.encoded.is_ok() => {
+                let what = format!("the header {name:?} has a name or a value that none can have");
+                self.encoded = Err(Error::input(what));
+            }
             _ => {}
         }
         self
@@ -87,7 +90,7 @@ impl<O: Send + 'static> Call<O> {
         let encoded = encoded.map_err(|error| error.with_stitch(name))?;
         let decode = |parts: &http::response::Parts, body: bytes::Bytes| {
             (declared.decode)(parts, body.clone()).map_err(|error| {
-                let response = ErrorResponse { status: parts.status, headers: parts.headers.clone(), body };
+                let response = ErrorResponse::new(parts.clone(), body);
                 Error::new(ErrorKind::Decode, "the answer is not what the stitch declares")
                     .with_source(error)
                     .with_response(response)

@@ -34,7 +34,7 @@ impl FieldSerializer<'_> {
     /// One field, as its place wants it.
     fn value<T: Serialize + ?Sized>(self, name: &str, value: &T) -> Result<Value, NoText> {
         let within = |error: &dyn std::fmt::Display| NoText::new(format!("the field {name}: {error}"));
-        if self.plan.rest == Rest::Json && !self.plan.parameters().any(|parameter| parameter == name) {
+        if self.plan.rest == Rest::Json && !self.plan.has_parameter(name) {
             return serde_json::to_vec(value).map(Value::Json).map_err(|error| within(&error));
         }
         value.serialize(TextSerializer).map(Value::Text).map_err(|error| within(&error))

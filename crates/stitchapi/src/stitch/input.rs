@@ -21,6 +21,8 @@ pub(super) struct Plan {
     pub(super) query: Vec<(String, Template)>,
     pub(super) headers: Vec<(HeaderName, Template)>,
     pub(super) rest: Rest,
+    /// Every parameter, in order, each once.
+    parameters: Vec<String>,
 }
 
 /// Where a struct's left-over fields go.
@@ -59,10 +61,32 @@ impl Rest {
 }
 
 impl Plan {
+    pub(super) fn new(
+        path: Template,
+        query: Vec<(String, Template)>,
+        headers: Vec<(HeaderName, Template)>,
+        rest: Rest,
+    ) -> Self {
+        let queries = query.iter().map(|(_, template)| template);
+        let templates = std::iter::once(&path).chain(queries).chain(headers.iter().map(|(_, template)| template));
+        let mut parameters: Vec<String> = Vec::new();
+        for name in templates.flat_map(Template::parameters) {
+            if !parameters.iter().any(|known| known == name) {
+                parameters.push(name.to_owned());
+            }
+        }
+        Self { path, query, headers, rest, parameters }
+    }
+
+    /// Whether a field of this name fills a parameter.
+    pub(super) fn has_parameter(&self, name: &str) -> bool {
+        self.parameters.iter().any(|parameter| parameter == name)
+    }
+
     /// Encodes one input.
     pub(super) fn encode<I: Serialize + ?Sized>(&self, input: &I) -> Result<Encoded> {
         let refused = |error: &dyn std::fmt::Display| Error::input(format!("the input does not fit: {error}"));
-        if self.rest == Rest::Json && self.parameters().next().is_none() {
+        if self.rest == Rest::Json && self.parameters.is_empty() {
             let bytes = serde_json::to_vec(input).map_err(|error| refused(&error))?;
             // `()` and `None` are no body.
             let body = (bytes != b"null").then_some(EncodedBody { bytes, content_type: JSON });
@@ -75,27 +99,12 @@ impl Plan {
     /// Gives positional values the names of the parameters, in order.
     fn named(&self, fields: Fields) -> Result<Fields> {
         let Fields::Positional(values) = fields else { return Ok(fields) };
-        let names = self.parameters();
-        let expected = names.clone().count();
+        let expected = self.parameters.len();
         if values.len() != expected {
             return Err(Error::input(format!("{} values for {expected} parameters", values.len())));
         }
-        let named = names.map(ToOwned::to_owned).zip(values.into_iter().map(Value::Text));
-        Ok(Fields::Named(named.collect()))
-    }
-
-    /// Every parameter, in order, each once.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = &str> + Clone {
-        let queries = self.query.iter().map(|(_, template)| template);
-        let headers = self.headers.iter().map(|(_, template)| template);
-        let all = std::iter::once(&self.path).chain(queries).chain(headers).flat_map(Template::parameters);
-        let mut names: Vec<&str> = Vec::new();
-        for name in all {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        names.into_iter()
+        let values = values.into_iter().map(Value::Text);
+        Ok(Fields::Named(self.parameters.iter().cloned().zip(values).collect()))
     }
 
     fn place(&self, fields: Fields) -> Result<Encoded> {
@@ -129,8 +138,7 @@ impl Plan {
             }
         }
 
-        let used: Vec<&str> = self.parameters().collect();
-        let rest = fields.into_iter().filter(|(name, _)| !used.contains(&name.as_str()));
+        let rest = fields.into_iter().filter(|(name, _)| !self.has_parameter(name));
         let mut encoded = Encoded { path, query, headers, body: None };
         match self.rest {
             Rest::Query => encoded.query.extend(pairs(rest)),

@@ -20,36 +20,47 @@ pub(super) enum Piece {
 }
 
 impl Template {
-    /// Reads `{name}` as a hole; a name is a letter or `_`, then letters, digits and `_`.
-    pub(super) fn parse(text: &str) -> Result<Self> {
-        let wrong = |what: &str| Error::config(format!("the template {text:?}: {what}"));
+    /// Reads `{name}` as a hole and `{{`, `}}` as braces; a name is a letter or `_`, then letters, digits and `_`. An error
+    /// names `place` and not the text, which may be a secret.
+    pub(super) fn parse(text: &str, place: &str) -> Result<Self> {
+        let wrong = |what: &str| Error::config(format!("{place}: {what}"));
         let mut pieces = Vec::new();
+        let mut literal = String::new();
         let mut rest = text;
         while let Some(at) = rest.find(['{', '}']) {
-            let (literal, hole) = rest.split_at(at);
-            if hole.starts_with('}') {
-                return Err(wrong("a } without its {"));
+            literal.push_str(&rest[..at]);
+            let brace = &rest[at..=at];
+            rest = &rest[at + 1..];
+            if let Some(after) = rest.strip_prefix(brace) {
+                literal.push_str(brace);
+                rest = after;
+                continue;
             }
-            let (name, after) = hole[1..].split_once('}').ok_or_else(|| wrong("a { without its }"))?;
+            if brace == "}" {
+                return Err(wrong("a } without its {; a brace itself is written twice"));
+            }
+            let (name, after) =
+                rest.split_once('}').ok_or_else(|| wrong("a { without its }; a brace itself is written twice"))?;
             let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             if !is_name || name.is_empty() || name.as_bytes()[0].is_ascii_digit() {
                 return Err(wrong("a parameter is named by letters, digits and _"));
             }
             if !literal.is_empty() {
-                pieces.push(Piece::Literal(literal.to_owned()));
+                pieces.push(Piece::Literal(std::mem::take(&mut literal)));
             }
             pieces.push(Piece::Parameter(name.to_owned()));
             rest = after;
         }
-        if !rest.is_empty() {
-            pieces.push(Piece::Literal(rest.to_owned()));
+        literal.push_str(rest);
+        if !literal.is_empty() {
+            pieces.push(Piece::Literal(literal));
         }
         Ok(Self { pieces })
     }
 
     /// Reads the path of an endpoint, below the seam's base URL.
     pub(super) fn parse_path(text: &str) -> Result<Self> {
-        let template = Self::parse(text)?;
+        let template = Self::parse(text, &format!("the path {text:?}"))?;
         let wrong = |what: &str| Error::config(format!("the path {text:?}: {what}"));
         if !text.is_empty() && !text.starts_with('/') {
             return Err(wrong("it starts with / and stands below the seam's base URL"));
@@ -62,7 +73,7 @@ impl Template {
             if literal.contains(['?', '#']) {
                 return Err(wrong("a query goes into .query(name, template), a fragment nowhere"));
             }
-            if !literal.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`|".contains(&byte)) {
+            if !literal.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`|{}".contains(&byte)) {
                 return Err(wrong("write it percent-encoded"));
             }
             if literal.split('%').skip(1).any(|escape| {
@@ -175,6 +186,14 @@ mod tests {
         assert!(fill("/{x}%2e", ".").is_err());
         assert_eq!(fill("/a{x}", "..").unwrap(), "/a..");
         assert_eq!(fill("/{x}", "...").unwrap(), "/...");
+    }
+
+    #[test]
+    fn a_brace_itself_is_written_twice_and_an_error_does_not_show_the_text() {
+        let filter = Template::parse("{{\"a\":{x}}}", "the query filter").unwrap();
+        assert_eq!(filter.fill(|_| Ok("1")).unwrap(), "{\"a\":1}");
+        let error = Template::parse("s3cr{t", "the header x-key").unwrap_err().to_string();
+        assert!(error.starts_with("the header x-key: ") && !error.contains("s3cr"), "{error}");
     }
 
     #[test]

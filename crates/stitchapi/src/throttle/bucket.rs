@@ -8,6 +8,7 @@ use stitchapi_core::{Key, Pacer, Runtime, StitchStore, StoreTime, Tick};
 
 use super::Throttle;
 use super::clock::{Observed, StoreClock};
+use super::trips::Trips;
 use crate::key::fitted;
 use crate::resilience::watch;
 use crate::trace::{EventKind, Trace};
@@ -25,12 +26,15 @@ pub(crate) struct Bucket {
     fresh_start: Duration,
     max_wait: Option<Duration>,
     known: Mutex<Known>,
+    /// One booking at a time leaves the process: what waits for its turn here does not wait inside the store's timeout.
+    turn: futures_util::lock::Mutex<()>,
 }
 
 /// What the replies so far have told.
 #[derive(Debug, Default)]
 struct Known {
     clock: StoreClock,
+    trips: Trips,
     /// The newest state of the cell, and the store's time of that reply.
     newest: Option<(StoreTime, Mark)>,
     /// Goes up when bookings become void for a reason other than a new epoch.
@@ -86,6 +90,7 @@ impl Bucket {
             fresh_start: throttle.fresh_start.unwrap_or(volatile_pause),
             max_wait: throttle.max_wait,
             known: Mutex::default(),
+            turn: futures_util::lock::Mutex::new(()),
         })
     }
 
@@ -102,11 +107,15 @@ impl Bucket {
         let bounds = [self.max_wait, wait.at_most].into_iter().flatten();
         let latest = bounds.map(|most| asked + most).fold(wait.deadline, Tick::min);
         loop {
-            let slot = self.book(runtime, latest, trace).await?;
-            if slot.local > runtime.now() {
+            let slot = self.book(runtime, latest, wait.deadline, trace).await?;
+            let now = loop {
+                let now = runtime.now();
+                if now >= slot.local {
+                    break now;
+                }
                 runtime.sleep_until(slot.local).await;
-            }
-            match self.judge(&slot, runtime.now()) {
+            };
+            match self.judge(&slot, now) {
                 AtSlot::Start(at) => return Ok(Started { at, waited: at.since(asked) }),
                 AtSlot::Late(by) => trace.emit(EventKind::Late { by }),
                 AtSlot::Void => trace.emit(EventKind::Voided),
@@ -114,19 +123,31 @@ impl Bucket {
         }
     }
 
-    /// Books one slot no later than `latest`.
-    async fn book(&self, runtime: &dyn Runtime, latest: Tick, trace: &Trace) -> Result<Slot> {
+    /// Books one slot for which nobody waits in the queue beyond `latest`; the trip to the store does not count.
+    async fn book(&self, runtime: &dyn Runtime, latest: Tick, deadline: Tick, trace: &Trace) -> Result<Slot> {
+        let _turn = self.turn.lock().await;
         let sent = runtime.now();
         let mut pace = Pace::new(self.limits.clone(), self.guard, runtime.random()).with_calls(1);
         pace.horizon = latest.since(sent);
         pace.fresh_start = self.fresh_start;
-        pace.seen = self.known().newest.as_ref().map(|(_, mark)| mark.clone());
+        let voided = {
+            let known = self.known();
+            pace.seen = known.newest.as_ref().map(|(_, mark)| mark.clone());
+            pace.lead = known.trips.lead();
+            known.voided
+        };
 
         let reserve = self.pacer.reserve(&self.key, &pace);
-        let reply = watch(runtime, self.timeout, self.store, "reserve", reserve).await?;
+        let reply = match watch(runtime, self.timeout, self.store, "reserve", reserve).await {
+            Ok(reply) => reply,
+            Err(error) => {
+                trace.emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
+                return Err(error.into());
+            }
+        };
         let received = runtime.now();
-        let slot = self.take_in(&reply, &pace, sent, received, trace);
-        if let Some(slot) = slot.filter(|slot| slot.local <= latest) {
+        let slot = self.take_in(&reply, &pace, voided, sent, received, trace);
+        if let Some(slot) = slot.filter(|slot| slot.local < deadline) {
             return Ok(slot);
         }
         // What no longer fits is given back if nobody booked behind it; whether that worked changes nothing here.
@@ -141,29 +162,43 @@ impl Bucket {
     }
 
     /// Learns from a reply, and finds its slot.
-    fn take_in(&self, reply: &Reservation, pace: &Pace, sent: Tick, received: Tick, trace: &Trace) -> Option<Slot> {
+    fn take_in(
+        &self,
+        reply: &Reservation,
+        pace: &Pace,
+        voided: u64,
+        sent: Tick,
+        received: Tick,
+        trace: &Trace,
+    ) -> Option<Slot> {
         let mark = reply.mark(pace);
         let epoch = mark.epoch;
         let mut known = self.known();
-        let observed = known.clock.observe(reply.now, sent, received);
-        if observed == Observed::WentBack {
+        known.trips.took(received.since(sent));
+        let went_back = known.clock.observe(reply.now, sent, received) == Observed::WentBack;
+        if went_back {
             known.voided += 1;
         }
-        let before = known.newest.as_ref().map(|(_, mark)| mark.epoch);
-        let is_newer = known.newest.as_ref().is_none_or(|(now, _)| *now <= reply.now);
-        if is_newer || observed == Observed::WentBack {
+        // A reply to a request from before the clock went back belongs to the old time, as do its bookings.
+        let voided = if went_back { known.voided } else { voided };
+        let newest = known.newest.as_ref();
+        let is_newer = newest.is_none_or(|(now, newest)| (*now, newest.seq) <= (reply.now, mark.seq));
+        // A cell that only came to its end while nobody called is no loss: nothing was booked ahead in it.
+        let was_lost = is_newer
+            && newest.is_some_and(|(_, old)| old.epoch != epoch && old.tats.iter().any(|tat| *tat > reply.now));
+        if is_newer || went_back {
             known.newest = Some((reply.now, mark));
         }
         let slot = reply.starts(pace).next().map(|start| {
             let local = known.clock.local(start, received);
-            Slot { start, local, epoch, voided: known.voided }
+            Slot { start, local, epoch, voided }
         });
         drop(known);
 
-        if observed == Observed::WentBack {
+        if went_back {
             trace.emit(EventKind::StoreClockWentBack);
         }
-        if is_newer && before.is_some_and(|before| before != epoch) {
+        if was_lost {
             trace.emit(EventKind::StateLost);
         }
         slot

@@ -3,6 +3,7 @@
 mod bucket;
 mod clock;
 mod rate;
+mod trips;
 
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ impl Throttle {
     }
 
     /// How late after its slot a call may still start; a later one takes another slot. The default is a two-hundredth of
-    /// the shortest period, between 1 ms and 5 ms, and costs that share of the budget.
+    /// the shortest period, between 1 ms and 5 ms, and costs that share of the budget. At least 1 ms, at most that period.
     #[must_use]
     pub fn guard(mut self, guard: Duration) -> Self {
         self.guard = Some(guard);
@@ -96,7 +97,11 @@ impl Throttle {
         }
         let limits = limits(&declared).map_err(|error| wrong(&error))?;
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap_or_default();
-        Ok((limits, self.guard.unwrap_or_else(|| default_guard(shortest))))
+        let guard = self.guard.unwrap_or_else(|| default_guard(shortest));
+        if guard < Duration::from_millis(1) || guard > shortest {
+            return Err(wrong(&"a guard is at least 1 ms and at most the shortest period"));
+        }
+        Ok((limits, guard))
     }
 }
 
@@ -105,6 +110,10 @@ mod tests {
     use super::*;
     use crate::ErrorKind;
 
+    fn ten() -> Throttle {
+        Throttle::rate("10/s")
+    }
+
     #[test]
     fn a_wrong_rate_is_judged_when_the_seam_is_built() {
         let error = Throttle::rate("10").judge().unwrap_err();
@@ -112,6 +121,9 @@ mod tests {
         assert_eq!(error.to_string(), "the throttle: a rate says how many in what time, such as 10/s");
         assert!(Throttle::rate(Rate::new(5, Duration::from_millis(99))).judge().is_err());
         assert!(Throttle::rate(Rate::per_second(0)).judge().is_err());
+        assert!(ten().guard(Duration::ZERO).judge().is_err());
+        assert!(ten().guard(Duration::from_secs(2)).judge().is_err());
+        assert!(Throttle::rate(Rate::new(1, Duration::MAX)).judge().is_err());
     }
 
     #[test]

@@ -50,8 +50,7 @@ impl Dispatch {
         let idle = !std::mem::replace(&mut queue.draining, true);
         drop(queue);
         if idle {
-            let dispatch = self.clone();
-            runtime.spawn(Box::pin(async move { dispatch.drain().await }));
+            runtime.spawn(Box::pin(Draining { dispatch: self.clone(), finished: false }.run()));
         }
     }
 
@@ -77,6 +76,27 @@ impl Dispatch {
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The task that empties the queue. Should it end before that, with its runtime, the next event starts another.
+struct Draining {
+    dispatch: Arc<Dispatch>,
+    finished: bool,
+}
+
+impl Draining {
+    async fn run(mut self) {
+        self.dispatch.drain().await;
+        self.finished = true;
+    }
+}
+
+impl Drop for Draining {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.dispatch.queue().draining = false;
+        }
     }
 }
 

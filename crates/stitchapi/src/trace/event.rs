@@ -97,6 +97,11 @@ pub enum EventKind {
         /// Since the start.
         elapsed: Duration,
     },
+    /// Nobody waits for the call any more; what it had sent may still arrive.
+    Dropped {
+        /// How many requests were sent.
+        attempts: u32,
+    },
     /// Sinks were too slow, and so many events before this one are missing.
     Lost {
         /// How many.

@@ -1,6 +1,7 @@
 //! Where events go.
 
 use std::fmt::{self, Debug};
+use std::sync::Arc;
 
 use super::Event;
 
@@ -12,6 +13,12 @@ use super::Event;
 pub trait TraceSink: Debug + Send + Sync + 'static {
     /// Takes one event.
     fn record(&self, event: &Event);
+}
+
+impl<S: TraceSink + ?Sized> TraceSink for Arc<S> {
+    fn record(&self, event: &Event) {
+        (**self).record(event);
+    }
 }
 
 /// A sink that is a function: see [`sink_fn`].

@@ -1,0 +1,60 @@
+//! The throttle on the machine's clock: what a virtual one cannot show.
+
+#![cfg(feature = "tokio")]
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use stitchapi::runtime::TokioRuntime;
+use stitchapi::trace::{EventKind, sink_fn};
+use stitchapi::{ErrorKind, Seam, Stitch, Throttle, decode};
+use stitchapi_testing::MockTransport;
+
+fn stitch(throttle: Throttle, late: &Arc<AtomicU32>) -> Stitch<(), ()> {
+    let late = late.clone();
+    let count = sink_fn(move |event| {
+        if let EventKind::Late { .. } = event.kind {
+            late.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let api = MockTransport::new(|_| http::Response::new(Bytes::new()));
+    let seam = Seam::builder("https://api.example.com").transport(api).throttle(throttle).sink(count).build().unwrap();
+    seam.get("/a").build_with(decode::empty).unwrap()
+}
+
+/// The guard of a short period is one millisecond, less than the grain of tokio's own timer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_period_is_used_and_not_slept_through() {
+    let late = Arc::new(AtomicU32::new(0));
+    let stitch = stitch(Throttle::rate("10/100ms"), &late);
+    let calls = join_all((0..100).map(|_| async { stitch.call(()).await })).await;
+    assert!(calls.iter().all(Result::is_ok));
+    let late = late.load(Ordering::Relaxed);
+    assert!(late < 50, "{late} of 100 slots were slept through");
+}
+
+#[tokio::test]
+async fn no_patience_at_all_is_enough_for_a_slot_that_is_free() {
+    let stitch = stitch(Throttle::rate("1/m").burst(2), &Arc::default());
+    for _ in 0..2 {
+        stitch.call(()).max_wait(Duration::ZERO).await.unwrap();
+    }
+    let error = stitch.call(()).max_wait(Duration::ZERO).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Refused);
+}
+
+#[test]
+fn a_seam_outlives_the_runtime_it_was_built_in() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let stitch = runtime().block_on(async {
+        assert!(TokioRuntime::current().is_some());
+        stitch(Throttle::rate("50/s"), &Arc::default())
+    });
+    for _ in 0..3 {
+        runtime().block_on(stitch.call(()).send()).unwrap();
+    }
+}
