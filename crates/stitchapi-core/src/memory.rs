@@ -174,7 +174,7 @@ impl StitchStore for MemoryStore {
         "memory"
     }
     fn limits(&self) -> StoreLimits {
-        StoreLimits::unlimited()
+        StoreLimits::unlimited().with_boot_clock()
     }
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
         cells::get(self, key).await

@@ -46,6 +46,7 @@ impl StitchStore for SplitStore {
             max_value: state.max_value,
             volatile: state.volatile || counters.volatile,
             timeout: state.timeout.max(counters.timeout),
+            boot_clock: counters.boot_clock,
         }
     }
 

@@ -96,13 +96,17 @@ pub struct StoreLimits {
     pub volatile: bool,
     /// How long the library waits for one operation: 250 ms for most, 2 s for stores over HTTP.
     pub timeout: Duration,
+    /// Whether the store's time is the very clock of the processes that use it, microsecond by microsecond: the machine's
+    /// boot clock. Then nobody estimates how far the two are apart.
+    pub boot_clock: bool,
 }
 
 impl StoreLimits {
     /// No bound on keys and values, nothing lost while the store lives, 250 ms an operation.
     #[must_use]
     pub const fn unlimited() -> Self {
-        Self { max_key: usize::MAX, max_value: usize::MAX, volatile: false, timeout: Duration::from_millis(250) }
+        let timeout = Duration::from_millis(250);
+        Self { max_key: usize::MAX, max_value: usize::MAX, volatile: false, timeout, boot_clock: false }
     }
 
     /// Bounds keys and values, in bytes.
@@ -117,6 +121,13 @@ impl StoreLimits {
     #[must_use]
     pub const fn with_volatile(mut self) -> Self {
         self.volatile = true;
+        self
+    }
+
+    /// Says that the store's time is the machine's boot clock.
+    #[must_use]
+    pub const fn with_boot_clock(mut self) -> Self {
+        self.boot_clock = true;
         self
     }
 

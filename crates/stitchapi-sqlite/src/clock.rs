@@ -21,6 +21,9 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    /// Whether the time of the facets is the machine's boot clock.
+    pub(crate) const IS_BOOT: bool = BOOT_ID.is_some();
+
     /// Learns the boot id, once for each open file.
     pub(crate) fn read() -> Result<Self, Failure> {
         let Some(path) = BOOT_ID else { return Ok(Self { boot: "wall".to_owned() }) };

@@ -94,7 +94,8 @@ impl StitchStore for SqliteStore {
         STORE
     }
     fn limits(&self) -> StoreLimits {
-        StoreLimits::unlimited().with_sizes(MAX_KEY, rows::MAX_VALUE)
+        let limits = StoreLimits::unlimited().with_sizes(MAX_KEY, rows::MAX_VALUE);
+        if Clock::IS_BOOT { limits.with_boot_clock() } else { limits }
     }
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
         let key = self.text(key, "get")?;

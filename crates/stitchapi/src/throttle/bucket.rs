@@ -31,7 +31,7 @@ pub(crate) struct Bucket {
 }
 
 /// What the replies so far have told.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Known {
     clock: StoreClock,
     trips: Trips,
@@ -89,7 +89,12 @@ impl Bucket {
             guard,
             fresh_start: throttle.fresh_start.unwrap_or(volatile_pause),
             max_wait: throttle.max_wait,
-            known: Mutex::default(),
+            known: Mutex::new(Known {
+                clock: StoreClock::new(store_limits.boot_clock),
+                trips: Trips::default(),
+                newest: None,
+                voided: 0,
+            }),
             turn: futures_util::lock::Mutex::new(()),
         })
     }
@@ -133,7 +138,7 @@ impl Bucket {
         let voided = {
             let known = self.known();
             pace.seen = known.newest.as_ref().map(|(_, mark)| mark.clone());
-            pace.lead = known.trips.lead();
+            pace.lead = known.trips.lead(self.guard);
             known.voided
         };
 

@@ -10,9 +10,14 @@ const DRIFT_PPM: i64 = 500;
 /// A reply that was sent for at `s` and received at `r` read the store's clock somewhere between: the offset
 /// (store minus local) is at least `now - r` and at most `now - s`. The lower bound is kept, the best one seen, aged
 /// by the drift; a store's time less that bound is never before the true local time.
-#[derive(Debug, Clone, Copy, Default)]
+///
+/// It is later by up to a trip, though, and so is what passes for late. Where both clocks are one, as on SQLite, nothing
+/// is estimated and the starts of several processes are exact beside each other, however long their trips take.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct StoreClock {
     best: Option<(i64, Tick)>,
+    /// The two are one clock, as the store says, and no reply has shown otherwise.
+    is_one: bool,
 }
 
 /// What a reply told about the store's clock.
@@ -25,10 +30,17 @@ pub(super) enum Observed {
 }
 
 impl StoreClock {
+    /// `is_one` where the store says that its clock is this process' own.
+    pub(super) fn new(is_one: bool) -> Self {
+        Self { best: None, is_one }
+    }
+
     /// Takes in a reply that carried the store's `now`.
     pub(super) fn observe(&mut self, now: StoreTime, sent: Tick, received: Tick) -> Observed {
         let lower = difference(now, received);
         let upper = difference(now, sent);
+        // A runtime may have another clock than the machine's, such as a virtual one.
+        self.is_one &= lower <= 0 && upper >= 0;
         match self.bound(received) {
             Some(kept) if upper < kept => {
                 self.best = Some((lower, received));
@@ -47,6 +59,9 @@ impl StoreClock {
     }
 
     fn bound(&self, now: Tick) -> Option<i64> {
+        if self.is_one {
+            return Some(0);
+        }
         let (bound, since) = self.best?;
         let age = i64::try_from(now.0.saturating_sub(since.0)).unwrap_or(i64::MAX);
         Some(bound - age / 1_000_000 * DRIFT_PPM - age % 1_000_000 * DRIFT_PPM / 1_000_000)
@@ -70,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_step_back_restarts_the_bound() {
-        let mut clock = StoreClock::default();
+        let mut clock = StoreClock::new(false);
         assert_eq!(clock.observe(StoreTime(1_000_000), Tick(0), Tick(100)), Observed::Steady);
         assert_eq!(clock.observe(StoreTime(951_000), Tick(1_000), Tick(1_100)), Observed::WentBack);
         assert_eq!(clock.local(StoreTime(951_000), Tick(1_100)), Tick(1_100));
@@ -78,13 +93,22 @@ mod tests {
 
     #[test]
     fn a_quick_reply_is_better_than_a_slow_one_until_it_is_old() {
-        let mut clock = StoreClock::default();
+        let mut clock = StoreClock::new(false);
         clock.observe(StoreTime(1_000_000), Tick(0), Tick(50_000));
         assert_eq!(clock.local(StoreTime(2_000_000), Tick(50_000)), Tick(1_050_000));
         clock.observe(StoreTime(1_060_000), Tick(60_000), Tick(60_100));
         assert_eq!(clock.local(StoreTime(2_000_000), Tick(60_100)), Tick(1_000_100));
         clock.observe(StoreTime(1_070_000), Tick(69_000), Tick(79_000));
         assert!(clock.local(StoreTime(2_000_000), Tick(79_000)) < Tick(1_000_200));
+    }
+
+    #[test]
+    fn one_clock_is_not_estimated_until_a_reply_shows_that_they_are_two() {
+        let mut clock = StoreClock::new(true);
+        clock.observe(StoreTime(1_000), Tick(900), Tick(9_000));
+        assert_eq!(clock.local(StoreTime(20_000), Tick(9_000)), Tick(20_000));
+        clock.observe(StoreTime(5_000), Tick(9_900), Tick(10_000));
+        assert_eq!(clock.local(StoreTime(20_000), Tick(10_000)), Tick(25_000));
     }
 
     proptest! {
@@ -94,7 +118,7 @@ mod tests {
             replies in proptest::collection::vec((1..10_000_u64, 0..5_000_u64, 0..5_000_u64), 1..30),
             ahead in 0..60_000_000_u64,
         ) {
-            let mut clock = StoreClock::default();
+            let mut clock = StoreClock::new(false);
             let mut now = 1_000_000;
             for (pause, there, back) in replies {
                 let sent = now + pause;
