@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use crate::{
-    CellFacets, Cells, Change, Counter, Key, Pacer, Prefix, Runtime, StitchStore, StoreError, StoreLimits, StoreTime,
-    cells, micros_up,
+    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, Prefix, Runtime, StitchStore, StoreError, StoreLimits,
+    StoreTime, Versioned, cells, micros_up,
 };
 
 /// At each write so many expired entries go, if there are any: more than are written, so none pile up.
@@ -189,6 +189,12 @@ impl StitchStore for MemoryStore {
         Some(CellFacets::new(self))
     }
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
+        Some(CellFacets::new(self))
+    }
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(CellFacets::new(self))
+    }
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
         Some(CellFacets::new(self))
     }
 }

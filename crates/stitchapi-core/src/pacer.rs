@@ -38,7 +38,8 @@ pub trait Pacer: Debug + Send + Sync + 'static {
     /// Corrects what one limit was charged, when the cost is known only afterwards.
     ///
     /// A positive `delta` is a debt and always taken. A negative one gives back, never below now, and is never
-    /// repeated after a lost answer. A cell or a limit that is not there is left alone.
+    /// repeated after a lost answer. More than a `u32` holds is cut to that. A cell or a limit that is not there is left
+    /// alone.
     ///
     /// # Errors
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Counter, Key, Pacer, StitchStore, StoreError, StoreLimits};
+use crate::{Counter, Key, Leases, Pacer, StitchStore, StoreError, StoreLimits, Versioned};
 
 /// Plain values in one store, facets from another: for a store that can keep but not count.
 ///
@@ -66,6 +66,12 @@ impl StitchStore for SplitStore {
     }
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
         self.counters.clone().pacer()
+    }
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        self.counters.clone().leases()
+    }
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
+        self.counters.clone().versioned()
     }
 }
 

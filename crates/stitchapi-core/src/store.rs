@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Counter, Key, Pacer, StoreError, StoreErrorKind};
+use crate::{Counter, Key, Leases, Pacer, StoreError, StoreErrorKind, Versioned};
 
 /// A place that several processes share: what makes a seam's throttle, sessions and cache fleet-wide.
 ///
@@ -56,6 +56,16 @@ pub trait StitchStore: Debug + Send + Sync + 'static {
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
         None
     }
+
+    /// The facet that lends.
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        None
+    }
+
+    /// The facet that compares before it writes.
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
+        None
+    }
 }
 
 #[async_trait]
@@ -81,6 +91,12 @@ impl<S: StitchStore + ?Sized> StitchStore for Arc<S> {
     }
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
         Self::clone(&self).pacer()
+    }
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Self::clone(&self).leases()
+    }
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
+        Self::clone(&self).versioned()
     }
 }
 
@@ -155,4 +171,16 @@ pub fn check_ttl(
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses a limit of zero, for drivers: the first thing `acquire` does.
+///
+/// # Errors
+///
+/// [`InvalidConfig`](StoreErrorKind::InvalidConfig) if `limit` is zero.
+pub fn check_limit(limit: u32, store: &'static str, operation: &'static str) -> Result<(), StoreError> {
+    if limit == 0 {
+        return Err(StoreError::new(StoreErrorKind::InvalidConfig, store, operation).with_reason("a limit of zero"));
+    }
+    Ok(())
 }

@@ -16,6 +16,9 @@ pub struct Tick(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StoreTime(pub u64);
 
+/// The largest time and count in what a store keeps: every step is exact in the doubles of Lua, too.
+pub(crate) const LARGEST: u64 = (1 << 53) - 1;
+
 /// The microseconds of `duration`, rounded up, at most `u64::MAX`.
 #[must_use]
 pub fn micros_up(duration: Duration) -> u64 {

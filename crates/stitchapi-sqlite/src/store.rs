@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stitchapi_core::{
-    CellFacets, Cells, Change, Counter, Key, Pacer, Prefix, StitchStore, StoreError, StoreLimits, StoreTime,
-    async_trait, check_ttl,
+    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, Prefix, StitchStore, StoreError, StoreLimits, StoreTime,
+    Versioned, async_trait, check_ttl,
 };
 
 use crate::clock::Clock;
@@ -117,6 +117,12 @@ impl StitchStore for SqliteStore {
         Some(CellFacets::new(self))
     }
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
+        Some(CellFacets::new(self))
+    }
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(CellFacets::new(self))
+    }
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
         Some(CellFacets::new(self))
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stitchapi_core::{
-    CellFacets, Cells, Change, Counter, Key, Pacer, Prefix, StitchStore, StoreError, StoreLimits, StoreTime, Tick,
-    async_trait, cells, micros_up,
+    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, Prefix, StitchStore, StoreError, StoreLimits, StoreTime,
+    Tick, Versioned, async_trait, cells, micros_up,
 };
 
 /// A value and when it ends, in microseconds of the store's clock.
@@ -70,6 +70,12 @@ impl StitchStore for MyStore {
         Some(CellFacets::new(self))
     }
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
+        Some(CellFacets::new(self))
+    }
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(CellFacets::new(self))
+    }
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
         Some(CellFacets::new(self))
     }
 }

@@ -21,6 +21,8 @@ pub(super) enum Tag {
     Plain = b's',
     Counter = b'c',
     Pacer = b'p',
+    Leases = b'l',
+    Versioned = b'v',
 }
 
 /// A live value of one's own.

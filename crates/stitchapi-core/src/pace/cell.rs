@@ -5,8 +5,9 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{LARGEST, LimitId};
+use super::LimitId;
 use crate::key::{escape, unescape};
+use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
 
 /// The text's first word: the only format so far.

@@ -33,6 +33,3 @@ pub use cell::{Cell, CellError, LimitState, Strictest, Tat};
 pub use limit::{Declared, Limit, LimitError, LimitId, SHORTEST_PERIOD, default_guard, limits};
 pub use reservation::{Booking, Costs, Mark, Pace, Reservation};
 pub use starts::Starts;
-
-/// The largest time and count in a cell: every step is exact in the doubles of Lua, too.
-pub(crate) const LARGEST: u64 = (1 << 53) - 1;

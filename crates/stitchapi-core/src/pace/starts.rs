@@ -1,6 +1,7 @@
 //! The arithmetic of starts.
 
-use super::{Cell, LARGEST, LimitId, LimitState, Pace, Tat};
+use super::{Cell, LimitId, LimitState, Pace, Tat};
+use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
 
 /// The starts of the calls of a [`Pace`], one after the other, as a cell gives them.

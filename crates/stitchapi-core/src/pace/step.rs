@@ -3,11 +3,15 @@
 use std::time::Duration;
 
 use super::starts::Line;
-use super::{Booking, Cell, LARGEST, Limit, LimitId, LimitState, Pace, Reservation, Starts, Strictest, Tat};
+use super::{Booking, Cell, Limit, LimitId, LimitState, Pace, Reservation, Starts, Strictest, Tat};
+use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
 
 /// The epoch of a cell that only a hold has created.
 const NOT_BORN: u64 = 0;
+
+/// No call costs more, so nothing more is corrected at once.
+const MOST: i64 = u32::MAX as i64;
 
 /// A reply, and the cell to write; `None` leaves the store as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +70,7 @@ pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64
     };
     let mut cell = cell.clone();
     let mut line = Line::new(&cell.limits[index], cell.guard.value);
-    line.settle(delta, now);
+    line.settle(delta.clamp(-MOST, MOST), now);
     cell.limits[index].tat = line.tat();
     cell.seq += 1;
     Stepped { reply: (), write: Some(cell) }
