@@ -10,13 +10,10 @@ use stitchapi_core::{
     Tick, Versioned, async_trait, cells, micros_up,
 };
 
-/// A value and when it ends, in microseconds of the store's clock.
-type Row = (Bytes, Option<u64>);
-
-/// Keeps its rows in memory; clones share them.
+/// Keeps values and when they end, in microseconds of its clock, in memory; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct MyStore {
-    rows: Arc<Mutex<HashMap<String, Row>>>,
+    rows: Arc<Mutex<HashMap<String, (Bytes, Option<u64>)>>>,
     prefix: Prefix,
 }
 
