@@ -83,6 +83,26 @@ impl Error {
         Self::new(ErrorKind::Input, what)
     }
 
+    /// One of a flight's failures, for one of its callers. The failure itself is its source.
+    pub(crate) fn of_flight(shared: &Arc<Self>) -> Self {
+        let Inner { kind, what, stitch, attempts, retry_after, retryable, response, source } = &*shared.0;
+        Self(Box::new(Inner {
+            kind: *kind,
+            what: what.clone(),
+            stitch: stitch.clone(),
+            attempts: *attempts,
+            retry_after: *retry_after,
+            retryable: *retryable,
+            response: response.clone(),
+            source: source.is_some().then(|| Box::new(OfFlight(shared.clone())) as BoxError),
+        }))
+    }
+
+    /// What was attempted.
+    pub(crate) fn what(&self) -> &str {
+        &self.0.what
+    }
+
     pub(crate) fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
@@ -183,6 +203,25 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The source of a failure that several callers share.
+#[derive(Debug)]
+struct OfFlight(Arc<Error>);
+
+impl fmt::Display for OfFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => fmt::Display::fmt(source, f),
+            None => fmt::Display::fmt(&self.0, f),
+        }
+    }
+}
+
+impl StdError for OfFlight {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source().and_then(StdError::source)
     }
 }
 

@@ -42,7 +42,7 @@ impl Credential for Number {
 #[async_trait]
 impl AuthStrategy for Numbers {
     async fn prepare(&self, context: &AuthContext<'_>) -> std::result::Result<Arc<dyn Credential>, AuthError> {
-        let runtime = context.runtime;
+        let runtime = context.runtime();
         runtime.sleep_until(runtime.now() + self.takes).await;
         let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         let expires = match (self.came_expired, self.good_for) {

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use async_trait::async_trait;
 use http::response::Parts;
 use http::{HeaderValue, header};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use stitchapi_core::Body;
 
 use super::{AuthContext, AuthError, AuthStrategy, Credential, Secret, Verdict};
@@ -29,11 +29,7 @@ pub fn bearer(secret: impl Into<Secret>) -> Bearer {
 #[async_trait]
 impl AuthStrategy for Bearer {
     async fn prepare(&self, _: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError> {
-        let token = self.secret.resolve()?;
-        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| AuthError::new("the bearer token has characters that no header can carry"))?;
-        value.set_sensitive(true);
-        Ok(Arc::new(Authorization(value)))
+        Ok(Arc::new(Authorization::bearer(&self.secret.resolve()?, None)?))
     }
 
     async fn rejected(&self, _: &AuthContext<'_>, _: &dyn Credential, _: &Parts) -> Result<Verdict, AuthError> {
@@ -41,22 +37,34 @@ impl AuthStrategy for Bearer {
     }
 }
 
-/// A ready value of the `Authorization` header.
-struct Authorization(HeaderValue);
+/// A ready value of the `Authorization` header, marked sensitive.
+pub(super) struct Authorization {
+    value: HeaderValue,
+    expires_at: Option<SystemTime>,
+}
+
+impl Authorization {
+    pub(super) fn bearer(token: &SecretString, expires_at: Option<SystemTime>) -> Result<Self, AuthError> {
+        let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .map_err(|_| AuthError::new("the bearer token has characters that no header can carry"))?;
+        value.set_sensitive(true);
+        Ok(Self { value, expires_at })
+    }
+}
 
 impl Credential for Authorization {
     fn apply(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
-        request.headers_mut().insert(header::AUTHORIZATION, self.0.clone());
+        request.headers_mut().insert(header::AUTHORIZATION, self.value.clone());
         Ok(())
     }
 
     fn expires_at(&self) -> Option<SystemTime> {
-        None
+        self.expires_at
     }
 }
 
 impl fmt::Debug for Authorization {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Authorization(..)")
+        f.debug_struct("Authorization").field("expires_at", &self.expires_at).finish_non_exhaustive()
     }
 }

@@ -1,15 +1,21 @@
 //! The two steps of authentication: making ready, which may take time, and applying, which may not.
 
+use std::any::Any;
 use std::error::Error;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use bytes::Bytes;
+use http::header;
 use http::response::Parts;
-use stitchapi_core::{Body, Runtime};
+use stitchapi_core::{Body, Runtime, TransportError};
 
-use crate::BoxError;
+use crate::error::ERROR_BODY;
+use crate::resilience::{TimeUp, within};
+use crate::trace::Trace;
+use crate::{BoxError, Seam};
 
 /// A way to authenticate.
 ///
@@ -36,9 +42,24 @@ pub trait AuthStrategy: Debug + Send + Sync + 'static {
         used: &dyn Credential,
         response: &Parts,
     ) -> Result<Verdict, AuthError>;
+
+    /// Whether it keeps sessions in the seam's store, which then needs a [`Vault`](super::Vault).
+    fn keeps_sessions(&self) -> bool {
+        false
+    }
+
+    /// What is wrong with its settings: reported when the seam is built.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError`], naming the setting.
+    fn judge(&self) -> Result<(), AuthError> {
+        Ok(())
+    }
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods)]
 impl<A: AuthStrategy + ?Sized> AuthStrategy for Arc<A> {
     async fn prepare(&self, context: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError> {
         (**self).prepare(context).await
@@ -52,10 +73,18 @@ impl<A: AuthStrategy + ?Sized> AuthStrategy for Arc<A> {
     ) -> Result<Verdict, AuthError> {
         (**self).rejected(context, used, response).await
     }
+
+    fn keeps_sessions(&self) -> bool {
+        (**self).keeps_sessions()
+    }
+
+    fn judge(&self) -> Result<(), AuthError> {
+        (**self).judge()
+    }
 }
 
 /// What a request carries.
-pub trait Credential: Debug + Send + Sync {
+pub trait Credential: Any + Debug + Send + Sync {
     /// Puts itself on a request.
     ///
     /// # Errors
@@ -77,22 +106,88 @@ pub enum Verdict {
     GiveUp,
 }
 
-/// For whom a credential is made ready.
-#[derive(Debug, Clone, Copy)]
-#[non_exhaustive]
+/// For whom a credential is made ready, and with what.
+#[derive(Clone, Copy)]
 pub struct AuthContext<'a> {
+    seam: &'a Seam,
+    trace: &'a Trace,
+}
+
+impl<'a> AuthContext<'a> {
+    pub(crate) fn new(seam: &'a Seam, trace: &'a Trace) -> Self {
+        Self { seam, trace }
+    }
+
     /// The name of the seam.
-    pub seam: &'a str,
-    /// The name of the stitch.
-    pub stitch: &'a str,
+    #[must_use]
+    pub fn seam(&self) -> &'a str {
+        self.seam.name()
+    }
+
+    /// The name of the stitch whose call asked first.
+    #[must_use]
+    pub fn stitch(&self) -> &'a str {
+        &self.trace.stitch
+    }
+
     /// The seam's runtime.
-    pub runtime: &'a dyn Runtime,
+    #[must_use]
+    pub fn runtime(&self) -> &'a dyn Runtime {
+        &**self.seam.runtime()
+    }
+
+    /// Sends a request through the seam's transport, and reads the answer: at most 64 KiB of it, in the time of one
+    /// attempt. It is not paced, not tried again, and follows no redirect.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError`] if no whole answer comes; [retryable](AuthError::with_retryable).
+    pub async fn send(&self, mut request: http::Request<Body>) -> Result<http::Response<Bytes>, AuthError> {
+        let (runtime, ends) = (self.runtime(), self.runtime().now() + self.seam.attempt_timeout());
+        if let Some(agent) = self.seam.headers().get(header::USER_AGENT) {
+            request.headers_mut().entry(header::USER_AGENT).or_insert_with(|| agent.clone());
+        }
+        let failed = |what: &str| AuthError::new(what).with_retryable(true);
+        let exchange = async {
+            let answer = self.seam.transport().send(request).await?;
+            let (parts, body) = answer.into_parts();
+            Ok((parts, body.collect(ERROR_BODY).await?))
+        };
+        match within(runtime, ends, exchange).await {
+            Ok(Ok((parts, body))) if body.complete => Ok(http::Response::from_parts(parts, body.bytes)),
+            Ok(Ok(_)) => Err(AuthError::new("the answer to the login is larger than 64 KiB")),
+            Ok(Err(error)) => {
+                let error: TransportError = error;
+                Err(failed("no answer to the login").with_source(error))
+            }
+            Err(TimeUp) => Err(failed("no answer to the login in the time of one attempt")),
+        }
+    }
+
+    pub(super) fn whole_seam(&self) -> &'a Seam {
+        self.seam
+    }
+
+    pub(super) fn trace(&self) -> &'a Trace {
+        self.trace
+    }
+}
+
+impl Debug for AuthContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthContext")
+            .field("seam", &self.seam())
+            .field("stitch", &self.stitch())
+            .finish_non_exhaustive()
+    }
 }
 
 /// No credential could be made ready or applied. Its text holds no secret.
 #[derive(Debug)]
 pub struct AuthError {
     what: String,
+    retryable: bool,
+    retry_after: Option<Duration>,
     source: Option<BoxError>,
 }
 
@@ -100,7 +195,39 @@ impl AuthError {
     /// Says what was attempted: lower case, no full stop, no secret.
     #[must_use]
     pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), source: None }
+        Self { what: what.into(), retryable: false, retry_after: None, source: None }
+    }
+
+    /// Says whether the same may succeed later. Not said, it may not.
+    #[must_use]
+    pub fn with_retryable(mut self, retryable: bool) -> Self {
+        self.retryable = retryable;
+        self
+    }
+
+    /// Whether the same may succeed later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.retryable
+    }
+
+    /// Says when whoever refused wants to be asked again.
+    #[must_use]
+    pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
+        self.retry_after = after;
+        self
+    }
+
+    /// When whoever refused wants to be asked again, if that was said.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+
+    /// A failure that several callers share, for one of them.
+    pub(super) fn of_flight(shared: &Arc<Self>) -> Self {
+        let source = shared.source.is_some().then(|| Box::new(OfFlight(shared.clone())) as BoxError);
+        Self { what: shared.what.clone(), retryable: shared.retryable, retry_after: shared.retry_after, source }
     }
 
     /// Keeps the error behind it.
@@ -120,5 +247,24 @@ impl fmt::Display for AuthError {
 impl Error for AuthError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// The source of a failure that several callers share.
+#[derive(Debug)]
+struct OfFlight(Arc<AuthError>);
+
+impl fmt::Display for OfFlight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.source() {
+            Some(source) => fmt::Display::fmt(source, f),
+            None => fmt::Display::fmt(&self.0, f),
+        }
+    }
+}
+
+impl Error for OfFlight {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source().and_then(Error::source)
     }
 }

@@ -15,12 +15,19 @@ use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
 
 /// An answer, read to its end or to its limit.
-pub(super) struct Answer {
-    pub(super) parts: Parts,
-    pub(super) body: Bytes,
+pub(crate) struct Answer {
+    pub(crate) parts: Parts,
+    pub(crate) body: Bytes,
     pub(super) complete: bool,
     /// What the request carried.
     pub(super) credential: Option<Arc<dyn Credential>>,
+}
+
+impl Answer {
+    /// An answer that is here already.
+    pub(crate) fn whole(parts: Parts, body: Bytes) -> Self {
+        Self { parts, body, complete: true, credential: None }
+    }
 }
 
 pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer, Failed> {
@@ -46,7 +53,7 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
 
     let begins = runtime.now();
     let ends = run.attempt_ends(begins);
-    let seam = &run.declaration.seam;
+    let seam = &run.seam;
     let too_late = || Failed::from(Error::new(ErrorKind::Timeout, "no answer in the time of one attempt"));
     let response = match within(&*runtime, ends, seam.transport().send(request)).await {
         Ok(answer) => answer.map_err(Failed::from_transport)?,
@@ -68,7 +75,7 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
 /// Waits for a slot of the throttle, if there is one; the reading of the clock at which the attempt may start.
 async fn wait_for_slot(run: &mut Run<'_>) -> Result<Tick, Error> {
     let runtime = run.trace.runtime.clone();
-    let Some(bucket) = run.declaration.seam.bucket() else { return Ok(runtime.now()) };
+    let Some(bucket) = run.seam.bucket() else { return Ok(runtime.now()) };
     let started = bucket.start(&*runtime, run.wait, &run.trace).await?;
     run.report.waited += started.waited;
     if !started.waited.is_zero() {
@@ -79,7 +86,7 @@ async fn wait_for_slot(run: &mut Run<'_>) -> Result<Tick, Error> {
 
 /// Makes the credential ready, if this target gets one.
 async fn prepare(run: &Run<'_>, target: &Target) -> Result<Option<Arc<dyn Credential>>, Failed> {
-    let Some(auth) = run.declaration.seam.auth().filter(|_| !target.is_abroad()) else { return Ok(None) };
+    let Some(auth) = run.seam.auth().filter(|_| !target.is_abroad()) else { return Ok(None) };
     match auth.prepare(&run.auth_context()).await {
         Ok(credential) => Ok(Some(credential)),
         Err(error) => Err(Error::new(ErrorKind::Auth, "no credential could be made ready").with_source(error).into()),

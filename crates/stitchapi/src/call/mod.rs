@@ -1,6 +1,7 @@
 //! One call, step by step.
 //!
-//! For each attempt: the credential is made ready → the throttle's slot is waited for → the request is signed and sent at
+//! A cached answer returns at once, and a miss is one fetch for all that want the same. A fetch, and a call without a
+//! cache, attempts. For each attempt: the credential is made ready → the throttle's slot is waited for → the request is signed and sent at
 //! once → the answer is followed, tried again, or returned. What may take time comes before the slot, so that nothing
 //! stands between a slot and its request.
 
@@ -8,6 +9,7 @@ mod attempt;
 mod redirect;
 mod request;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,16 +17,18 @@ use http::HeaderMap;
 use http::response::Parts;
 use stitchapi_core::{Tick, TransportError, TransportErrorKind};
 
-use attempt::{Answer, attempt};
+pub(crate) use attempt::Answer;
+use attempt::attempt;
 use redirect::follow;
-use request::Target;
+pub(crate) use request::Target;
 
 use crate::auth::{AuthContext, Verdict};
+use crate::cache;
 use crate::resilience::{TimeUp, is_idempotent, retry_after, says_retry, within};
 use crate::stitch::{Declaration, Encoded, Report};
 use crate::throttle::Wait;
 use crate::trace::{CallId, EventKind, Trace};
-use crate::{Error, ErrorKind, ErrorResponse, Result};
+use crate::{Error, ErrorKind, ErrorResponse, Principal, Result, Seam};
 
 /// What one call says of its own.
 #[derive(Debug, Default)]
@@ -32,6 +36,7 @@ pub(crate) struct Overrides {
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_wait: Option<Duration>,
     pub(crate) headers: HeaderMap,
+    pub(crate) principal: Option<Principal>,
 }
 
 /// Turns the final answer into the caller's value.
@@ -39,7 +44,9 @@ type Decode<'d, T> = dyn Fn(&Parts, Bytes) -> Result<T> + Send + Sync + 'd;
 
 /// A call on its way.
 pub(crate) struct Run<'c> {
-    pub(crate) declaration: &'c Declaration,
+    pub(crate) declaration: &'c Arc<Declaration>,
+    /// The declaration's, for the call's principal.
+    pub(crate) seam: Seam,
     pub(crate) trace: Trace,
     pub(crate) wait: Wait,
     pub(crate) report: Report,
@@ -57,36 +64,15 @@ pub(crate) struct Run<'c> {
 
 /// Makes the call.
 pub(crate) async fn run<T: Send>(
-    declaration: &Declaration,
+    declaration: &Arc<Declaration>,
     encoded: &Encoded,
     overrides: &Overrides,
     decode: &Decode<'_, T>,
 ) -> Result<(T, Parts, Report)> {
-    let (seam, runtime) = (&declaration.seam, &declaration.seam.runtime().clone());
-    let begun = runtime.now();
-    let deadline = begun + overrides.deadline.unwrap_or(declaration.deadline);
-    let trace = Trace {
-        dispatch: seam.dispatch().clone(),
-        runtime: runtime.clone(),
-        seam: seam.name_arc(),
-        stitch: declaration.name.clone(),
-        call: CallId(runtime.random()),
-    };
-    trace.emit_at(begun, EventKind::Start);
-    let mut run = Run {
-        declaration,
-        trace,
-        wait: Wait { deadline, at_most: overrides.max_wait },
-        report: Report::default(),
-        starts_at: begun,
-        retries: 0,
-        tried: None,
-        rejected: false,
-        hops: 0,
-        begun,
-        done: false,
-    };
-    let result = match within(&**runtime, deadline, run.exchange(encoded, overrides)).await {
+    let mut run = Run::of_call(declaration, overrides);
+    let deadline = run.wait.deadline;
+    let runtime = run.trace.runtime.clone();
+    let result = match within(&*runtime, deadline, run.answer(encoded, overrides)).await {
         Ok(Ok(answer)) => decode(&answer.parts, answer.body).map(|value| (value, answer.parts)),
         Ok(Err(error)) => Err(error),
         Err(TimeUp) => Err(Error::new(ErrorKind::Timeout, "the call's deadline passed")),
@@ -107,16 +93,80 @@ impl Drop for Run<'_> {
     }
 }
 
-impl Run<'_> {
+impl<'c> Run<'c> {
+    /// The run of one call, which it begins.
+    fn of_call(declaration: &'c Arc<Declaration>, overrides: &Overrides) -> Self {
+        let mut seam = declaration.seam.clone();
+        if let Some(principal) = &overrides.principal {
+            seam = seam.as_principal(principal.clone());
+        }
+        let runtime = seam.runtime().clone();
+        let begun = runtime.now();
+        let trace = Trace {
+            dispatch: seam.dispatch().clone(),
+            seam: seam.name_arc(),
+            stitch: declaration.name.clone(),
+            call: CallId(runtime.random()),
+            runtime,
+        };
+        trace.emit_at(begun, EventKind::Start);
+        let deadline = begun + overrides.deadline.unwrap_or(declaration.deadline);
+        let wait = Wait { deadline, at_most: overrides.max_wait };
+        let mut run = Self::new(declaration, seam, trace, wait, begun);
+        run.done = false;
+        run
+    }
+
+    /// A run for whoever waits for it: its events are told under the call that began it, and it tells no end.
+    pub(crate) fn of_flight(declaration: &'c Arc<Declaration>, seam: &Seam, trace: &Trace) -> Self {
+        let begun = trace.runtime.now();
+        let wait = Wait { deadline: begun + declaration.deadline, at_most: None };
+        Self::new(declaration, seam.clone(), trace.clone(), wait, begun)
+    }
+
+    fn new(declaration: &'c Arc<Declaration>, seam: Seam, trace: Trace, wait: Wait, begun: Tick) -> Self {
+        Self {
+            declaration,
+            seam,
+            trace,
+            wait,
+            report: Report::default(),
+            starts_at: begun,
+            retries: 0,
+            tried: None,
+            rejected: false,
+            hops: 0,
+            begun,
+            done: true,
+        }
+    }
+
     fn done(&mut self, error: Option<ErrorKind>) {
         self.done = true;
         let elapsed = self.trace.runtime.now().since(self.begun);
         self.trace.emit(EventKind::Done { error, attempts: self.report.attempts, elapsed });
     }
 
+    /// From the cache, or from the API.
+    async fn answer(&mut self, encoded: &Encoded, overrides: &Overrides) -> Result<Answer> {
+        let target = Target::of_call(self.declaration, encoded, overrides)?;
+        match self.declaration.cache {
+            Some(policy) => cache::through(self, policy, target).await,
+            None => self.exchange(target).await,
+        }
+    }
+
+    /// [`exchange`](Self::exchange), until its own deadline.
+    pub(crate) async fn exchange_in_time(&mut self, target: Target) -> Result<Answer> {
+        let (runtime, deadline) = (self.trace.runtime.clone(), self.wait.deadline);
+        match within(&*runtime, deadline, self.exchange(target)).await {
+            Ok(answer) => answer,
+            Err(TimeUp) => Err(Error::new(ErrorKind::Timeout, "no answer within the deadline of the stitch")),
+        }
+    }
+
     /// Attempts until there is an answer to return.
-    async fn exchange(&mut self, encoded: &Encoded, overrides: &Overrides) -> Result<Answer> {
-        let mut target = Target::of_call(self.declaration, encoded, overrides)?;
+    async fn exchange(&mut self, mut target: Target) -> Result<Answer> {
         loop {
             let tried = attempt(self, &target).await;
             let retry_after = match &tried {
@@ -126,7 +176,7 @@ impl Run<'_> {
             match tried {
                 Ok(answer) if answer.parts.status.is_success() => return whole(answer),
                 Ok(answer) if answer.parts.status.is_redirection() => {
-                    if self.hops >= self.declaration.seam.redirects() {
+                    if self.hops >= self.seam.redirects() {
                         return Err(status(answer, None));
                     }
                     self.hops += 1;
@@ -152,7 +202,7 @@ impl Run<'_> {
     /// Asks the strategy, once a call, what it makes of a 401.
     async fn try_again_with_another_credential(&mut self, target: &Target, answer: &Answer) -> Result<bool> {
         let rejected = answer.parts.status == http::StatusCode::UNAUTHORIZED && !target.is_abroad();
-        let (Some(auth), Some(used)) = (self.declaration.seam.auth(), &answer.credential) else { return Ok(false) };
+        let (Some(auth), Some(used)) = (self.seam.auth(), &answer.credential) else { return Ok(false) };
         if !rejected || self.rejected {
             return Ok(false);
         }
@@ -169,7 +219,7 @@ impl Run<'_> {
 
     /// Sleeps before another attempt, or ends the call with `error`.
     async fn pause(&mut self, error: Error, again: bool, retry_after: Option<Duration>) -> Result<()> {
-        let Declaration { method, idempotent, retry, .. } = self.declaration;
+        let Declaration { method, idempotent, retry, .. } = &**self.declaration;
         let runtime = self.trace.runtime.clone();
         if !again || !(*idempotent || is_idempotent(method)) {
             return Err(error);
@@ -187,16 +237,12 @@ impl Run<'_> {
     }
 
     pub(crate) fn auth_context(&self) -> AuthContext<'_> {
-        AuthContext {
-            seam: self.declaration.seam.name(),
-            stitch: &self.declaration.name,
-            runtime: &*self.trace.runtime,
-        }
+        AuthContext::new(&self.seam, &self.trace)
     }
 
     /// The end of an attempt that begins now.
     pub(crate) fn attempt_ends(&self, begins: Tick) -> Tick {
-        (begins + self.declaration.seam.attempt_timeout()).min(self.wait.deadline)
+        (begins + self.seam.attempt_timeout()).min(self.wait.deadline)
     }
 }
 

@@ -10,12 +10,13 @@ use crate::stitch::{Declaration, Encoded};
 use crate::{Error, Result};
 
 /// A request that can be sent any number of times, without its credential.
-pub(super) struct Target {
-    pub(super) method: Method,
-    pub(super) url: Url,
+#[derive(Clone)]
+pub(crate) struct Target {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
     /// The same, as a request wants it.
     uri: Uri,
-    pub(super) headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     pub(super) body: Bytes,
     /// Whether a redirect has led to another origin than the seam's.
     pub(super) abroad: bool,

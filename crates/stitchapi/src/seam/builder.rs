@@ -9,8 +9,10 @@ use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
 use url::Url;
 
 use super::{Inner, Seam};
-use crate::auth::AuthStrategy;
+use crate::auth::{AuthStrategy, Vault};
+use crate::cache::{Cache, CacheRoom};
 use crate::resilience::Retry;
+use crate::store::SharedStore;
 use crate::throttle::{Bucket, Throttle};
 use crate::trace::{Dispatch, TraceSink};
 use crate::{Error, Result};
@@ -23,6 +25,8 @@ pub struct SeamBuilder {
     store: Option<Arc<dyn StitchStore>>,
     throttle: Option<Throttle>,
     auth: Option<Arc<dyn AuthStrategy>>,
+    vault: Option<Vault>,
+    cache: Option<Cache>,
     retry: Retry,
     deadline: Duration,
     attempt_timeout: Duration,
@@ -42,6 +46,8 @@ impl SeamBuilder {
             store: None,
             throttle: None,
             auth: None,
+            vault: None,
+            cache: None,
             retry: Retry::default(),
             deadline: Duration::from_secs(60),
             attempt_timeout: Duration::from_secs(10),
@@ -76,6 +82,18 @@ impl SeamBuilder {
     /// How its calls show who they are. The default is not at all.
     pub fn auth(mut self, strategy: impl AuthStrategy) -> Self {
         self.auth = Some(Arc::new(strategy));
+        self
+    }
+
+    /// How sessions are kept in the store. A store needs one if the seam [logs in](crate::auth::session).
+    pub fn vault(mut self, vault: Vault) -> Self {
+        self.vault = Some(vault);
+        self
+    }
+
+    /// Whether the answers of its GET and HEAD stitches are kept. The default is not; a stitch may say otherwise.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
         self
     }
 
@@ -158,14 +176,36 @@ impl SeamBuilder {
             Some(transport) => transport,
             None => default_transport()?,
         };
-        let bucket = match self.throttle {
-            Some(throttle) => {
-                let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
-                Some(bucket(&name, &throttle, &store)?)
+        if let Some(auth) = &self.auth {
+            auth.judge().map_err(|error| Error::config(format!("the credentials: {error}")).with_source(error))?;
+        }
+        let keeps_sessions = self.auth.as_ref().is_some_and(AuthStrategy::keeps_sessions);
+        let vault = match self.vault {
+            Some(vault) => vault,
+            None if self.store.is_some() && keeps_sessions => {
+                return Err(Error::config(
+                    "sessions in a store are sealed: .vault(Vault::sealed(key)), or .vault(Vault::plaintext()) on purpose",
+                ));
             }
+            // What never leaves the process needs no seal.
+            None => Vault::plaintext(),
+        };
+        vault.judge()?;
+        let cache = match &self.cache {
+            Some(cache) => cache.judge(self.auth.is_some())?,
             None => None,
         };
-        Ok(Seam(Arc::new(Inner {
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
+        let bucket = match self.throttle {
+            Some(throttle) => Some(bucket(&name, &throttle, &store)?),
+            None => None,
+        };
+        let store = Arc::new(SharedStore::new(store, runtime.clone()));
+        let inner = Inner {
+            cache_room: CacheRoom::new(store.clone(), vault.clone()),
+            vault,
+            store,
+            cache,
             name,
             base,
             headers,
@@ -179,7 +219,8 @@ impl SeamBuilder {
             transport,
             runtime,
             dispatch: Dispatch::new(self.sinks),
-        })))
+        };
+        Ok(Seam { inner: Arc::new(inner), principal: None })
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the calls of one API share.
 
 mod builder;
+mod principal;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,10 +12,13 @@ use stitchapi_core::{Runtime, Transport};
 use url::Url;
 
 pub use builder::SeamBuilder;
+pub use principal::Principal;
 
 use crate::StitchBuilder;
-use crate::auth::AuthStrategy;
+use crate::auth::{AuthStrategy, Vault};
+use crate::cache::{CacheRoom, Policy};
 use crate::resilience::Retry;
+use crate::store::SharedStore;
 use crate::throttle::Bucket;
 use crate::trace::Dispatch;
 
@@ -33,7 +37,10 @@ use crate::trace::Dispatch;
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Seam(Arc<Inner>);
+pub struct Seam {
+    inner: Arc<Inner>,
+    principal: Option<Principal>,
+}
 
 struct Inner {
     name: Arc<str>,
@@ -46,6 +53,10 @@ struct Inner {
     body_limit: usize,
     bucket: Option<Bucket>,
     auth: Option<Arc<dyn AuthStrategy>>,
+    vault: Vault,
+    store: Arc<SharedStore>,
+    cache: Option<Policy>,
+    cache_room: CacheRoom,
     transport: Arc<dyn Transport>,
     runtime: Arc<dyn Runtime>,
     dispatch: Arc<Dispatch>,
@@ -75,56 +86,78 @@ impl Seam {
         StitchBuilder::new(self.clone(), method, path)
     }
 
+    /// The same seam, for one of your users: sessions and what is cached [per principal](crate::Cache::per_principal)
+    /// are that user's own. The budget stays everybody's. Cheap.
+    #[must_use]
+    pub fn as_principal(&self, id: impl Into<Principal>) -> Self {
+        Self { principal: Some(id.into()), inner: self.inner.clone() }
+    }
+
     /// Its name: given, or the base URL. The same in every process, so that they share a bucket.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.0.name
+        &self.inner.name
     }
 
     pub(crate) fn name_arc(&self) -> Arc<str> {
-        self.0.name.clone()
+        self.inner.name.clone()
     }
     pub(crate) fn base(&self) -> &Url {
-        &self.0.base
+        &self.inner.base
     }
     pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.0.headers
+        &self.inner.headers
     }
     pub(crate) fn retry(&self) -> &Retry {
-        &self.0.retry
+        &self.inner.retry
     }
     pub(crate) fn deadline(&self) -> Duration {
-        self.0.deadline
+        self.inner.deadline
     }
     pub(crate) fn attempt_timeout(&self) -> Duration {
-        self.0.attempt_timeout
+        self.inner.attempt_timeout
     }
     pub(crate) fn redirects(&self) -> u8 {
-        self.0.redirects
+        self.inner.redirects
     }
     pub(crate) fn body_limit(&self) -> usize {
-        self.0.body_limit
+        self.inner.body_limit
     }
     pub(crate) fn bucket(&self) -> Option<&Bucket> {
-        self.0.bucket.as_ref()
+        self.inner.bucket.as_ref()
     }
     pub(crate) fn auth(&self) -> Option<&dyn AuthStrategy> {
-        self.0.auth.as_deref()
+        self.inner.auth.as_deref()
+    }
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+    pub(crate) fn vault(&self) -> &Vault {
+        &self.inner.vault
+    }
+    pub(crate) fn store(&self) -> &Arc<SharedStore> {
+        &self.inner.store
+    }
+    pub(crate) fn cache(&self) -> Option<Policy> {
+        self.inner.cache
+    }
+    pub(crate) fn cache_room(&self) -> &CacheRoom {
+        &self.inner.cache_room
     }
     pub(crate) fn transport(&self) -> &dyn Transport {
-        &*self.0.transport
+        &*self.inner.transport
     }
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.0.runtime
+        &self.inner.runtime
     }
     pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {
-        &self.0.dispatch
+        &self.inner.dispatch
     }
 }
 
 /// Its name and no more: a header may be a secret.
 impl fmt::Debug for Seam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seam").field("name", &self.0.name).finish_non_exhaustive()
+        f.debug_struct("Seam").field("name", &self.inner.name).finish_non_exhaustive()
     }
 }

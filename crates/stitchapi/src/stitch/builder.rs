@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::input::{Plan, Rest};
 use super::template::Template;
 use super::{Declaration, Declared, Stitch, decode};
+use crate::cache::{Cache, Policy};
 use crate::resilience::Retry;
 use crate::{BoxError, Error, Result, Seam};
 
@@ -29,6 +30,7 @@ pub struct StitchBuilder {
     idempotent: bool,
     retry: Option<Retry>,
     deadline: Option<Duration>,
+    cache: Option<Cache>,
 }
 
 impl StitchBuilder {
@@ -44,6 +46,7 @@ impl StitchBuilder {
             idempotent: false,
             retry: None,
             deadline: None,
+            cache: None,
         }
     }
 
@@ -90,6 +93,12 @@ impl StitchBuilder {
         self
     }
 
+    /// Keeps answers, instead of as the seam does. For GET and HEAD.
+    pub fn cache(mut self, cache: Cache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
     /// A stitch whose answers are JSON.
     ///
     /// # Errors
@@ -116,7 +125,7 @@ impl StitchBuilder {
         let name: Arc<str> = self.name.clone().unwrap_or_else(|| format!("{} {}", self.method, self.path)).into();
         let declaration = self.judge(&name).map_err(|error| error.with_stitch(&name))?;
         let declared = Declared { declaration: Arc::new(declaration), decode: Box::new(decode) };
-        Ok(Stitch { declared: Arc::new(declared), input: std::marker::PhantomData })
+        Ok(Stitch { declared: Arc::new(declared), principal: None, input: std::marker::PhantomData })
     }
 
     fn judge(self, name: &Arc<str>) -> Result<Declaration> {
@@ -152,7 +161,9 @@ impl StitchBuilder {
         if deadline.is_zero() {
             return Err(Error::config("a deadline of zero ends every call before it begins"));
         }
+        let cache = judge_cache(self.cache.as_ref(), &self.method, &self.seam)?;
         Ok(Declaration {
+            cache,
             name: name.clone(),
             method: self.method,
             plan: Plan::new(path, query, headers, rest),
@@ -163,6 +174,17 @@ impl StitchBuilder {
             seam: self.seam,
         })
     }
+}
+
+/// The stitch's own cache, or else the seam's for what can be kept.
+fn judge_cache(own: Option<&Cache>, method: &Method, seam: &Seam) -> Result<Option<Policy>> {
+    let can_be_kept = [Method::GET, Method::HEAD].contains(method);
+    let Some(own) = own else { return Ok(seam.cache().filter(|_| can_be_kept)) };
+    let policy = own.judge(seam.auth().is_some())?;
+    if policy.is_some() && !can_be_kept {
+        return Err(Error::config(format!("the cache: answers to {method} are not kept, those to GET and HEAD are")));
+    }
+    Ok(policy)
 }
 
 /// Method and path and no more: a header or a query may be a secret.

@@ -10,7 +10,8 @@ use stitchapi_core::BoxFuture;
 
 use super::{Declared, Encoded};
 use crate::call::{Overrides, run};
-use crate::{Error, ErrorKind, ErrorResponse, Result};
+use crate::trace::CacheOutcome;
+use crate::{Error, ErrorKind, ErrorResponse, Principal, Result};
 
 /// One call of a stitch, not yet begun. Await it for the value, or [`send`](Self::send) it for the whole answer.
 ///
@@ -45,11 +46,13 @@ pub struct Report {
     pub attempts: u32,
     /// How long the call waited for slots of the throttle, in sum.
     pub waited: Duration,
+    /// How the cache answered, if the stitch has one. What another call has fetched took this one no request.
+    pub cache: Option<CacheOutcome>,
 }
 
 impl<O: Send + 'static> Call<O> {
-    pub(super) fn new(declared: Arc<Declared<O>>, encoded: Result<Encoded>) -> Self {
-        Self { declared, encoded, overrides: Overrides::default() }
+    pub(super) fn new(declared: Arc<Declared<O>>, encoded: Result<Encoded>, principal: Option<Principal>) -> Self {
+        Self { declared, encoded, overrides: Overrides { principal, ..Overrides::default() } }
     }
 
     /// Bounds this call instead of the stitch's deadline: waiting, retries, everything.

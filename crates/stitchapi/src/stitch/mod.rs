@@ -24,8 +24,9 @@ pub use call::{Call, Report, Response};
 pub(crate) use input::Encoded;
 use input::Plan;
 
+use crate::cache::Policy;
 use crate::resilience::Retry;
-use crate::{BoxError, Seam};
+use crate::{BoxError, Principal, Seam};
 
 /// One endpoint of an API, as a typed function of `I` to `O`.
 ///
@@ -45,6 +46,7 @@ use crate::{BoxError, Seam};
 /// `struct GitHub { user: Stitch<str, User>, .. }` with a `fn on(seam: &Seam) -> Result<Self>`.
 pub struct Stitch<I: ?Sized, O> {
     declared: Arc<Declared<O>>,
+    principal: Option<Principal>,
     input: PhantomData<fn(&I)>,
 }
 
@@ -59,6 +61,7 @@ pub(crate) struct Declaration {
     pub(crate) idempotent: bool,
     pub(crate) retry: Retry,
     pub(crate) deadline: Duration,
+    pub(crate) cache: Option<Policy>,
 }
 
 /// Turns an answer into a value.
@@ -76,7 +79,13 @@ impl<I: Serialize + ?Sized, O: Send + 'static> Stitch<I, O> {
     /// `call(7)`, `call("octocat")`, `call(&query)` and `call(query)` all work.
     pub fn call(&self, input: impl Borrow<I>) -> Call<O> {
         let encoded = self.declared.declaration.plan.encode(input.borrow());
-        Call::new(self.declared.clone(), encoded)
+        Call::new(self.declared.clone(), encoded, self.principal.clone())
+    }
+
+    /// The same stitch, for one of your users: see [`Seam::as_principal`].
+    #[must_use]
+    pub fn as_principal(&self, id: impl Into<Principal>) -> Self {
+        Self { principal: Some(id.into()), ..self.clone() }
     }
 
     /// Its name, as in errors and events.
@@ -88,7 +97,7 @@ impl<I: Serialize + ?Sized, O: Send + 'static> Stitch<I, O> {
 
 impl<I: ?Sized, O> Clone for Stitch<I, O> {
     fn clone(&self) -> Self {
-        Self { declared: self.declared.clone(), input: PhantomData }
+        Self { declared: self.declared.clone(), principal: self.principal.clone(), input: PhantomData }
     }
 }
 

@@ -35,6 +35,32 @@ impl fmt::Display for CallId {
     }
 }
 
+/// How the cache answered a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CacheOutcome {
+    /// From the store.
+    Hit,
+    /// Not there: this call fetches, for all who wait.
+    Miss,
+    /// Not there: this call waits for the fetch of another one in this process.
+    Joined,
+    /// The store failed: this process fetches, and keeps nothing.
+    Bypassed,
+}
+
+/// A value in the store that is damaged, sealed with another key, or of a newer format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Unreadable {
+    /// A session.
+    Session,
+    /// A cached answer.
+    CachedAnswer,
+    /// What a flight left.
+    Outcome,
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -57,6 +83,25 @@ pub enum EventKind {
     StateLost,
     /// The store's clock was set back; everything booked on it is void.
     StoreClockWentBack,
+    /// The cache was asked.
+    Cache {
+        /// With this outcome.
+        outcome: CacheOutcome,
+    },
+    /// A login begins, for all who wait for it.
+    LoginStarted,
+    /// The login has brought a session.
+    LoggedIn {
+        /// Since it began.
+        elapsed: Duration,
+    },
+    /// The login has failed.
+    LoginFailed,
+    /// A value in the store could not be read, and is taken for none.
+    Unreadable {
+        /// What it was.
+        what: Unreadable,
+    },
     /// The store failed.
     StoreFailed {
         /// The operation.

@@ -5,5 +5,5 @@ mod event;
 mod sink;
 
 pub(crate) use dispatch::{Dispatch, Trace};
-pub use event::{CallId, Event, EventKind};
+pub use event::{CacheOutcome, CallId, Event, EventKind, Unreadable};
 pub use sink::{SinkFn, TraceSink, sink_fn};

@@ -2,6 +2,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses a part of it")]
 
+pub mod process;
+pub mod spy;
+
 use std::sync::{Arc, Mutex};
 
 use stitchapi::trace::{Event, EventKind, sink_fn};

@@ -1,0 +1,172 @@
+//! One session in the store: reading it, getting it, keeping it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use stitchapi_core::{Key, Prefix, StoreError, Version};
+
+use super::sessions::BACK_OFF;
+use super::{AuthContext, AuthError, Login, Session};
+use crate::Principal;
+use crate::flight::{Errand, Failed, Fetched, Lock, Outcome, Reason};
+use crate::trace::{EventKind, Unreadable};
+
+/// A session ends for us this much before its end, or a tenth of its lifetime.
+const MARGIN: Duration = Duration::from_secs(10);
+/// A session that cannot be written is tried again after this, while the lease lasts.
+const WRITE_AGAIN: Duration = Duration::from_millis(100);
+/// So often.
+const WRITES: u32 = 3;
+
+/// A session and which state of the store it is.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    pub(super) session: Session,
+    pub(super) version: Version,
+}
+
+impl Kept {
+    /// Whether it lasts for long enough to be used.
+    pub(super) fn is_good(&self, wall: SystemTime) -> bool {
+        let (from, to) = (self.session.obtained_at(), self.session.expires_at());
+        let margin = (to.duration_since(from).unwrap_or_default() / 10).min(MARGIN);
+        wall + margin < to
+    }
+}
+
+/// One login for one session: a flight's errand.
+pub(super) struct Keeping<'k> {
+    login: &'k dyn Login,
+    context: &'k AuthContext<'k>,
+    key: Key,
+    /// Not good, though it has not ended.
+    rejected: Option<Version>,
+    /// What the store had when it was read last: what may be written over, and what a login may build upon.
+    seen: Mutex<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    version: Option<Version>,
+    session: Option<Session>,
+}
+
+impl<'k> Keeping<'k> {
+    pub(super) fn new(
+        login: &'k dyn Login,
+        context: &'k AuthContext<'k>,
+        key: Key,
+        rejected: Option<Version>,
+        previous: Option<Arc<Kept>>,
+    ) -> Self {
+        let session = previous.map(|previous| previous.session.clone());
+        Self { login, context, key, rejected, seen: Mutex::new(Seen { version: None, session }) }
+    }
+
+    /// What a sealed session is bound to: moved to another key, or to another user, it does not open.
+    fn bound_to(&self) -> Vec<u8> {
+        let principal = self.context.whole_seam().principal().map_or("", Principal::as_str);
+        [self.key.render(&Prefix::default()).as_bytes(), b"\0", principal.as_bytes()].concat()
+    }
+
+    async fn read(&self) -> Result<Option<Kept>, StoreError> {
+        let (seam, trace) = (self.context.whole_seam(), self.context.trace());
+        let Some((sealed, version)) = seam.store().read(&self.key, trace).await? else {
+            self.seen().version = None;
+            return Ok(None);
+        };
+        self.seen().version = Some(version);
+        let plain = seam.vault().open(&self.bound_to(), &sealed).ok();
+        let Some(session) = plain.and_then(|plain| Session::from_bytes(&plain)) else {
+            trace.emit(EventKind::Unreadable { what: Unreadable::Session });
+            return Ok(None);
+        };
+        self.seen().session = Some(session.clone());
+        Ok(Some(Kept { session, version }))
+    }
+
+    /// Logs in, and tries again what may be made good.
+    async fn log_in(&self) -> Result<Session, AuthError> {
+        let (context, trace) = (self.context, self.context.trace());
+        let previous = self.seen().session.clone();
+        let runtime = context.runtime();
+        let mut retries = 0;
+        loop {
+            trace.emit(EventKind::LoginStarted);
+            let (begun, wall) = (runtime.now(), runtime.wall());
+            let error = match self.login.login(context, previous.as_ref()).await {
+                Ok(session) => {
+                    trace.emit(EventKind::LoggedIn { elapsed: runtime.now().since(begun) });
+                    return Ok(session.with_obtained_at(wall));
+                }
+                Err(error) => error,
+            };
+            trace.emit(EventKind::LoginFailed);
+            let again = context.whole_seam().retry().pause(retries, error.retry_after(), runtime.random());
+            let Some(pause) = again.filter(|_| error.is_retryable()) else { return Err(error) };
+            retries += 1;
+            runtime.sleep_until(runtime.now() + pause).await;
+        }
+    }
+
+    /// Writes the session over what was read. `Ok(false)`: somebody has written another one since.
+    async fn write(&self, kept: &Kept, lock: &Lock) -> Result<bool, StoreError> {
+        let (seam, trace) = (self.context.whole_seam(), self.context.trace());
+        let runtime = self.context.runtime();
+        let left = kept.session.expires_at().duration_since(runtime.wall()).unwrap_or_default();
+        // One that has ended already is kept all the same, for those who wait for it.
+        let ttl = left.max(Duration::from_secs(1));
+        let Ok(sealed) = seam.vault().seal(&self.bound_to(), &kept.session.to_bytes()) else { return Ok(false) };
+        let expected = self.seen().version;
+        let mut writes = 1;
+        loop {
+            let written =
+                seam.store().write_if(&self.key, expected.as_ref(), &kept.version, sealed.clone(), ttl, trace).await;
+            match written {
+                Err(error) if error.is_retryable() && writes < WRITES && lock.is_held() => {
+                    writes += 1;
+                    runtime.sleep_until(runtime.now() + WRITE_AGAIN).await;
+                }
+                written => return written,
+            }
+        }
+    }
+
+    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Errand for Keeping<'_> {
+    type Prize = Kept;
+    type Failure = AuthError;
+    const BACK_OFF: Option<Duration> = Some(BACK_OFF);
+
+    async fn look(&self) -> Result<Option<Kept>, StoreError> {
+        let kept = self.read().await?;
+        let wall = self.context.runtime().wall();
+        Ok(kept.filter(|kept| self.rejected != Some(kept.version) && kept.is_good(wall)))
+    }
+
+    async fn fetch(&self, lock: Option<&Lock>) -> Fetched<Kept, AuthError> {
+        let session = match self.log_in().await {
+            Ok(session) => session,
+            Err(error) => {
+                let failed =
+                    Failed { what: error.to_string().into(), reason: Reason::Auth, retry_after: error.retry_after() };
+                return Fetched { result: Err(error), outcome: Some(Outcome::Failed(failed)) };
+            }
+        };
+        let kept = Kept { session, version: Version::random(self.context.runtime()) };
+        let Some(lock) = lock else { return Fetched { result: Ok(kept), outcome: None } };
+        match self.write(&kept, lock).await {
+            Ok(true) => Fetched { result: Ok(kept), outcome: Some(Outcome::Stored) },
+            // Somebody else has logged in, too, while this process was paused: theirs is everybody's.
+            Ok(false) => {
+                let theirs = self.look().await.ok().flatten();
+                Fetched { result: Ok(theirs.unwrap_or(kept)), outcome: None }
+            }
+            Err(_) => Fetched { result: Ok(kept), outcome: Some(Outcome::NotKept) },
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! An answer as a store keeps it.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http::response::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use serde::{Deserialize, Serialize};
+
+/// The first byte: the only format so far.
+const FORMAT: u8 = 1;
+/// Format, and the length of the head as four bytes, big end first.
+const FRONT: usize = 5;
+
+/// An answer, whole.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) parts: Parts,
+    pub(crate) body: Bytes,
+}
+
+/// Status and headers, as JSON. A header's value may hold any byte, so each byte is the character of that number.
+#[derive(Serialize, Deserialize)]
+struct Head {
+    status: u16,
+    headers: Vec<(String, String)>,
+}
+
+impl Entry {
+    /// What may be kept of an answer.
+    pub(crate) fn of(mut parts: Parts, body: Bytes) -> Self {
+        parts.headers.remove(header::SET_COOKIE);
+        Self { parts, body }
+    }
+
+    /// Whether an answer of this status is kept.
+    pub(crate) fn is_kept(status: StatusCode) -> bool {
+        status.is_success() && status != StatusCode::PARTIAL_CONTENT
+    }
+
+    pub(crate) fn to_bytes(&self) -> Bytes {
+        let text = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
+        let headers = self.parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
+        let head = Head { status: self.parts.status.as_u16(), headers: headers.collect() };
+        // Numbers and text: there is nothing that JSON could not hold.
+        let head = serde_json::to_vec(&head).unwrap_or_default();
+        let mut bytes = BytesMut::with_capacity(FRONT + head.len() + self.body.len());
+        bytes.put_u8(FORMAT);
+        bytes.put_u32(u32::try_from(head.len()).unwrap_or(u32::MAX));
+        bytes.put_slice(&head);
+        bytes.put_slice(&self.body);
+        bytes.freeze()
+    }
+
+    /// `None` for what [`to_bytes`](Self::to_bytes) does not write.
+    pub(crate) fn from_bytes(mut bytes: Bytes) -> Option<Self> {
+        let (&[format, length @ ..], rest) = bytes.split_first_chunk::<FRONT>()?;
+        let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
+        let head: Head = serde_json::from_slice(rest.get(..length).filter(|_| format == FORMAT)?).ok()?;
+        let mut headers = HeaderMap::with_capacity(head.headers.len());
+        for (name, value) in head.headers {
+            let value: Vec<u8> = value.chars().map(u8::try_from).collect::<Result<_, _>>().ok()?;
+            headers.append(HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?);
+        }
+        let (mut parts, ()) = Response::new(()).into_parts();
+        parts.status = StatusCode::from_u16(head.status).ok()?;
+        parts.headers = headers;
+        Some(Self { parts, body: bytes.split_off(FRONT + length) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entry() -> Entry {
+        let response = Response::builder()
+            .status(203)
+            .header("etag", "\"a\"")
+            .header("x-many", "one")
+            .header("x-many", HeaderValue::from_bytes(b"caf\xe9").unwrap())
+            .header("set-cookie", "secret=1")
+            .body(())
+            .unwrap();
+        Entry::of(response.into_parts().0, Bytes::from_static(b"\x00body\xff"))
+    }
+
+    #[test]
+    fn an_answer_is_read_as_it_was_kept_without_its_cookies() {
+        let (kept, read) = (entry(), Entry::from_bytes(entry().to_bytes()).unwrap());
+        assert_eq!((read.parts.status, &read.parts.headers), (kept.parts.status, &kept.parts.headers));
+        assert_eq!(read.body, kept.body);
+        assert_eq!(read.parts.headers.get_all("x-many").iter().count(), 2);
+        assert!(!read.parts.headers.contains_key("set-cookie"));
+    }
+
+    #[test]
+    fn a_cut_head_and_another_format_are_none() {
+        let bytes = entry().to_bytes();
+        let head = bytes.len() - entry().body.len();
+        for end in 0..head {
+            assert!(Entry::from_bytes(bytes.slice(..end)).is_none(), "{end}");
+        }
+        let newer = [&[2], &bytes[1..]].concat();
+        assert!(Entry::from_bytes(newer.into()).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn reading_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = Entry::from_bytes(bytes.into());
+        }
+    }
+}

@@ -1,0 +1,391 @@
+//! One answer for many calls, and one fetch for a fleet, whatever happens to whoever makes it.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::events;
+use common::process::{Process, within_a_minute};
+use common::spy::Spy;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use http::{Method, Response, StatusCode};
+use stitchapi::trace::{CacheOutcome, Event, EventKind, Unreadable};
+use stitchapi::{
+    Cache, ErrorKind, Retry, Runtime, Seam, SeamBuilder, Stitch, StitchStore, StoreErrorKind, auth, decode,
+};
+use stitchapi_testing::{MockTransport, SimRuntime};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// To the store.
+const WAY: Duration = Duration::from_millis(5);
+const FETCH: Duration = Duration::from_millis(300);
+
+/// Answers with the number of the request, after 300 ms.
+fn numbers(sim: &SimRuntime) -> MockTransport {
+    answering(sim, |number| Response::new(number.to_string().into()))
+}
+
+fn answering(sim: &SimRuntime, answer: impl Fn(usize) -> Response<Bytes> + Send + Sync + 'static) -> MockTransport {
+    let requests = Mutex::new(0);
+    let api = MockTransport::new(move |_| {
+        let mut number = requests.lock().unwrap();
+        *number += 1;
+        answer(*number)
+    });
+    api.taking(FETCH, Arc::new(sim.clone()))
+}
+
+fn status(status: u16) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(b"no"));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+}
+
+fn seam(runtime: impl Runtime, api: &MockTransport) -> SeamBuilder {
+    Seam::builder("https://api.example.com").runtime(runtime).transport(api.clone()).retry(Retry::none())
+}
+
+fn minute() -> Cache {
+    Cache::ttl(Duration::from_secs(60))
+}
+
+fn page(seam: &Seam) -> Stitch<u32, String> {
+    seam.get("/page").query("n", "{n}").cache(minute().shared()).build_with(decode::text).unwrap()
+}
+
+/// The stitch of each of four processes on one store.
+fn fleet(
+    sim: &SimRuntime,
+    api: &MockTransport,
+    store: &(impl StitchStore + Clone),
+) -> Vec<(Process, Stitch<u32, String>)> {
+    let process = |_| {
+        let process = Process::on(sim);
+        let seam = seam(process.clone(), api).store(store.clone()).build().unwrap();
+        (process, page(&seam))
+    };
+    (0..4).map(process).collect()
+}
+
+type Ended = Result<String, stitchapi::Error>;
+
+async fn calls(process: &Process, stitch: &Stitch<u32, String>, number: usize) -> Vec<Ended> {
+    let stitch = stitch.clone();
+    process.run(async move { join_all((0..number).map(|_| async { stitch.call(1).await })).await }).await
+}
+
+async fn all_calls(fleet: &[(Process, Stitch<u32, String>)], each: usize) -> Vec<Ended> {
+    let ended = join_all(fleet.iter().map(|(process, stitch)| calls(process, stitch, each))).await;
+    ended.into_iter().flatten().collect()
+}
+
+fn all_are(ended: &[Ended], text: &str) -> bool {
+    ended.iter().all(|ended| ended.as_ref().is_ok_and(|ended| ended == text))
+}
+
+fn count(events: &Mutex<Vec<Event>>, wanted: &EventKind) -> usize {
+    events.lock().unwrap().iter().filter(|event| event.kind == *wanted).count()
+}
+
+#[test]
+fn a_fleet_fetches_once_whatever_the_interleaving() {
+    for seed in 0..100 {
+        let sim = SimRuntime::new(seed);
+        let api = numbers(&sim);
+        let fleet = fleet(&sim, &api, &Spy::on(sim.clone()).far(WAY));
+        let begun = sim.now();
+        assert!(all_are(&within_a_minute(&sim, all_calls(&fleet, 25)), "1"));
+        let took = sim.now().since(begun);
+        assert!(took < FETCH + Duration::from_millis(100), "nobody waits much longer than for the fetch: {took:?}");
+        assert!(all_are(&within_a_minute(&sim, all_calls(&fleet, 25)), "1"));
+        assert_eq!(api.requests().len(), 1);
+    }
+}
+
+#[test]
+fn an_answer_is_fetched_again_when_its_time_is_over() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
+    assert!(all_are(&sim.block_on(all_calls(&fleet, 2)), "1"));
+    sim.block_on(sim.sleep(59 * SECOND));
+    assert!(all_are(&sim.block_on(all_calls(&fleet, 2)), "1"));
+    sim.block_on(sim.sleep(2 * SECOND));
+    assert!(all_are(&sim.block_on(all_calls(&fleet, 2)), "2"));
+}
+
+#[test]
+fn a_report_says_how_the_cache_answered_and_who_made_the_request() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let (sink, taken) = events();
+    let page = page(&seam(sim.clone(), &api).sink(sink).build().unwrap());
+    let (first, second) = sim.block_on(futures_util::future::join(page.call(1).send(), page.call(1).send()));
+    let third = sim.block_on(page.call(1).send());
+    let reports = [first, second, third].map(|sent| sent.unwrap().report);
+    let told = reports.map(|report| (report.cache.unwrap(), report.attempts));
+    assert_eq!(told, [(CacheOutcome::Miss, 1), (CacheOutcome::Joined, 0), (CacheOutcome::Hit, 0)]);
+    sim.block_on(sim.sleep(SECOND));
+    for outcome in [CacheOutcome::Miss, CacheOutcome::Joined, CacheOutcome::Hit] {
+        assert_eq!(count(&taken, &EventKind::Cache { outcome }), 1);
+    }
+}
+
+#[test]
+fn a_hit_is_the_whole_answer_without_its_cookies() {
+    let sim = SimRuntime::new(1);
+    let api = answering(&sim, |_| {
+        Response::builder().header("etag", "\"1\"").header("set-cookie", "a=b").body(Bytes::from_static(b"x")).unwrap()
+    });
+    let page = page(&seam(sim.clone(), &api).build().unwrap());
+    sim.block_on(page.call(1).send()).unwrap();
+    let hit = sim.block_on(page.call(1).send()).unwrap();
+    assert_eq!((hit.report.cache, hit.status, &*hit.value), (Some(CacheOutcome::Hit), StatusCode::OK, "x"));
+    assert_eq!(hit.headers["etag"], "\"1\"");
+    assert!(!hit.headers.contains_key("set-cookie"));
+}
+
+#[test]
+fn another_query_another_header_and_another_seam_are_other_answers() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let store = Spy::on(sim.clone());
+    let page = page(&seam(sim.clone(), &api).store(store.clone()).build().unwrap());
+    let text = |call: stitchapi::Call<String>| sim.block_on(call.send()).unwrap().value;
+    assert_eq!(text(page.call(1)), "1");
+    assert_eq!(text(page.call(2)), "2");
+    assert_eq!(text(page.call(1).header("accept-language", "fr")), "3");
+    let other = self::page(&seam(sim.clone(), &api).name("other").store(store).build().unwrap());
+    assert_eq!(text(other.call(1)), "4");
+    assert_eq!([text(page.call(1)), text(page.call(2))], ["1", "2"]);
+}
+
+#[test]
+fn when_the_process_that_fetches_is_killed_one_other_fetches_and_nobody_else_fails() {
+    for seed in 0..20 {
+        let sim = SimRuntime::new(seed);
+        let api = numbers(&sim);
+        let fleet = fleet(&sim, &api, &Spy::on(sim.clone()).far(WAY));
+        let (victim, rest) = fleet.split_first().unwrap();
+        let story = async {
+            let doomed = victim.1.clone();
+            victim.0.spawn(Box::pin(async move { drop(doomed.call(1).await) }));
+            sim.sleep(Duration::from_millis(150)).await;
+            assert_eq!(api.requests().len(), 1);
+            victim.0.stop();
+            let begun = sim.now();
+            (all_calls(rest, 25).await, sim.now().since(begun))
+        };
+        let (ended, took) = within_a_minute(&sim, story);
+        assert!(all_are(&ended, "2"));
+        assert_eq!(api.requests().len(), 2);
+        assert!(took < Duration::from_millis(1_400), "a lease of a second, and a fetch: {took:?}");
+    }
+}
+
+#[test]
+fn a_fetch_that_was_paused_beyond_its_lease_writes_nothing_over_a_newer_one() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
+    let (frozen, rest) = fleet.split_first().unwrap();
+    let story = async {
+        frozen.0.spawn(Box::pin({
+            let stitch = frozen.1.clone();
+            async move { assert_eq!(stitch.call(1).await.unwrap(), "1") }
+        }));
+        sim.sleep(Duration::from_millis(150)).await;
+        frozen.0.stop();
+        assert!(all_are(&all_calls(rest, 5).await, "2"));
+        frozen.0.resume();
+        sim.sleep(SECOND).await;
+        assert!(all_are(&all_calls(&fleet, 1).await, "2"));
+    };
+    within_a_minute(&sim, story);
+    assert_eq!(api.requests().len(), 2);
+}
+
+#[test]
+fn a_first_caller_that_leaves_costs_no_second_fetch_and_the_last_one_gives_the_lease_back() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
+    let page = &fleet[0].1;
+    let story = async {
+        let mut first = Box::pin(page.call(1).send());
+        assert!((&mut first).now_or_never().is_none());
+        let mut second = Box::pin(page.call(1).send());
+        assert!((&mut second).now_or_never().is_none());
+        drop(first);
+        assert_eq!(second.await.unwrap().value, "1");
+
+        let mut only = Box::pin(page.call(2).send());
+        let half = sim.sleep(FETCH / 2);
+        assert!(matches!(futures_util::future::select(&mut only, half).await, futures_util::future::Either::Right(_)));
+        drop(only);
+        let begun = sim.now();
+        fleet[1].1.call(2).send().await.unwrap();
+        let took = sim.now().since(begun);
+        assert!(took < FETCH + Duration::from_millis(60), "the lease was free at once: {took:?}");
+    };
+    within_a_minute(&sim, story);
+    assert_eq!(api.requests().len(), 3);
+}
+
+#[test]
+fn a_callers_deadline_ends_its_call_and_not_the_fetch() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let page = page(&seam(sim.clone(), &api).build().unwrap());
+    let both = futures_util::future::join(page.call(1).deadline(FETCH / 2).send(), page.call(1).send());
+    let (hasty, patient) = sim.block_on(both);
+    assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(patient.unwrap().value, "1");
+    assert_eq!(api.requests().len(), 1);
+}
+
+#[test]
+fn a_failure_is_shared_by_those_who_waited_and_by_nobody_else() {
+    for seed in 0..20 {
+        let sim = SimRuntime::new(seed);
+        let api = answering(&sim, |number| if number == 1 { status(503) } else { Response::new("fine".into()) });
+        let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
+        let ended = within_a_minute(&sim, all_calls(&fleet, 25));
+        for error in ended.into_iter().map(Result::unwrap_err) {
+            assert_eq!((error.kind(), error.status().unwrap().as_u16()), (ErrorKind::Status, 503));
+            assert!(error.is_retryable());
+        }
+        assert_eq!(api.requests().len(), 1);
+        assert!(all_are(&within_a_minute(&sim, all_calls(&fleet, 25)), "fine"));
+        assert_eq!(api.requests().len(), 2);
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_is_fetched_by_each_process_at_once_and_not_in_turn() {
+    for large_or_partial in [false, true] {
+        let sim = SimRuntime::new(1);
+        let api = answering(&sim, move |_| {
+            let mut response = Response::new(Bytes::from(vec![b'x'; if large_or_partial { 20_000 } else { 1 }]));
+            *response.status_mut() = if large_or_partial { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT };
+            response
+        });
+        let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
+        let begun = sim.now();
+        assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
+        assert_eq!(api.requests().len(), 4);
+        let took = sim.now().since(begun);
+        assert!(took < 2 * FETCH + Duration::from_millis(60), "{took:?}");
+        let begun = sim.now();
+        assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
+        assert!(sim.now().since(begun) < FETCH + Duration::from_millis(60), "that is remembered for a while");
+    }
+}
+
+#[test]
+fn a_store_that_fails_never_fails_a_call() {
+    for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt, StoreErrorKind::Denied] {
+        let sim = SimRuntime::new(1);
+        let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
+        let fleet = fleet(&sim, &api, &store);
+        store.fail(Some(kind));
+        let ended = within_a_minute(&sim, all_calls(&fleet, 5));
+        assert!(ended.iter().all(Result::is_ok));
+        assert_eq!(api.requests().len(), 4, "each process fetches once");
+        store.fail(None);
+        let sent = sim.block_on(fleet[0].1.call(1).send()).unwrap();
+        assert_eq!(sent.report.cache, Some(CacheOutcome::Miss), "and nothing was kept");
+    }
+}
+
+#[test]
+fn a_store_that_fails_during_the_fetch_fails_no_call_either() {
+    let sim = SimRuntime::new(1);
+    let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
+    let fleet = fleet(&sim, &api, &store);
+    let story = async {
+        let outage = async {
+            sim.sleep(FETCH / 2).await;
+            store.fail(Some(StoreErrorKind::Unavailable));
+        };
+        futures_util::future::join(all_calls(&fleet, 5), outage).await.0
+    };
+    assert!(within_a_minute(&sim, story).iter().all(Result::is_ok));
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_a_miss_and_an_event() {
+    let sim = SimRuntime::new(1);
+    let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
+    let (sink, taken) = events();
+    let page = page(&seam(sim.clone(), &api).store(store.clone()).sink(sink).build().unwrap());
+    sim.block_on(page.call(1).send()).unwrap();
+    sim.block_on(store.set(&store.keys("cache")[0], "damaged".into(), Some(60 * SECOND))).unwrap();
+    assert_eq!(sim.block_on(page.call(1).send()).unwrap().value, "2");
+    sim.block_on(sim.sleep(SECOND));
+    assert!(count(&taken, &EventKind::Unreadable { what: Unreadable::CachedAnswer }) > 0);
+    assert_eq!(sim.block_on(page.call(1).send()).unwrap().report.cache, Some(CacheOutcome::Hit));
+}
+
+#[test]
+fn on_a_seam_with_credentials_a_cache_that_does_not_say_for_whom_does_not_build() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let with_auth = || seam(sim.clone(), &api).auth(auth::bearer(auth::Secret::value("token".to_owned())));
+    assert_eq!(with_auth().cache(minute()).build().unwrap_err().kind(), ErrorKind::Config);
+    let stitch = |cache: Cache| with_auth().build().unwrap().get("/a").cache(cache).build_with::<(), _>(decode::text);
+    let error = stitch(minute()).unwrap_err();
+    assert!(error.kind() == ErrorKind::Config && error.to_string().contains(".per_principal()"), "{error}");
+    assert!(stitch(minute().shared()).is_ok() && stitch(minute().per_principal()).is_ok());
+    assert_eq!(stitch(Cache::ttl(Duration::ZERO).shared()).unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[test]
+fn each_user_has_its_own_answers_where_the_stitch_says_so() {
+    let sim = SimRuntime::new(1);
+    let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
+    let seam = seam(sim.clone(), &api).store(store.clone()).build().unwrap();
+    let own: Stitch<(), String> = seam.get("/me").cache(minute().per_principal()).build_with(decode::text).unwrap();
+    let text = |user: &str| sim.block_on(own.as_principal(user).call(()).send()).unwrap().value;
+    assert_eq!([text("ada@x"), text("grace@x"), text("ada@x")], ["1", "2", "1"]);
+    assert_eq!(sim.block_on(own.call(()).send()).unwrap().value, "3", "no user is nobody's user");
+    assert!(!store.has_seen("ada"));
+    let shared = page(&seam);
+    let text = |user: &str| sim.block_on(shared.as_principal(user).call(1).send()).unwrap().value;
+    assert_eq!([text("ada@x"), text("grace@x")], ["4", "4"]);
+}
+
+#[test]
+fn a_seams_cache_is_for_what_can_be_kept_and_a_stitch_may_say_otherwise() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let seam = seam(sim.clone(), &api).cache(minute()).build().unwrap();
+    let build = |method: Method| seam.request(method, "/a").build_with::<(), String>(decode::text).unwrap();
+    let text = |stitch: &Stitch<(), String>| sim.block_on(stitch.call(()).send()).unwrap().value;
+    let (get, post) = (build(Method::GET), build(Method::POST));
+    assert_eq!([text(&get), text(&get), text(&post), text(&post)], ["1", "1", "2", "3"]);
+    let never: Stitch<(), String> = seam.get("/a").cache(Cache::none()).build_with(decode::text).unwrap();
+    assert_eq!([text(&never), text(&never)], ["4", "5"]);
+    let error = seam.post("/a").cache(minute()).build_with::<(), String>(decode::text).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[test]
+fn each_fetch_takes_a_slot_of_the_throttle_and_no_hit_does() {
+    let sim = SimRuntime::new(1);
+    let api = numbers(&sim);
+    let page = page(&seam(sim.clone(), &api).throttle(stitchapi::Throttle::rate("1/s")).build().unwrap());
+    sim.block_on(page.call(1).send()).unwrap();
+    let begun = sim.now();
+    for _ in 0..10 {
+        sim.block_on(page.call(1).send()).unwrap();
+    }
+    assert_eq!(sim.now(), begun);
+    let waited = sim.block_on(page.call(2).send()).unwrap().report.waited;
+    assert!(waited > Duration::from_millis(600), "{waited:?}");
+}

@@ -1,0 +1,144 @@
+//! A store that shows what was written, can be tampered with, and can fail.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use stitchapi::core::{
+    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, StitchStore, StoreError, StoreErrorKind, StoreLimits,
+    StoreTime, Versioned, async_trait, cells,
+};
+use stitchapi::{MemoryStore, Runtime};
+
+/// A store of cells in memory, watched.
+#[derive(Debug, Clone)]
+pub struct Spy {
+    memory: MemoryStore,
+    seen: Arc<Mutex<Seen>>,
+    runtime: Arc<dyn Runtime>,
+    /// The longest way to the store, and back.
+    way: Duration,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    keys: HashSet<Key>,
+    values: Vec<Bytes>,
+    failing: Option<StoreErrorKind>,
+    operations: usize,
+}
+
+impl Spy {
+    pub fn on(runtime: impl Runtime) -> Self {
+        let runtime: Arc<dyn Runtime> = Arc::new(runtime);
+        Self { memory: MemoryStore::on(runtime.clone()), seen: Arc::default(), runtime, way: Duration::ZERO }
+    }
+
+    /// Every operation takes a way there and a way back of up to this.
+    pub fn far(mut self, way: Duration) -> Self {
+        self.way = way;
+        self
+    }
+
+    async fn travel(&self) {
+        if !self.way.is_zero() {
+            let micros = u64::try_from(self.way.as_micros()).unwrap();
+            let way = Duration::from_micros(self.runtime.random() % micros);
+            self.runtime.sleep_until(self.runtime.now() + way).await;
+        }
+    }
+
+    /// From now on every operation fails like this, or none does.
+    pub fn fail(&self, kind: Option<StoreErrorKind>) {
+        self.seen.lock().unwrap().failing = kind;
+    }
+
+    /// Whether these bytes are in anything that was ever written, or in any key.
+    pub fn has_seen(&self, text: &str) -> bool {
+        let seen = self.seen.lock().unwrap();
+        let within = |bytes: &[u8]| bytes.windows(text.len()).any(|window| window == text.as_bytes());
+        seen.values.iter().any(|value| within(value)) || seen.keys.iter().any(|key| format!("{key:?}").contains(text))
+    }
+
+    /// How many operations there were.
+    pub fn operations(&self) -> usize {
+        self.seen.lock().unwrap().operations
+    }
+
+    /// The keys of this kind.
+    pub fn keys(&self, kind: &str) -> Vec<Key> {
+        self.seen.lock().unwrap().keys.iter().filter(|key| key.kind() == kind).cloned().collect()
+    }
+
+    /// Flips a bit of the last byte of what lies under the keys of this kind.
+    pub async fn tamper(&self, kind: &str) {
+        for key in self.keys(kind) {
+            let tampered = self.memory.update(&key, |old, _| {
+                let Some((last, rest)) = old.and_then(<[u8]>::split_last) else { return (Change::Keep, false) };
+                (Change::Put([rest, &[last ^ 1]].concat().into(), Some(Duration::from_secs(3600))), true)
+            });
+            assert!(tampered.await.unwrap());
+        }
+    }
+}
+
+impl Cells for Spy {
+    async fn update<R, F>(&self, key: &Key, step: F) -> Result<R, StoreError>
+    where
+        R: Send + 'static,
+        F: Fn(Option<&[u8]>, StoreTime) -> (Change, R) + Send + Sync + 'static,
+    {
+        self.travel().await;
+        {
+            let mut seen = self.seen.lock().unwrap();
+            seen.operations += 1;
+            if let Some(kind) = seen.failing {
+                return Err(StoreError::new(kind, "spy", "update"));
+            }
+            seen.keys.insert(key.clone());
+        }
+        let seen = self.seen.clone();
+        let watched = move |old: Option<&[u8]>, now: StoreTime| {
+            let (change, reply) = step(old, now);
+            if let Change::Put(value, _) = &change {
+                seen.lock().unwrap().values.push(value.clone());
+            }
+            (change, reply)
+        };
+        let reply = self.memory.update(key, watched).await;
+        self.travel().await;
+        reply
+    }
+}
+
+#[async_trait]
+impl StitchStore for Spy {
+    fn name(&self) -> &'static str {
+        "spy"
+    }
+    fn limits(&self) -> StoreLimits {
+        StoreLimits::unlimited().with_sizes(usize::MAX, 10_000).with_boot_clock()
+    }
+    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
+        cells::get(self, key).await
+    }
+    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
+        cells::set(self, key, value, ttl).await
+    }
+    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
+        cells::delete(self, key).await
+    }
+    fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
+        Some(CellFacets::new(self))
+    }
+    fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
+        Some(CellFacets::new(self))
+    }
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(CellFacets::new(self))
+    }
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
+        Some(CellFacets::new(self))
+    }
+}

@@ -1,0 +1,465 @@
+//! One login for a fleet, whatever happens to whoever makes it.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::events;
+use common::process::{Process, within_a_minute};
+use common::spy::Spy;
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use http::{HeaderValue, StatusCode};
+use stitchapi::auth::{AuthContext, AuthError, Credential, Login, Session, session};
+use stitchapi::trace::{Event, EventKind, Unreadable};
+use stitchapi::{
+    Body, ErrorKind, Retry, Runtime, SealingKey, Seam, SeamBuilder, Stitch, StitchStore, StoreErrorKind, Vault,
+    async_trait, decode,
+};
+use stitchapi_testing::{MockTransport, SimRuntime};
+
+const SECOND: Duration = Duration::from_secs(1);
+/// To the store.
+const WAY: Duration = Duration::from_millis(5);
+
+/// An account somewhere: each login gives the next of `secret-1`, `secret-2`, ...
+#[derive(Debug, Clone)]
+struct Account(Arc<Mutex<Desk>>);
+
+#[derive(Debug)]
+struct Desk {
+    logins: u32,
+    takes: Duration,
+    lifetime: Duration,
+    /// So many logins fail, and whether that may be made good.
+    failing: (u32, bool),
+    previous: Vec<Option<String>>,
+}
+
+#[derive(Debug)]
+struct Token(String);
+
+impl Credential for Token {
+    fn apply(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
+        request.headers_mut().insert("x-token", HeaderValue::try_from(&self.0).unwrap());
+        Ok(())
+    }
+    fn expires_at(&self) -> Option<std::time::SystemTime> {
+        None
+    }
+}
+
+impl Account {
+    fn new() -> Self {
+        Self(Arc::new(Mutex::new(Desk {
+            logins: 0,
+            takes: Duration::from_millis(300),
+            lifetime: Duration::from_secs(3600),
+            failing: (0, false),
+            previous: Vec::new(),
+        })))
+    }
+
+    fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
+        self.0.lock().unwrap()
+    }
+
+    fn logins(&self) -> u32 {
+        self.desk().logins
+    }
+}
+
+#[async_trait]
+impl Login for Account {
+    fn account(&self) -> String {
+        "ada@example.com".to_owned()
+    }
+
+    async fn login(&self, context: &AuthContext<'_>, previous: Option<&Session>) -> Result<Session, AuthError> {
+        let runtime = context.runtime();
+        let (number, takes, lifetime, fails) = {
+            let mut desk = self.desk();
+            desk.logins += 1;
+            desk.previous.push(previous.map(secret));
+            let fails = (desk.failing.0 >= desk.logins).then_some(desk.failing.1);
+            (desk.logins, desk.takes, desk.lifetime, fails)
+        };
+        runtime.sleep_until(runtime.now() + takes).await;
+        match fails {
+            Some(retryable) => Err(AuthError::new("the desk is closed").with_retryable(retryable)),
+            None => Ok(Session::new(format!("secret-{number}"), runtime.wall() + lifetime)),
+        }
+    }
+
+    fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError> {
+        Ok(Arc::new(Token(secret(session))))
+    }
+}
+
+fn secret(session: &Session) -> String {
+    use secrecy::ExposeSecret as _;
+    session.token().expose_secret().to_owned()
+}
+
+fn sealed() -> Vault {
+    Vault::sealed(SealingKey::from_bytes("k1", [7; 32]))
+}
+
+fn ok() -> MockTransport {
+    MockTransport::new(|_| http::Response::new(Bytes::new()))
+}
+
+/// Rejects these tokens.
+fn rejecting(rejected: &'static [&'static str]) -> MockTransport {
+    MockTransport::new(|request| {
+        let token = request.headers()["x-token"].to_str().unwrap();
+        let mut response = http::Response::new(Bytes::new());
+        if rejected.contains(&token) {
+            *response.status_mut() = StatusCode::UNAUTHORIZED;
+        }
+        response
+    })
+}
+
+fn tokens(api: &MockTransport) -> Vec<String> {
+    api.requests().iter().map(|request| request.headers()["x-token"].to_str().unwrap().to_owned()).collect()
+}
+
+fn seam(runtime: impl Runtime, api: &MockTransport, account: &Account) -> SeamBuilder {
+    Seam::builder("https://api.example.com").runtime(runtime).transport(api.clone()).auth(session(account.clone()))
+}
+
+fn stitch(seam: SeamBuilder) -> Stitch<(), ()> {
+    seam.build().unwrap().get("/a").build_with(decode::empty).unwrap()
+}
+
+/// The stitch of each of four processes on one store.
+fn fleet(
+    sim: &SimRuntime,
+    api: &MockTransport,
+    account: &Account,
+    store: &(impl StitchStore + Clone),
+) -> Vec<(Process, Stitch<(), ()>)> {
+    let process = |_| {
+        let process = Process::on(sim);
+        let seam = seam(process.clone(), api, account).store(store.clone()).vault(sealed());
+        (process, stitch(seam))
+    };
+    (0..4).map(process).collect()
+}
+
+/// So many calls at once in a process; how they end, in the order of ending.
+async fn calls(process: &Process, stitch: &Stitch<(), ()>, number: usize) -> Vec<Result<(), stitchapi::Error>> {
+    let stitch = stitch.clone();
+    process.run(async move { join_all((0..number).map(|_| async { stitch.call(()).await })).await }).await
+}
+
+async fn all_calls(fleet: &[(Process, Stitch<(), ()>)], each: usize) -> Vec<Result<(), stitchapi::Error>> {
+    join_all(fleet.iter().map(|(process, stitch)| calls(process, stitch, each))).await.concat_all()
+}
+
+trait ConcatAll<T> {
+    fn concat_all(self) -> Vec<T>;
+}
+impl<T> ConcatAll<T> for Vec<Vec<T>> {
+    fn concat_all(self) -> Vec<T> {
+        self.into_iter().flatten().collect()
+    }
+}
+
+fn count(events: &Mutex<Vec<Event>>, wanted: impl Fn(&EventKind) -> bool) -> usize {
+    events.lock().unwrap().iter().filter(|event| wanted(&event.kind)).count()
+}
+
+#[test]
+fn a_fleet_logs_in_once_whatever_the_interleaving() {
+    for seed in 0..100 {
+        let (sim, api, account) = (SimRuntime::new(seed), ok(), Account::new());
+        let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(WAY));
+        let begun = sim.now();
+        assert!(within_a_minute(&sim, all_calls(&fleet, 25)).iter().all(Result::is_ok));
+        assert_eq!((account.logins(), api.requests().len()), (1, 100));
+        let took = sim.now().since(begun);
+        assert!(took < Duration::from_millis(400), "nobody waits much longer than for the login: {took:?}");
+    }
+}
+
+#[test]
+fn without_a_shared_store_each_process_logs_in_once() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let alone = || {
+        let process = Process::on(&sim);
+        (process.clone(), stitch(seam(process, &api, &account)))
+    };
+    let fleet: Vec<_> = (0..4).map(|_| alone()).collect();
+    assert!(within_a_minute(&sim, all_calls(&fleet, 25)).iter().all(Result::is_ok));
+    assert_eq!(account.logins(), 4);
+}
+
+#[test]
+fn when_the_process_that_logs_in_is_killed_one_other_logs_in_and_nobody_else_fails() {
+    for seed in 0..20 {
+        let (sim, api, account) = (SimRuntime::new(seed), ok(), Account::new());
+        let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(WAY));
+        let (victim, rest) = fleet.split_first().unwrap();
+        let last_words = calls(&victim.0, &victim.1, 5);
+        let story = async {
+            let mut last_words = Box::pin(last_words);
+            assert!((&mut last_words).now_or_never().is_none());
+            sim.sleep(Duration::from_millis(150)).await;
+            assert_eq!(account.logins(), 1);
+            victim.0.stop();
+            let begun = sim.now();
+            let ended = all_calls(rest, 25).await;
+            (ended, sim.now().since(begun))
+        };
+        let (ended, took) = within_a_minute(&sim, story);
+        assert!(ended.iter().all(Result::is_ok));
+        assert_eq!(account.logins(), 2);
+        assert!(took < Duration::from_millis(1_400), "a lease of a second, and a login: {took:?}");
+    }
+}
+
+#[test]
+fn a_login_that_was_paused_beyond_its_lease_gives_way_to_the_one_that_replaced_it() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
+    let (frozen, rest) = fleet.split_first().unwrap();
+    let story = async {
+        let mut thawed = Box::pin(calls(&frozen.0, &frozen.1, 1));
+        assert!((&mut thawed).now_or_never().is_none());
+        sim.sleep(Duration::from_millis(150)).await;
+        frozen.0.stop();
+        assert!(all_calls(rest, 5).await.iter().all(Result::is_ok));
+        frozen.0.resume();
+        assert!(thawed.await.iter().all(Result::is_ok));
+        assert!(calls(&frozen.0, &frozen.1, 1).await.iter().all(Result::is_ok));
+    };
+    within_a_minute(&sim, story);
+    assert_eq!(account.logins(), 2);
+    assert!(tokens(&api).iter().all(|token| token == "secret-2"), "{:?}", tokens(&api));
+}
+
+#[test]
+fn a_caller_that_leaves_does_not_take_the_login_with_it() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let stitch = stitch(seam(sim.clone(), &api, &account));
+    let story = async {
+        let mut gone = Box::pin(stitch.call(()).send());
+        assert!((&mut gone).now_or_never().is_none());
+        sim.sleep(Duration::from_millis(100)).await;
+        drop(gone);
+        sim.sleep(Duration::from_millis(300)).await;
+        stitch.call(()).send().await.unwrap();
+    };
+    within_a_minute(&sim, story);
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_session_that_ends_is_replaced_once_and_the_login_is_given_the_old_one() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().lifetime = Duration::from_secs(100);
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
+    let story = async {
+        all_calls(&fleet, 1).await;
+        sim.sleep(Duration::from_secs(89)).await;
+        all_calls(&fleet, 1).await;
+        assert_eq!(account.logins(), 1);
+        sim.sleep(Duration::from_secs(2)).await;
+        assert!(all_calls(&fleet, 5).await.iter().all(Result::is_ok));
+    };
+    sim.block_on(story);
+    assert_eq!(account.logins(), 2);
+    assert_eq!(account.desk().previous, [None, Some("secret-1".to_owned())]);
+}
+
+#[test]
+fn a_rejected_session_is_replaced_once_for_the_whole_fleet() {
+    for seed in 0..20 {
+        let (sim, account) = (SimRuntime::new(seed), Account::new());
+        let (good, api) = (ok(), rejecting(&["secret-1"]));
+        let store = Spy::on(sim.clone());
+        sim.block_on(all_calls(&fleet(&sim, &good, &account, &store), 1));
+        let fleet = fleet(&sim, &api, &account, &store);
+        sim.block_on(sim.sleep(10 * SECOND));
+        let ended = within_a_minute(&sim, all_calls(&fleet, 25));
+        assert!(ended.iter().all(Result::is_ok), "{:?}", ended.iter().find(|ended| ended.is_err()));
+        assert_eq!(account.logins(), 2);
+    }
+}
+
+#[test]
+fn a_session_that_is_rejected_as_soon_as_it_is_new_is_not_replaced_in_a_loop() {
+    let (sim, api, account) = (SimRuntime::new(1), rejecting(&["secret-1", "secret-2", "secret-3"]), Account::new());
+    let stitch = stitch(seam(sim.clone(), &api, &account));
+    let error = sim.block_on(stitch.call(()).send()).unwrap_err();
+    assert_eq!((error.status(), error.attempts()), (Some(StatusCode::UNAUTHORIZED), 1));
+    assert_eq!(account.logins(), 1);
+    sim.block_on(sim.sleep(6 * SECOND));
+    assert!(sim.block_on(stitch.call(()).send()).is_err());
+    assert_eq!(account.logins(), 2);
+}
+
+#[test]
+fn a_login_that_fails_fails_for_everybody_who_waits_and_for_a_second() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().failing = (1, false);
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
+    let story = async {
+        let ended = all_calls(&fleet, 10).await;
+        assert!(ended.iter().all(|ended| ended.as_ref().unwrap_err().kind() == ErrorKind::Auth));
+        assert!(all_calls(&fleet, 10).await.iter().all(Result::is_err));
+        assert_eq!(account.logins(), 1);
+        sim.sleep(Duration::from_millis(2_100)).await;
+        assert!(all_calls(&fleet, 10).await.iter().all(Result::is_ok));
+    };
+    within_a_minute(&sim, story);
+    assert_eq!((account.logins(), api.requests().len()), (2, 40));
+}
+
+#[test]
+fn a_login_that_may_be_made_good_is_tried_again_as_the_seam_says() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().failing = (2, true);
+    sim.block_on(stitch(seam(sim.clone(), &api, &account)).call(()).send()).unwrap();
+    assert_eq!(account.logins(), 3);
+    let account = Account::new();
+    account.desk().failing = (1, true);
+    let impatient = stitch(seam(sim.clone(), &api, &account).retry(Retry::none()));
+    assert_eq!(sim.block_on(impatient.call(()).send()).unwrap_err().kind(), ErrorKind::Auth);
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn nothing_in_the_store_shows_a_token_an_account_or_a_user() {
+    let (sim, api, account, store) = (SimRuntime::new(1), ok(), Account::new(), Spy::on(SimRuntime::new(1)));
+    let stitch = stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(sealed()));
+    sim.block_on(stitch.as_principal("grace@example.com").call(()).send()).unwrap();
+    assert_eq!(tokens(&api), ["secret-1"]);
+    assert_eq!(store.keys("session").len(), 1);
+    for secret in ["secret-1", "secret", "ada@", "grace@"] {
+        assert!(!store.has_seen(secret), "{secret}");
+    }
+    let plain = Spy::on(sim.clone());
+    let open = seam(sim.clone(), &api, &account).store(plain.clone()).vault(Vault::plaintext());
+    sim.block_on(self::stitch(open).call(()).send()).unwrap();
+    assert!(plain.has_seen("secret-2"), "on purpose, and the search above can find");
+}
+
+#[test]
+fn a_flipped_byte_and_another_key_are_a_miss_and_an_event() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let store = Spy::on(sim.clone());
+    let on = |vault: Vault| {
+        let (sink, taken) = events();
+        (stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(vault).sink(sink)), taken)
+    };
+    sim.block_on(on(sealed()).0.call(()).send()).unwrap();
+    sim.block_on(store.tamper("session"));
+    let (tampered, taken) = on(sealed());
+    sim.block_on(tampered.call(()).send()).unwrap();
+    assert_eq!(account.logins(), 2);
+    sim.block_on(sim.sleep(SECOND));
+    let unreadable = |kind: &EventKind| *kind == EventKind::Unreadable { what: Unreadable::Session };
+    assert!(count(&taken, unreadable) > 0);
+
+    let (whole, taken) = on(sealed());
+    sim.block_on(whole.call(()).send()).unwrap();
+    assert_eq!(account.logins(), 2, "what replaced it can be read");
+    sim.block_on(sim.sleep(SECOND));
+    assert_eq!(count(&taken, unreadable), 0);
+}
+
+#[test]
+fn each_user_has_a_session_of_its_own() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let seam = seam(sim.clone(), &api, &account).build().unwrap();
+    let of = |user: &str| seam.as_principal(user).get("/a").build_with::<(), ()>(decode::empty).unwrap();
+    for user in ["ada", "grace", "ada"] {
+        sim.block_on(of(user).call(()).send()).unwrap();
+    }
+    assert_eq!(tokens(&api), ["secret-1", "secret-2", "secret-1"]);
+}
+
+#[test]
+fn sessions_in_a_store_need_a_vault_and_the_error_says_so() {
+    let (sim, account) = (SimRuntime::new(1), Account::new());
+    let on_a_store = || seam(sim.clone(), &ok(), &account).store(Spy::on(sim.clone()));
+    let error = on_a_store().build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("Vault::sealed"), "{error}");
+    assert!(on_a_store().vault(Vault::plaintext()).build().is_ok());
+    let no_id = Vault::sealed(SealingKey::from_bytes("", [7; 32]));
+    assert_eq!(on_a_store().vault(no_id).build().unwrap_err().kind(), ErrorKind::Config);
+}
+
+#[test]
+fn while_the_store_fails_a_process_goes_on_and_logs_in_alone_if_it_must() {
+    for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt, StoreErrorKind::Timeout] {
+        let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+        let store = Spy::on(sim.clone());
+        let fleet = fleet(&sim, &api, &account, &store);
+        let story = async {
+            all_calls(&fleet[..2], 1).await;
+            store.fail(Some(kind));
+            assert!(all_calls(&fleet, 5).await.iter().all(Result::is_ok));
+            assert_eq!(account.logins(), 3, "two knew the session, two did not");
+            store.fail(None);
+            assert!(all_calls(&fleet, 5).await.iter().all(Result::is_ok));
+        };
+        within_a_minute(&sim, story);
+        assert_eq!(account.logins(), 3);
+    }
+}
+
+#[test]
+fn a_known_session_costs_no_trip_to_the_store() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let store = Spy::on(sim.clone());
+    let stitch = stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(sealed()));
+    sim.block_on(stitch.call(()).send()).unwrap();
+    let before = store.operations();
+    for _ in 0..100 {
+        sim.block_on(stitch.call(()).send()).unwrap();
+    }
+    assert_eq!(store.operations(), before);
+}
+
+#[test]
+fn in_a_runtime_where_callers_cannot_join_each_waits_for_the_lease() {
+    #[derive(Debug)]
+    struct Worker(Process, AtomicU32);
+    impl Runtime for Worker {
+        fn now(&self) -> stitchapi::Tick {
+            self.0.now()
+        }
+        fn wall(&self) -> std::time::SystemTime {
+            self.0.wall()
+        }
+        fn sleep_until(&self, at: stitchapi::Tick) -> stitchapi::BoxFuture<'static, ()> {
+            self.0.sleep_until(at)
+        }
+        fn spawn(&self, task: stitchapi::BoxFuture<'static, ()>) {
+            self.1.fetch_add(1, Ordering::Relaxed);
+            self.0.spawn(task);
+        }
+        fn random(&self) -> u64 {
+            self.0.random()
+        }
+        fn joins_callers(&self) -> bool {
+            false
+        }
+    }
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let worker = Worker(Process::on(&sim), AtomicU32::new(0));
+    let stitch = stitch(seam(worker, &api, &account).store(Spy::on(sim.clone())).vault(sealed()));
+    let ended = within_a_minute(&sim, join_all((0..8).map(|_| async { stitch.call(()).await })));
+    assert!(ended.iter().all(Result::is_ok));
+    assert_eq!(account.logins(), 1);
+}
