@@ -1,8 +1,11 @@
 //! The lanes of the tests. Each test is run by one of them.
 
+use std::process::Command;
+
 use crate::check;
 use crate::lane::{self, Lane, Stop, Verdict, select};
 use crate::run::Runner;
+use crate::servers;
 use crate::workspace::Workspace;
 
 /// The lanes, in the order they run. A new one is one entry here and the function that it names: what it needs is set
@@ -12,6 +15,7 @@ pub(crate) const LANES: &[Lane] = &[
     Lane { name: "core", about: "the contract, pacing, the store in memory", packages: &["stitchapi-core"], run: core },
     Lane { name: "workspace", about: "every test that no other lane runs", packages: &[], run: workspace },
     Lane { name: "sqlite", about: "the SQLite store", packages: &["stitchapi-sqlite"], run: sqlite },
+    Lane { name: "redis", about: "the Redis store, on a real server", packages: &["stitchapi-redis"], run: redis },
     Lane { name: "fleet", about: "several processes on one budget", packages: &[CLI], run: fleet },
     Lane { name: "examples", about: "runs every example", packages: &[], run: examples },
 ];
@@ -58,11 +62,21 @@ fn sqlite(runner: &mut Runner) -> Verdict {
     test(runner, &["--package", "stitchapi-sqlite", "--all-features", "--", "--nocapture"])
 }
 
+fn redis(runner: &mut Runner) -> Verdict {
+    let server = servers::redis(runner)?;
+    let mut command = tests(runner, &["--package", "stitchapi-redis", "--all-features", "--", "--nocapture"]);
+    command.env(servers::REDIS, server);
+    runner.run(command)
+}
+
 fn fleet(runner: &mut Runner) -> Verdict {
     for arguments in [&["build", "--release", "--package", CLI][..], &["run", "--release", "--", "fleet"]] {
         runner.run(runner.cargo(arguments))?;
     }
-    test(runner, &["--release", "--package", CLI, "--test", FLEET, "--", "--nocapture"])
+    let server = servers::redis(runner)?;
+    let mut command = tests(runner, &["--release", "--package", CLI, "--test", FLEET, "--", "--nocapture"]);
+    command.env(servers::REDIS, server);
+    runner.run(command)
 }
 
 fn examples(runner: &mut Runner) -> Verdict {
@@ -97,10 +111,14 @@ pub(crate) fn bench(runner: &mut Runner) -> Verdict {
     runner.run(command)
 }
 
-/// `cargo test`, to its end even if something fails: one run tells all.
 fn test(runner: &mut Runner, arguments: &[&str]) -> Verdict {
-    let command = runner.cargo(["test", "--no-fail-fast"].iter().chain(arguments));
+    let command = tests(runner, arguments);
     runner.run(command)
+}
+
+/// `cargo test`, to its end even if something fails: one run tells all.
+fn tests(runner: &Runner, arguments: &[&str]) -> Command {
+    runner.cargo(["test", "--no-fail-fast"].iter().chain(arguments))
 }
 
 #[cfg(test)]

@@ -5,15 +5,18 @@
 mod budget;
 mod check;
 mod counts;
+mod debian;
 mod lane;
 mod lanes;
+mod picture;
 mod run;
+mod servers;
 mod tools;
 mod workspace;
 
 use std::process::ExitCode;
 
-use crate::lane::{Lane, Stop, select};
+use crate::lane::{Lane, Stop, Verdict, select};
 use crate::run::Runner;
 
 const USAGE: &str = "\
@@ -22,6 +25,7 @@ usage: cargo xtask test [LANE...]    runs the lanes, or all of them
        cargo xtask check [STEP...]   runs the checks, or all of them
        cargo xtask check --list      lists the checks
        cargo xtask bench             builds and runs the benches
+       cargo xtask report-picture    takes docs/fleet-report.png of the report that `stitch fleet` writes
        cargo xtask help              prints this
 
 With CI=true a lane that cannot run has failed.";
@@ -34,6 +38,7 @@ enum Task<'a> {
     Check(&'a [String]),
     ListChecks,
     Bench,
+    ReportPicture,
     Help,
 }
 
@@ -45,13 +50,8 @@ fn main() -> ExitCode {
         Task::Check(names) => run(check::STEPS, names),
         Task::ListLanes => list(lanes::LANES),
         Task::ListChecks => list(check::STEPS),
-        Task::Bench => match lanes::bench(&mut Runner::here()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(Stop::Failed(reason) | Stop::Skipped(reason)) => {
-                eprintln!("bench: {reason}");
-                ExitCode::FAILURE
-            }
-        },
+        Task::Bench => tell("bench", lanes::bench(&mut Runner::here())),
+        Task::ReportPicture => tell("report-picture", picture::take(&mut Runner::here())),
         Task::Help => {
             println!("{USAGE}");
             ExitCode::SUCCESS
@@ -69,6 +69,7 @@ fn parse(arguments: &[String]) -> Option<Task<'_>> {
         "check" if list => Some(Task::ListChecks),
         "check" if names => Some(Task::Check(rest)),
         "bench" if rest.is_empty() => Some(Task::Bench),
+        "report-picture" if rest.is_empty() => Some(Task::ReportPicture),
         "help" | "--help" | "-h" if rest.is_empty() => Some(Task::Help),
         _ => None,
     }
@@ -91,6 +92,17 @@ fn run(lanes: &[Lane], names: &[String]) -> ExitCode {
     }
     println!("{}", summary.closing_line());
     if summary.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The end of a task that is no choice of lanes.
+fn tell(task: &str, verdict: Verdict) -> ExitCode {
+    match verdict {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Stop::Failed(reason) | Stop::Skipped(reason)) => {
+            eprintln!("{task}: {reason}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn list(lanes: &[Lane]) -> ExitCode {
@@ -121,11 +133,13 @@ mod tests {
         assert_eq!(parse(&words("check deny")), Some(Task::Check(&words("deny"))));
         assert_eq!(parse(&words("check --list")), Some(Task::ListChecks));
         assert_eq!(parse(&words("bench")), Some(Task::Bench));
+        assert_eq!(parse(&words("report-picture")), Some(Task::ReportPicture));
+        assert_eq!(parse(&words("help")), Some(Task::Help));
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for line in ["", "tset", "test --lst", "test core --list", "bench fast", "help me"] {
+        for line in ["", "tset", "test --lst", "test core --list", "bench fast", "report-picture now", "help me"] {
             assert_eq!(parse(&words(line)), None, "{line}");
         }
     }

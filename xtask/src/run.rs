@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::counts;
@@ -142,6 +143,12 @@ impl Stopwatch {
     pub(crate) fn elapsed(self) -> Duration {
         self.0.elapsed()
     }
+}
+
+/// Waits, for what can only be asked again.
+#[expect(clippy::disallowed_methods, reason = "a command has no `Runtime`")]
+pub(crate) fn pause(duration: Duration) {
+    thread::sleep(duration);
 }
 
 #[cfg(test)]

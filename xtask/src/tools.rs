@@ -1,6 +1,8 @@
-//! Programs that the checks need and cargo does not bring.
+//! Programs that cargo does not bring: where they are, and how those that the checks need are had.
 
-use std::path::PathBuf;
+use std::env;
+use std::env::consts::EXE_SUFFIX;
+use std::path::{Path, PathBuf};
 
 use crate::lane::Stop;
 use crate::run::Runner;
@@ -20,7 +22,7 @@ pub(crate) fn cargo_deny(runner: &mut Runner) -> Result<PathBuf, Stop> {
         return Ok(in_path);
     }
     let tools = Workspace::load(runner)?.target.join("tools");
-    let ours = tools.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
+    let ours = tools.join("bin").join(format!("cargo-deny{EXE_SUFFIX}"));
     if version(runner, &ours).is_some_and(|version| version == CARGO_DENY) {
         return Ok(ours);
     }
@@ -39,9 +41,31 @@ pub(crate) fn cargo_deny(runner: &mut Runner) -> Result<PathBuf, Stop> {
     }
 }
 
-/// The version of a program that prints `name 1.2.3`, or nothing if it is not there.
-fn version(runner: &Runner, program: &PathBuf) -> Option<String> {
+/// The program of this name that `PATH` leads to.
+pub(crate) fn in_path(name: &str) -> Option<PathBuf> {
+    let folders = env::var_os("PATH")?;
+    let mut candidates = env::split_paths(&folders).map(|folder| folder.join(format!("{name}{EXE_SUFFIX}")));
+    absolute(candidates.find(|candidate| candidate.is_file())?)
+}
+
+/// The program that a variable names, if it names one.
+pub(crate) fn in_variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|program| !program.is_empty()).and_then(|program| absolute(program.into()))
+}
+
+/// A path that holds in every folder: tests run in other ones.
+fn absolute(program: PathBuf) -> Option<PathBuf> {
+    std::path::absolute(program).ok()
+}
+
+/// The first line that a program prints when it is asked for its version, or nothing if it does not run.
+pub(crate) fn version_line(runner: &Runner, program: &Path) -> Option<String> {
     let output = runner.command(program).arg("--version").output().ok()?;
     let printed = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| printed.split_whitespace().nth(1).map(str::to_owned))?
+    output.status.success().then(|| printed.lines().next().map(|line| line.trim().to_owned()))?
+}
+
+/// The version of a program that prints `name 1.2.3`, or nothing if it is not there.
+fn version(runner: &Runner, program: &Path) -> Option<String> {
+    version_line(runner, program)?.split_whitespace().nth(1).map(str::to_owned)
 }

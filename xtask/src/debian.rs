@@ -1,0 +1,226 @@
+//! Debian's packages without installing them: fetched with what this machine lacks, and unpacked into a folder.
+//!
+//! Nothing outside of that folder is written, and one need not be root.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::lane::{Stop, Verdict};
+use crate::run::{Runner, Stopwatch};
+use crate::tools;
+
+/// The fonts' configuration in the packages: they bring it, and fonts, to a machine that has none. It names folders of
+/// the system, and so we have one of our own.
+const THEIR_FONTS: &str = "etc/fonts/fonts.conf";
+const OUR_FONTS: &str = include_str!("fonts.conf");
+
+/// A program that comes in a package.
+#[derive(Debug)]
+pub(crate) struct Packaged {
+    /// What it is called here.
+    pub(crate) name: &'static str,
+    /// The folder that it is unpacked into.
+    pub(crate) folder: &'static str,
+    /// The package that has it; its dependencies come along.
+    pub(crate) package: &'static str,
+    /// Where it is in that package.
+    pub(crate) path: &'static str,
+}
+
+/// The path of the program, unpacked into its folder in `servers` with a script beside it that runs it. What is there
+/// already is used.
+///
+/// # Errors
+///
+/// [`Stop::Skipped`] if it can be had only from somewhere else: no apt, no network.
+pub(crate) fn program(runner: &mut Runner, servers: &Path, packaged: &Packaged) -> Result<PathBuf, Stop> {
+    let home = servers.join(packaged.folder);
+    let script = home.join(packaged.name);
+    if tools::version_line(runner, &script).is_some() {
+        return Ok(script);
+    }
+    for tool in ["apt-get", "dpkg-deb"] {
+        if tools::in_path(tool).is_none() {
+            return Err(Stop::Skipped(format!("no {}, and no {tool} to get one with", packaged.name)));
+        }
+    }
+    let watch = Stopwatch::start();
+    println!("fetching Debian's {} into {}; nothing is installed", packaged.package, home.display());
+    unpack(runner, servers, &home, packaged).map_err(|stop| match stop {
+        Stop::Failed(reason) | Stop::Skipped(reason) => Stop::Skipped(format!("no {}: {reason}", packaged.name)),
+    })?;
+    let version = tools::version_line(runner, &script)
+        .ok_or_else(|| Stop::Skipped(format!("{} was unpacked but does not run", script.display())))?;
+    println!("{version} is ready after {:.1} s", watch.elapsed().as_secs_f64());
+    Ok(script)
+}
+
+/// Fetches the packages into `debs`, unpacks them into `root`, and writes the script.
+fn unpack(runner: &mut Runner, servers: &Path, home: &Path, packaged: &Packaged) -> Verdict {
+    let (debs, root) = (home.join("debs"), home.join("root"));
+    // What an interrupted run left behind is not built upon.
+    if home.exists() {
+        fs::remove_dir_all(home).map_err(|error| failed("remove", home, &error))?;
+    }
+    for folder in [&debs.join("partial"), &root] {
+        fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+    }
+    fetch(runner, servers, &debs, packaged.package)?;
+    for deb in entries(&debs)?.iter().filter(|path| path.extension().is_some_and(|extension| extension == "deb")) {
+        let mut command = runner.command("dpkg-deb");
+        command.arg("--extract").arg(deb).arg(&root);
+        runner.read(command)?;
+    }
+    fs::remove_dir_all(&debs).map_err(|error| failed("remove", &debs, &error))?;
+    if !root.join(packaged.path).exists() {
+        return Err(Stop::Failed(format!("the packages have no {}", packaged.path)));
+    }
+    let script = home.join(packaged.name);
+    let has_fonts = root.join(THEIR_FONTS).exists();
+    write(&script, &script_for(packaged.path, &library_folders(&root)?, has_fonts))?;
+    if has_fonts {
+        write(&home.join("fonts.conf"), OUR_FONTS)?;
+    }
+    let mut command = runner.command("chmod");
+    command.arg("+x").arg(&script);
+    runner.read(command).map(drop)
+}
+
+/// Fetches the package and what it needs that is not installed: by this machine's lists of packages, or if those are
+/// missing or out of date by lists of our own.
+fn fetch(runner: &mut Runner, servers: &Path, debs: &Path, package: &str) -> Verdict {
+    let archives = format!("Dir::Cache::archives={}", debs.display());
+    // Reinstalled, since a package that is installed but of no use here would not be fetched.
+    let download = ["install", "--download-only", "--reinstall", "--no-install-recommends", package];
+    let here = apt_get(runner, &[&archives], &download);
+    if runner.run(here).is_ok() && has(debs, package)? {
+        return Ok(());
+    }
+    let lists = servers.join("apt/lists");
+    let cache = servers.join("apt/cache");
+    println!("this machine's lists of packages have no {package} to fetch: fetching lists into {}", lists.display());
+    for folder in [&lists, &cache] {
+        let partial = folder.join("partial");
+        fs::create_dir_all(&partial).map_err(|error| failed("make", &partial, &error))?;
+    }
+    let lists = format!("Dir::State::lists={}", lists.display());
+    let cache = format!("Dir::Cache={}", cache.display());
+    let update = apt_get(runner, &[&lists, &cache], &["update"]);
+    // A list that cannot be had may be of another source than the one that has the package.
+    if let Err(Stop::Failed(reason) | Stop::Skipped(reason)) = runner.run(update) {
+        println!("{reason}; trying with what came");
+    }
+    let ours = apt_get(runner, &[&lists, &cache, &archives], &download);
+    if runner.run(ours).is_ok() && has(debs, package)? {
+        return Ok(());
+    }
+    Err(Stop::Failed(format!("apt-get did not fetch {package}")))
+}
+
+/// An `apt-get` that is not in the way of another one and asks nothing.
+fn apt_get(runner: &Runner, options: &[&str], arguments: &[&str]) -> Command {
+    let mut command = runner.command("apt-get");
+    command.args(["--quiet", "--yes"]);
+    // There is nothing to lock where only we write, and the user `_apt` may not be let into our folders.
+    for option in ["Debug::NoLocking=true", "APT::Sandbox::User=root", "Acquire::Retries=3"].iter().chain(options) {
+        command.args(["--option", option]);
+    }
+    command.args(arguments);
+    command
+}
+
+/// Whether the folder has the package's file: `NAME_VERSION_ARCHITECTURE.deb`.
+fn has(debs: &Path, package: &str) -> Result<bool, Stop> {
+    let prefix = format!("{package}_");
+    let is_it = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+    Ok(entries(debs)?.iter().any(is_it))
+}
+
+/// The folders under this one that have shared libraries in them, from it.
+fn library_folders(root: &Path) -> Result<Vec<PathBuf>, Stop> {
+    let mut found = Vec::new();
+    let mut left = vec![root.to_path_buf()];
+    while let Some(folder) = left.pop() {
+        let mut has_library = false;
+        for path in entries(&folder)? {
+            if path.is_dir() && !path.is_symlink() {
+                left.push(path);
+            } else {
+                has_library |= path.file_name().is_some_and(|name| is_library(&name.to_string_lossy()));
+            }
+        }
+        if has_library {
+            found.extend(folder.strip_prefix(root).ok().map(Path::to_path_buf));
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a file of this name is a shared library: `libm.so`, `libm.so.6`.
+fn is_library(name: &str) -> bool {
+    name.ends_with(".so") || name.split_once(".so.").is_some_and(|(_, version)| version.starts_with(char::is_numeric))
+}
+
+/// The script that runs the program with the unpacked libraries.
+fn script_for(program: &str, folders: &[PathBuf], has_fonts: bool) -> String {
+    let folders: Vec<String> = folders.iter().map(|folder| format!("$root/{}", folder.display())).collect();
+    let fonts = if has_fonts { "export FONTCONFIG_FILE=\"${0%/*}/fonts.conf\"\n" } else { "" };
+    format!(
+        "#!/bin/sh\n\
+         # Runs a program of the Debian packages that are unpacked beside this file, with their libraries.\n\
+         # Written by `cargo xtask`; `exec`, so that the process is the program's.\n\
+         root=\"${{0%/*}}/root\"\n\
+         export LD_LIBRARY_PATH=\"{}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\"\n\
+         {fonts}exec \"$root/{program}\" \"$@\"\n",
+        folders.join(":")
+    )
+}
+
+/// What is in a folder, in order.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
+    let read = || fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
+    let mut paths = read().map_err(|error| failed("read", folder, &error))?;
+    paths.sort();
+    Ok(paths)
+}
+
+fn write(path: &Path, text: &str) -> Verdict {
+    fs::write(path, text).map_err(|error| failed("write", path, &error))
+}
+
+fn failed(what: &str, path: &Path, error: &io::Error) -> Stop {
+    Stop::Failed(format!("cannot {what} {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_told_by_their_names() {
+        for name in ["libm.so", "libm.so.6", "liblua5.1.so.0.0.0"] {
+            assert!(is_library(name), "{name}");
+        }
+        for name in ["libm.a", "libvulkan.so.TOC", "so", "notes.sock"] {
+            assert!(!is_library(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_script_runs_the_program_in_its_own_process_with_the_libraries() {
+        let script = script_for("usr/bin/server", &["lib".into(), "usr/lib/x".into()], false);
+        assert!(script.starts_with("#!/bin/sh\n"));
+        let library_path = "LD_LIBRARY_PATH=\"$root/lib:$root/usr/lib/x${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}\"\n";
+        assert!(script.contains(library_path), "{script}");
+        assert!(script.ends_with("\nexec \"$root/usr/bin/server\" \"$@\"\n"), "{script}");
+        assert!(!script.contains("FONTCONFIG"));
+    }
+
+    #[test]
+    fn fonts_are_the_packages_own_if_they_bring_them() {
+        assert!(script_for("p", &[], true).contains("export FONTCONFIG_FILE=\"${0%/*}/fonts.conf\"\nexec "));
+    }
+}
