@@ -225,6 +225,7 @@ fn a_call_that_wakes_late_starts_nothing_and_takes_another_slot() -> Result<()> 
 /// A store that a test can break: its pacer fails, hangs, or forgets.
 #[derive(Debug)]
 struct Moody {
+    sim: SimRuntime,
     inner: MemoryStore,
     mood: Arc<Mutex<Mood>>,
 }
@@ -236,6 +237,8 @@ enum Mood {
     Hanging,
     /// Its clock is this much behind.
     Behind(u64),
+    /// So many answers take this long on their way back.
+    SlowAnswers(u32, Duration),
 }
 
 #[async_trait]
@@ -269,6 +272,13 @@ impl Pacer for Moody {
             Mood::Well => reserve.reserve(key, pace).await,
             Mood::Failing => Err(StoreError::new(StoreErrorKind::Unavailable, "moody", "reserve")),
             Mood::Hanging => std::future::pending().await,
+            Mood::SlowAnswers(0, _) => reserve.reserve(key, pace).await,
+            Mood::SlowAnswers(more, way) => {
+                *self.mood.lock().unwrap() = Mood::SlowAnswers(more - 1, way);
+                let reply = reserve.reserve(key, pace).await;
+                self.sim.sleep(way).await;
+                reply
+            }
             Mood::Behind(micros) => {
                 let mut reply = reserve.reserve(key, pace).await?;
                 let back = |time: StoreTime| StoreTime(time.0 - micros);
@@ -294,7 +304,7 @@ impl Pacer for Moody {
 fn moody(sim: &SimRuntime) -> (Moody, Arc<Mutex<Mood>>, MemoryStore) {
     let inner = MemoryStore::on(Arc::new(sim.clone()));
     let mood = Arc::new(Mutex::new(Mood::Well));
-    (Moody { inner: inner.clone(), mood: mood.clone() }, mood, inner)
+    (Moody { sim: sim.clone(), inner: inner.clone(), mood: mood.clone() }, mood, inner)
 }
 
 #[test]
@@ -437,5 +447,40 @@ fn a_volatile_store_makes_a_new_bucket_wait_before_its_first_slot() -> Result<()
     let begun = sim.now();
     sim.block_on(stitch.call(()).send())?;
     assert_eq!(sim.now().since(begun), Duration::from_millis(100));
+    Ok(())
+}
+
+#[test]
+fn a_process_whose_first_answers_are_slow_starts_nothing_late() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let (slow, mood, inner) = moody(&sim);
+    *mood.lock().unwrap() = Mood::SlowAnswers(2, Duration::from_millis(20));
+    let quick = Moody { inner, ..moody(&sim).0 };
+    let mut taken = Vec::new();
+    let stitches: Vec<_> = [slow, quick]
+        .into_iter()
+        .map(|store| {
+            let (sink, events) = events();
+            taken.push(events);
+            get(&seam(&sim, &api()).store(store).throttle(ten()).sink(sink).build().unwrap())
+        })
+        .collect();
+    sim.block_on(join_all(stitches.iter().map(|stitch| call(stitch, 10))));
+    sim.block_on(sim.sleep(SECOND));
+    let at = all_starts(&taken);
+    assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= 100_400), "{at:?}");
+    Ok(())
+}
+
+#[test]
+fn a_store_that_is_too_far_for_the_guard_is_told_once() -> Result<()> {
+    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
+    let (far, mood, _) = moody(&sim);
+    *mood.lock().unwrap() = Mood::SlowAnswers(u32::MAX, Duration::from_millis(20));
+    let stitch = get(&seam(&sim, &api()).store(far).throttle(ten()).sink(sink).build()?);
+    sim.block_on(call(&stitch, 10)).into_iter().collect::<Result<Vec<_>>>()?;
+    sim.block_on(sim.sleep(SECOND));
+    let uncertain = |event: &&Event| matches!(event.kind, EventKind::StoreClockUncertain { .. });
+    assert_eq!(taken.lock().unwrap().iter().filter(uncertain).count(), 1);
     Ok(())
 }

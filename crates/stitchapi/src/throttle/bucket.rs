@@ -14,6 +14,9 @@ use crate::resilience::watch;
 use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
 
+/// So many replies a process has had before its first start, unless an earlier one was quick.
+const LOOKS: u32 = 4;
+
 /// One bucket of a store, as this process sees it.
 #[derive(Debug)]
 pub(crate) struct Bucket {
@@ -39,6 +42,10 @@ struct Known {
     newest: Option<(StoreTime, Mark)>,
     /// Goes up when bookings become void for a reason other than a new epoch.
     voided: u64,
+    /// How many replies there were.
+    looks: u32,
+    /// Whether the store's clock is known worse than the guard.
+    is_wide: bool,
 }
 
 /// A call may start now.
@@ -94,6 +101,8 @@ impl Bucket {
                 trips: Trips::default(),
                 newest: None,
                 voided: 0,
+                looks: 0,
+                is_wide: false,
             }),
             turn: futures_util::lock::Mutex::new(()),
         })
@@ -128,28 +137,60 @@ impl Bucket {
         }
     }
 
+    /// Asks until the store's clock is known well enough: a worker whose only replies were slow could not tell what is late.
+    async fn learn_the_clock(&self, runtime: &dyn Runtime, trace: &Trace) -> Result<()> {
+        for _ in 0..LOOKS {
+            if self.known().looks >= LOOKS || self.spread(runtime) <= self.guard / 4 {
+                break;
+            }
+            let pace = self.pace(runtime, Duration::ZERO, 0);
+            let voided = self.known().voided;
+            let sent = runtime.now();
+            let reply = self.reserve(runtime, &pace, trace).await?;
+            self.take_in(&reply, &pace, voided, sent, runtime.now(), trace);
+        }
+        let is_wide = self.spread(runtime) > self.guard;
+        let news = std::mem::replace(&mut self.known().is_wide, is_wide) != is_wide;
+        if is_wide && news {
+            trace.emit(EventKind::StoreClockUncertain { spread: self.spread(runtime) });
+        }
+        Ok(())
+    }
+
+    fn spread(&self, runtime: &dyn Runtime) -> Duration {
+        self.known().clock.spread(runtime.now())
+    }
+
+    /// A request for so many slots.
+    fn pace(&self, runtime: &dyn Runtime, horizon: Duration, calls: usize) -> Pace {
+        let mut pace = Pace::new(self.limits.clone(), self.guard, runtime.random()).with_calls(calls);
+        pace.horizon = horizon;
+        pace.fresh_start = self.fresh_start;
+        let known = self.known();
+        pace.seen = known.newest.as_ref().map(|(_, mark)| mark.clone());
+        pace.lead = known.trips.lead(self.guard);
+        pace
+    }
+
+    async fn reserve(&self, runtime: &dyn Runtime, pace: &Pace, trace: &Trace) -> Result<Reservation> {
+        let reserve = self.pacer.reserve(&self.key, pace);
+        match watch(runtime, self.timeout, self.store, "reserve", reserve).await {
+            Ok(reply) => Ok(reply),
+            Err(error) => {
+                trace.emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
+                Err(error.into())
+            }
+        }
+    }
+
     /// Books one slot for which nobody waits in the queue beyond `latest`; the trip to the store does not count.
     async fn book(&self, runtime: &dyn Runtime, latest: Tick, deadline: Tick, trace: &Trace) -> Result<Slot> {
         let _turn = self.turn.lock().await;
+        self.learn_the_clock(runtime, trace).await?;
         let sent = runtime.now();
-        let mut pace = Pace::new(self.limits.clone(), self.guard, runtime.random()).with_calls(1);
-        pace.horizon = latest.since(sent);
-        pace.fresh_start = self.fresh_start;
-        let voided = {
-            let known = self.known();
-            pace.seen = known.newest.as_ref().map(|(_, mark)| mark.clone());
-            pace.lead = known.trips.lead(self.guard);
-            known.voided
-        };
-
-        let reserve = self.pacer.reserve(&self.key, &pace);
-        let reply = match watch(runtime, self.timeout, self.store, "reserve", reserve).await {
-            Ok(reply) => reply,
-            Err(error) => {
-                trace.emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
-                return Err(error.into());
-            }
-        };
+        let pace = self.pace(runtime, latest.since(sent), 1);
+        let voided = self.known().voided;
+        let reply = self.reserve(runtime, &pace, trace).await?;
         let received = runtime.now();
         let slot = self.take_in(&reply, &pace, voided, sent, received, trace);
         if let Some(slot) = slot.filter(|slot| slot.local < deadline) {
@@ -179,6 +220,7 @@ impl Bucket {
         let mark = reply.mark(pace);
         let epoch = mark.epoch;
         let mut known = self.known();
+        known.looks = known.looks.saturating_add(1);
         known.trips.took(received.since(sent));
         let went_back = known.clock.observe(reply.now, sent, received) == Observed::WentBack;
         if went_back {
@@ -217,7 +259,11 @@ impl Bucket {
             return AtSlot::Void;
         }
         // A better bound may have come while the call slept: the earlier time is nearer to the true one.
-        let due = slot.local.min(known.clock.local(slot.start, now));
+        let mut due = slot.local.min(known.clock.local(slot.start, now));
+        // Where the clock is known well, what may be late is late: a start is never later than the guard.
+        if known.clock.spread(now) <= self.guard / 2 {
+            due = due.min(known.clock.local_at_least(slot.start, now));
+        }
         if now < due + self.guard { AtSlot::Start(now) } else { AtSlot::Late(now.since(due)) }
     }
 

@@ -1,5 +1,7 @@
 //! From a store's time to this process' time, never early.
 
+use std::time::Duration;
+
 use stitchapi_core::{StoreTime, Tick};
 
 /// How fast two clocks may drift apart: 500 parts per million, as in NTP.
@@ -8,16 +10,23 @@ const DRIFT_PPM: i64 = 500;
 /// What is known of the offset between a store's clock and the runtime's.
 ///
 /// A reply that was sent for at `s` and received at `r` read the store's clock somewhere between: the offset
-/// (store minus local) is at least `now - r` and at most `now - s`. The lower bound is kept, the best one seen, aged
-/// by the drift; a store's time less that bound is never before the true local time.
+/// (store minus local) is at least `now - r` and at most `now - s`. The best of each bound is kept, aged by the drift. A
+/// store's time less the lower bound is never before the true local time, less the upper bound never after it; the two are
+/// apart by the *spread*, about the shortest trip seen.
 ///
-/// It is later by up to a trip, though, and so is what passes for late. Where both clocks are one, as on SQLite, nothing
-/// is estimated and the starts of several processes are exact beside each other, however long their trips take.
+/// Where both clocks are one, as on SQLite, nothing is estimated and the starts of several processes are exact beside each
+/// other, however long their trips take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StoreClock {
-    best: Option<(i64, Tick)>,
+    bounds: Option<Bounds>,
     /// The two are one clock, as the store says, and no reply has shown otherwise.
     is_one: bool,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    lower: (i64, Tick),
+    upper: (i64, Tick),
 }
 
 /// What a reply told about the store's clock.
@@ -32,40 +41,68 @@ pub(super) enum Observed {
 impl StoreClock {
     /// `is_one` where the store says that its clock is this process' own.
     pub(super) fn new(is_one: bool) -> Self {
-        Self { best: None, is_one }
+        Self { bounds: None, is_one }
     }
 
     /// Takes in a reply that carried the store's `now`.
     pub(super) fn observe(&mut self, now: StoreTime, sent: Tick, received: Tick) -> Observed {
-        let lower = difference(now, received);
-        let upper = difference(now, sent);
+        let (lower, upper) = (difference(now, received), difference(now, sent));
         // A runtime may have another clock than the machine's, such as a virtual one.
         self.is_one &= lower <= 0 && upper >= 0;
-        match self.bound(received) {
-            Some(kept) if upper < kept => {
-                self.best = Some((lower, received));
-                return Observed::WentBack;
+        let fresh = Bounds { lower: (lower, received), upper: (upper, received) };
+        let Some((kept_lower, kept_upper)) = self.bounds(received) else {
+            self.bounds = Some(fresh);
+            return Observed::Steady;
+        };
+        let went_back = upper < kept_lower;
+        match &mut self.bounds {
+            // A clock that was set, back or ahead, begins anew.
+            Some(bounds) if !went_back && lower <= kept_upper => {
+                if lower >= kept_lower {
+                    bounds.lower = fresh.lower;
+                }
+                if upper <= kept_upper {
+                    bounds.upper = fresh.upper;
+                }
             }
-            Some(kept) if lower < kept => {}
-            _ => self.best = Some((lower, received)),
+            bounds => *bounds = Some(fresh),
         }
-        Observed::Steady
+        if went_back { Observed::WentBack } else { Observed::Steady }
     }
 
     /// The local time of `time`, at or after the true one. Before any reply it is now.
     pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
-        let Some(bound) = self.bound(now) else { return now };
-        Tick(u64::try_from(i128::from(time.0) - i128::from(bound)).unwrap_or(0))
+        self.bounds(now).map_or(now, |(lower, _)| less(time, lower))
     }
 
-    fn bound(&self, now: Tick) -> Option<i64> {
-        if self.is_one {
-            return Some(0);
-        }
-        let (bound, since) = self.best?;
-        let age = i64::try_from(now.0.saturating_sub(since.0)).unwrap_or(i64::MAX);
-        Some(bound - age / 1_000_000 * DRIFT_PPM - age % 1_000_000 * DRIFT_PPM / 1_000_000)
+    /// The local time of `time`, at or before the true one. Before any reply it is now.
+    pub(super) fn local_at_least(&self, time: StoreTime, now: Tick) -> Tick {
+        self.bounds(now).map_or(now, |(_, upper)| less(time, upper))
     }
+
+    /// How far the two bounds are apart. Before any reply nothing is known.
+    pub(super) fn spread(&self, now: Tick) -> Duration {
+        let apart = |(lower, upper): (i64, i64)| u64::try_from(upper.saturating_sub(lower)).unwrap_or(0);
+        self.bounds(now).map_or(Duration::MAX, |bounds| Duration::from_micros(apart(bounds)))
+    }
+
+    /// The bounds of the offset, aged.
+    fn bounds(&self, now: Tick) -> Option<(i64, i64)> {
+        if self.is_one {
+            return Some((0, 0));
+        }
+        let Bounds { lower, upper } = self.bounds?;
+        Some((lower.0 - drift(lower.1, now), upper.0.saturating_add(drift(upper.1, now))))
+    }
+}
+
+fn drift(since: Tick, now: Tick) -> i64 {
+    let age = i64::try_from(now.0.saturating_sub(since.0)).unwrap_or(i64::MAX);
+    age / 1_000_000 * DRIFT_PPM + age % 1_000_000 * DRIFT_PPM / 1_000_000
+}
+
+fn less(time: StoreTime, offset: i64) -> Tick {
+    Tick(u64::try_from(i128::from(time.0) - i128::from(offset)).unwrap_or(0))
 }
 
 /// Both clocks count microseconds in 63 bits for longer than anybody waits.
@@ -103,6 +140,26 @@ mod tests {
     }
 
     #[test]
+    fn the_spread_is_about_the_shortest_trip_and_grows_with_its_age() {
+        let mut clock = StoreClock::new(false);
+        assert_eq!(clock.spread(Tick(0)), Duration::MAX);
+        clock.observe(StoreTime(1_002_500), Tick(0), Tick(5_000));
+        assert_eq!(clock.spread(Tick(5_000)), Duration::from_micros(5_000));
+        clock.observe(StoreTime(1_010_000), Tick(9_950), Tick(10_050));
+        assert_eq!(clock.spread(Tick(10_050)), Duration::from_micros(100));
+        assert_eq!(clock.spread(Tick(10_010_050)), Duration::from_micros(100 + 2 * 5_000));
+    }
+
+    #[test]
+    fn a_step_ahead_begins_anew() {
+        let mut clock = StoreClock::new(false);
+        clock.observe(StoreTime(1_000_000), Tick(0), Tick(100));
+        assert_eq!(clock.observe(StoreTime(9_000_000), Tick(1_000), Tick(1_100)), Observed::Steady);
+        assert_eq!(clock.local(StoreTime(9_000_000), Tick(1_100)), Tick(1_100));
+        assert_eq!(clock.local_at_least(StoreTime(9_000_000), Tick(1_100)), Tick(1_000));
+    }
+
+    #[test]
     fn one_clock_is_not_estimated_until_a_reply_shows_that_they_are_two() {
         let mut clock = StoreClock::new(true);
         clock.observe(StoreTime(1_000), Tick(900), Tick(9_000));
@@ -125,7 +182,9 @@ mod tests {
                 now = sent + there + back;
                 let seen = clock.observe(StoreTime(sent + there + offset), Tick(sent), Tick(now));
                 prop_assert_eq!(seen, Observed::Steady);
-                prop_assert!(clock.local(StoreTime(now + ahead + offset), Tick(now)) >= Tick(now + ahead));
+                let there = StoreTime(now + ahead + offset);
+                prop_assert!(clock.local(there, Tick(now)) >= Tick(now + ahead));
+                prop_assert!(clock.local_at_least(there, Tick(now)) <= Tick(now + ahead));
             }
         }
     }

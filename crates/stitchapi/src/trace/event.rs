@@ -83,6 +83,12 @@ pub enum EventKind {
     StateLost,
     /// The store's clock was set back; everything booked on it is void.
     StoreClockWentBack,
+    /// The store's clock is known worse than the throttle's guard, so starts of this process may be late by so much more:
+    /// its way to the store is long or uneven, and the guard should be larger.
+    StoreClockUncertain {
+        /// How far the bounds of the offset are apart.
+        spread: Duration,
+    },
     /// The cache was asked.
     Cache {
         /// With this outcome.
