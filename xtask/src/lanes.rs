@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::check;
 use crate::lane::{self, Lane, Stop, Verdict, select};
+use crate::picture;
 use crate::run::Runner;
 use crate::servers;
 use crate::workspace::Workspace;
@@ -17,6 +18,7 @@ pub(crate) const LANES: &[Lane] = &[
     Lane { name: "sqlite", about: "the SQLite store", packages: &["stitchapi-sqlite"], run: sqlite },
     Lane { name: "redis", about: "the Redis store, on a real server", packages: &["stitchapi-redis"], run: redis },
     Lane { name: "fleet", about: "several processes on one budget", packages: &[CLI], run: fleet },
+    Lane { name: "report", about: "the page of a report, in a browser", packages: &[], run: picture::try_out },
     Lane { name: "examples", about: "runs every example", packages: &[], run: examples },
 ];
 

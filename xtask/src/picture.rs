@@ -50,6 +50,21 @@ const FLAGS: &[&str] = &[
 ///
 /// [`Stop::Failed`] if there is no report or it is not as it should be, [`Stop::Skipped`] if no browser can be had.
 pub(crate) fn take(runner: &mut Runner) -> Verdict {
+    let to = runner.root().join(PICTURE);
+    picture(runner, &to)
+}
+
+/// The same, with the picture beside the report: what is in the repository stays as it is.
+///
+/// # Errors
+///
+/// As of [`take`].
+pub(crate) fn try_out(runner: &mut Runner) -> Verdict {
+    let to = Workspace::load(runner)?.target.join("report.png");
+    picture(runner, &to)
+}
+
+fn picture(runner: &mut Runner, to: &Path) -> Verdict {
     let target = Workspace::load(runner)?.target;
     let browser = browser(runner, &target)?;
 
@@ -63,7 +78,7 @@ pub(crate) fn take(runner: &mut Runner) -> Verdict {
     let desk = target.join("report-picture");
     remove(fs::remove_dir_all(&desk), &desk)?;
     fs::create_dir_all(&desk).map_err(|error| cannot("make", &desk, &error))?;
-    let taken = photograph(runner, &browser, &report, &desk);
+    let taken = photograph(runner, &browser, &report, &desk, to);
     // A process of the browser may still write there: then the next run removes it.
     if fs::remove_dir_all(&desk).is_err() {
         println!("{} is left", desk.display());
@@ -71,8 +86,8 @@ pub(crate) fn take(runner: &mut Runner) -> Verdict {
     taken
 }
 
-/// Checks the report, and takes its picture into [`PICTURE`]; whatever the browser writes goes to the desk.
-fn photograph(runner: &mut Runner, browser: &Path, report: &Path, desk: &Path) -> Verdict {
+/// Checks the report, and takes its picture; whatever the browser writes goes to the desk.
+fn photograph(runner: &mut Runner, browser: &Path, report: &Path, desk: &Path, to: &Path) -> Verdict {
     let (measured, shot) = (desk.join("measured.html"), desk.join("shot.png"));
     let html = fs::read_to_string(report).map_err(|error| cannot("read", report, &error))?;
     fs::write(&measured, measuring(&html)).map_err(|error| cannot("write", &measured, &error))?;
@@ -95,9 +110,8 @@ fn photograph(runner: &mut Runner, browser: &Path, report: &Path, desk: &Path) -
     if picture.len() > MOST {
         return Err(Stop::Failed(format!("the picture has {} bytes, at most {MOST}", picture.len())));
     }
-    let to = runner.root().join(PICTURE);
-    fs::write(&to, &picture).map_err(|error| cannot("write", &to, &error))?;
-    println!("{PICTURE}: {WIDTH} x {height}, {} bytes, of {}", picture.len(), report.display());
+    fs::write(to, &picture).map_err(|error| cannot("write", to, &error))?;
+    println!("{}: {WIDTH} x {height}, {} bytes, of {}", to.display(), picture.len(), report.display());
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The README's program with the README's two lines: compiled here, and compared with it in `tests/two_lines.rs`.
 use serde::{Deserialize, Serialize};
 use stitchapi::{Rate, Seam, Stitch, Throttle};
-use stitchapi_sqlite::SqliteStore;
+use stitchapi_redis::RedisStore;
 
 #[derive(Serialize)]
 struct Page {
@@ -18,7 +18,7 @@ struct Issue {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let github = Seam::builder("https://api.github.com")
-        .store(SqliteStore::open("fleet.db")?)
+        .store(RedisStore::connect("redis://127.0.0.1").await?)
         .throttle(Throttle::rate(Rate::per_second(10)))
         .build()?;
     let issues: Stitch<Page, Vec<Issue>> = github.get("/repos/{owner}/{repo}/issues").build()?;

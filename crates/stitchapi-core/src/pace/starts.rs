@@ -131,7 +131,8 @@ impl Line {
 
     pub(super) fn tat(&self) -> Tat {
         let whole = self.tat.div_euclid(self.permits);
-        if whole > i128::from(LARGEST) {
+        // At the end of time there is no remainder: rounded up, it would be beyond.
+        if whole >= i128::from(LARGEST) {
             return Tat { micros: LARGEST, remainder: 0 };
         }
         let remainder = u32::try_from(self.tat.rem_euclid(self.permits)).unwrap_or(0);

@@ -212,6 +212,18 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_at_the_end_of_time_can_still_be_read() {
+        let pace = per_second(7, 1).with_calls(1);
+        let mut cell = reserve(None, StoreTime(10), &pace).write.unwrap();
+        for before_the_end in 0..200_000 {
+            cell.limits[0].tat = Tat { micros: LARGEST - before_the_end, remainder: 0 };
+            let late = settle(Some(&cell), StoreTime(10), &pace.limits[0].id, 1).write.unwrap();
+            let changed = reserve(Some(&late), StoreTime(10), &per_second(3, 1)).write.unwrap();
+            assert_eq!(changed.to_text().parse(), Ok(changed), "{before_the_end}");
+        }
+    }
+
+    #[test]
     fn starts_are_rounded_up_one_by_one_and_nothing_adds_up() {
         let pace = per_second(3, 1).with_calls(7);
         assert_eq!(starts(None, 10, &pace), [10, 333_344, 666_677, 1_000_010, 1_333_344, 1_666_677, 2_000_010]);

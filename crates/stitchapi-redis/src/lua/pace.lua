@@ -1,0 +1,247 @@
+-- What the scripts of a pacing cell share: the cell of `stitchapi_core::pace`, and its exact arithmetic in doubles.
+-- The names are those of the Rust; `tests/vectors.rs` holds the two together, byte for byte.
+
+local LARGEST = 9007199254740991 -- 2^53 - 1, the largest time and count in a cell
+local BEYOND = 9007199254740992 -- 2^53, what the driver sends for anything larger
+local LONGEVITY = 3600000000 -- a cell lives at least this long after its last change, in microseconds
+local NOT_BORN = '0000000000000000' -- the epoch of a cell that only a hold has created
+
+local floor = math.floor
+
+local function now_is()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+-- # Times
+--
+-- A time in the arithmetic, or a stretch of it, is { high, low, rest }: high * 2^40 + low microseconds and rest / permits
+-- of one more, with 0 <= low < 2^40 and 0 <= rest < permits. Below zero `high` is. It holds the product of any cost and
+-- any spacing, a few hundred times over, and no step of it leaves the integers that a double holds exactly.
+
+local TWO_20, TWO_40 = 1048576, 1099511627776
+local TOP = 8192 -- the `high` of 2^53
+
+local function at(micros)
+  local high = floor(micros / TWO_40)
+  return { high = high, low = micros - high * TWO_40, rest = 0 }
+end
+
+local function plus(permits, a, b)
+  local high, low, rest = a.high + b.high, a.low + b.low, a.rest + b.rest
+  if rest >= permits then
+    rest, low = rest - permits, low + 1
+  end
+  if low >= TWO_40 then
+    low, high = low - TWO_40, high + 1
+  end
+  return { high = high, low = low, rest = rest }
+end
+
+local function minus(permits, a, b)
+  local high, low, rest = a.high - b.high, a.low - b.low, a.rest - b.rest
+  if rest < 0 then
+    rest, low = rest + permits, low - 1
+  end
+  if low < 0 then
+    low, high = low + TWO_40, high - 1
+  end
+  return { high = high, low = low, rest = rest }
+end
+
+local function latest(a, b)
+  if a.high ~= b.high then
+    return a.high > b.high and a or b
+  end
+  if a.low ~= b.low then
+    return a.low > b.low and a or b
+  end
+  return a.rest > b.rest and a or b
+end
+
+local function earliest(a, b)
+  return latest(a, b) == a and b or a
+end
+
+-- The next whole microsecond, within what a cell can hold.
+local function round_up(time)
+  if time.high < 0 then
+    return 0
+  end
+  if time.high >= TOP then
+    return LARGEST
+  end
+  return math.min(time.high * TWO_40 + time.low + (time.rest > 0 and 1 or 0), LARGEST)
+end
+
+-- # Lines
+--
+-- A line is one limit during a step. Its spacing (W + J) / N is `whole` microseconds and `part` / N of one more.
+
+local function new_line(state, guard)
+  local spacing = state.period + guard
+  local whole = floor(spacing / state.permits)
+  local tat = at(state.tat)
+  tat.rest = state.remainder
+  return {
+    permits = state.permits,
+    burst = state.burst,
+    whole = whole,
+    part = spacing - whole * state.permits,
+    tat = tat,
+  }
+end
+
+-- T(units), for at most 2^32 units: each product below is of at most 53 bits.
+local function T(line, units)
+  local upper = floor(units / 65536)
+  local parts = upper * line.part
+  local carry = floor(parts / line.permits)
+  local rest = (parts - carry * line.permits) * 65536 + (units - upper * 65536) * line.part
+  local more = floor(rest / line.permits)
+
+  local top = floor(line.whole / TWO_40)
+  local middle = floor(line.whole / TWO_20) % TWO_20
+  local bottom = units * (line.whole % TWO_20) + carry * 65536 + more
+  middle = units * middle + floor(bottom / TWO_20)
+  return {
+    high = units * top + floor(middle / TWO_20),
+    low = (middle % TWO_20) * TWO_20 + bottom % TWO_20,
+    rest = rest - more * line.permits,
+  }
+end
+
+-- Raises the tat to `units` spacings after a time.
+local function raise(line, time, units)
+  line.tat = latest(line.tat, plus(line.permits, at(time), T(line, units)))
+end
+
+-- Puts the line's tat into the cell; says whether that changes it.
+local function keep_tat(line, state)
+  local tat, remainder = LARGEST, 0
+  -- At the end of time there is no remainder: rounded up, it would be beyond.
+  if line.tat.high < TOP and line.tat.high * TWO_40 + line.tat.low < LARGEST then
+    tat, remainder = line.tat.high * TWO_40 + line.tat.low, line.tat.rest
+  end
+  local moved = tat ~= state.tat or remainder ~= state.remainder
+  state.tat, state.remainder = tat, remainder
+  return moved
+end
+
+-- # Cells
+
+local function tat_rounded_up(state)
+  return state.tat + (state.remainder > 0 and 1 or 0)
+end
+
+local function find(cell, unit, period)
+  for _, state in ipairs(cell.limits) do
+    if state.unit == unit and state.period == period then
+      return state
+    end
+  end
+end
+
+local U32 = 4294967295
+local HEAD = '^1 ([0-9a-f]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)()'
+local LIMIT = '^( ([%w._~%%-]+) (%d+) (%d+) (%d+) (%d+) (%d+)) (%d+) (%d+)()'
+
+-- The limit whose text begins at a position, and where that ends; nil if there is none.
+local function parse_limit(text, position)
+  local settings, unit, period, permits, permits_at, burst, burst_at, tat, remainder, ends =
+    string.match(text, LIMIT, position)
+  if not unit then
+    return nil
+  end
+  local state = {
+    settings = settings, -- all but the tat, as text, until a setting changes
+    unit = unit,
+    period = tonumber(period),
+    permits = tonumber(permits),
+    permits_at = tonumber(permits_at),
+    burst = tonumber(burst),
+    burst_at = tonumber(burst_at),
+    tat = tonumber(tat),
+    remainder = tonumber(remainder),
+  }
+  local largest = math.max(state.period, state.permits_at, state.burst_at, state.tat)
+  local holds = largest <= LARGEST and math.max(state.permits, state.burst) <= U32
+  holds = holds and state.period > 0 and state.burst > 0 and state.remainder < state.permits
+  return holds and state or nil, ends
+end
+
+-- The cell in a text; nil if it is none, or one of a newer format.
+local function parse(text)
+  local epoch, seq, held_until, local_end, fresh_until, guard, guard_at, position = string.match(text, HEAD)
+  if not epoch or #epoch ~= 16 then
+    return nil
+  end
+  local cell = {
+    epoch = epoch,
+    seq = tonumber(seq),
+    held_until = tonumber(held_until),
+    local_end = tonumber(local_end),
+    fresh_until = tonumber(fresh_until),
+    guard = tonumber(guard),
+    guard_at = tonumber(guard_at),
+    limits = {},
+  }
+  local largest = math.max(cell.seq, cell.held_until, cell.local_end, cell.fresh_until, cell.guard_at)
+  if largest > LARGEST or cell.guard > U32 then
+    return nil
+  end
+  while position <= #text do
+    local state, ends = parse_limit(text, position)
+    if not state then
+      return nil
+    end
+    table.insert(cell.limits, state)
+    position = ends
+  end
+  return cell
+end
+
+local function to_text(cell)
+  local text = string.format('1 %s %.0f %.0f %.0f %.0f %.0f %.0f', cell.epoch, cell.seq, cell.held_until,
+    cell.local_end, cell.fresh_until, cell.guard, cell.guard_at)
+  for _, state in ipairs(cell.limits) do
+    state.settings = state.settings or string.format(' %s %.0f %.0f %.0f %.0f %.0f', state.unit, state.period,
+      state.permits, state.permits_at, state.burst, state.burst_at)
+    text = text .. state.settings .. string.format(' %.0f %.0f', state.tat, state.remainder)
+  end
+  return text
+end
+
+local function empty(epoch, guard, now)
+  return {
+    epoch = epoch,
+    seq = 0,
+    held_until = 0,
+    local_end = 0,
+    fresh_until = 0,
+    guard = guard,
+    guard_at = now,
+    limits = {},
+  }
+end
+
+-- The cell under the key and its text, both nil if there is none; a text without a cell is corrupt.
+local function read()
+  local value = redis.call('GET', KEYS[1])
+  if not value then
+    return nil, nil
+  end
+  local text = string.sub(value, 2)
+  return string.sub(value, 1, 1) == 'p' and parse(text) or nil, text
+end
+
+-- Writes a text, to live until the cell's last booking and its hold are over, and an hour at least.
+local function write(cell, text, now)
+  local last = math.max(cell.held_until, cell.local_end, cell.fresh_until)
+  for _, state in ipairs(cell.limits) do
+    last = math.max(last, tat_rounded_up(state))
+  end
+  local ttl = math.max(last - now, LONGEVITY)
+  redis.call('SET', KEYS[1], 'p' .. text, 'PX', string.format('%.0f', math.ceil(ttl / 1000)))
+end
+

@@ -1,0 +1,264 @@
+-- reserve: books a start for each call. Answers now, the earliest start there could be, how many calls were booked, and
+-- the cell after repair and before the booking.
+--
+-- ARGV: guard, horizon, not_before, lead, expires, epoch_if_new, fresh_start, max_hold; of what the caller remembers the
+-- epoch (or ''), seq and latest tat; how many limits, and for each unit, period, permits, burst and the tat remembered
+-- (0 if none); then runs of equal calls, how many and their cost on each limit. Times and durations in microseconds.
+
+local STRICT_FOR = 60000000 -- how long a stricter setting holds after somebody brought it last
+local STAMP_GRAIN = 1000000 -- how old its stamp may grow before it is renewed
+
+local position = 0
+local function word()
+  position = position + 1
+  return ARGV[position]
+end
+local function count()
+  return tonumber(word())
+end
+
+local pace = {
+  guard = count(),
+  horizon = count(),
+  not_before = count(),
+  lead = count(),
+  expires = count(),
+  epoch_if_new = word(),
+  fresh_start = count(),
+  max_hold = count(),
+  limits = {},
+}
+local seen = { epoch = word(), seq = count(), latest = count() }
+for i = 1, count() do
+  pace.limits[i] = { unit = word(), period = count(), permits = count(), burst = count(), seen = count() }
+end
+
+-- Somebody brings a setting: the strictest that was brought within STRICT_FOR, and its stamp.
+local function bring_setting(value, stamp, brought, now, stricter)
+  if brought == value and stamp <= now and now - stamp < STAMP_GRAIN then
+    return value, stamp -- as nearly always
+  end
+  stamp = math.min(stamp, now)
+  local strict = now - stamp > STRICT_FOR and brought or stricter(value, brought)
+  local renew = strict == brought and (strict ~= value or now - stamp >= STAMP_GRAIN)
+  return strict, renew and now or stamp
+end
+
+-- Brings one limit of the caller into the cell; says whether that changes what holds.
+local function bring(cell, limit, now)
+  local state = find(cell, limit.unit, limit.period)
+  if not state then
+    table.insert(cell.limits, {
+      unit = limit.unit,
+      period = limit.period,
+      permits = limit.permits,
+      permits_at = now,
+      burst = limit.burst,
+      burst_at = now,
+      tat = 0,
+      remainder = 0,
+    })
+    return true
+  end
+  local permits, permits_at, burst, burst_at = state.permits, state.permits_at, state.burst, state.burst_at
+  state.permits, state.permits_at = bring_setting(permits, permits_at, limit.permits, now, math.min)
+  state.burst, state.burst_at = bring_setting(burst, burst_at, limit.burst, now, math.min)
+  local moved = state.permits ~= permits or state.burst ~= burst
+  if moved or state.permits_at ~= permits_at or state.burst_at ~= burst_at then
+    state.settings = nil
+  end
+  if state.permits ~= permits then
+    -- The remainder counts in another unit now: round up, to the strict side.
+    state.tat, state.remainder = tat_rounded_up(state), 0
+  end
+  return moved
+end
+
+-- Drops the limits that nobody brings, nobody brought lately and nothing is booked on.
+local function forget(cell, now)
+  local kept = {}
+  for _, state in ipairs(cell.limits) do
+    local lives = now - state.permits_at <= STRICT_FOR or now - state.burst_at <= STRICT_FOR
+    for _, limit in ipairs(pace.limits) do
+      lives = lives or limit.unit == state.unit and limit.period == state.period
+    end
+    if lives or tat_rounded_up(state) > now then
+      table.insert(kept, state)
+    end
+  end
+  cell.limits = kept
+end
+
+-- State was lost: what the caller remembers holds, and no credit at all.
+local function restore(cell, now)
+  for _, state in ipairs(cell.limits) do
+    local line = new_line(state, cell.guard)
+    for _, limit in ipairs(pace.limits) do
+      if limit.unit == state.unit and limit.period == state.period then
+        raise(line, limit.seen, 0)
+        break
+      end
+    end
+    raise(line, now, state.burst)
+    keep_tat(line, state)
+  end
+end
+
+-- A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends.
+local function take_burst_credit(cell)
+  local shortest, moved = math.huge, false
+  for _, state in ipairs(cell.limits) do
+    shortest = math.min(shortest, state.period)
+  end
+  for _, state in ipairs(cell.limits) do
+    if state.period == shortest then
+      local line = new_line(state, cell.guard)
+      raise(line, cell.held_until, state.burst - 1)
+      moved = keep_tat(line, state) or moved
+    end
+  end
+  return moved
+end
+
+-- The cell as this request may use it: created, or mended if it is older than what the caller remembers, with the
+-- caller's limits brought in and the hold applied.
+local function repair(stored, now)
+  local known = stored and stored.epoch ~= NOT_BORN and stored or nil
+  local older = false
+  if seen.epoch ~= '' then
+    if known then
+      older = known.epoch == seen.epoch and known.seq < seen.seq
+    else
+      older = seen.latest > now
+    end
+  end
+
+  local cell, moved = known, false
+  if not cell then
+    cell = empty(pace.epoch_if_new, pace.guard, now)
+    cell.held_until = stored and stored.held_until or 0
+    cell.fresh_until = math.min(now + pace.fresh_start, LARGEST)
+  end
+
+  local in_force = cell.guard
+  cell.guard, cell.guard_at = bring_setting(cell.guard, cell.guard_at, pace.guard, now, math.max)
+  moved = cell.guard ~= in_force
+  for _, limit in ipairs(pace.limits) do
+    moved = bring(cell, limit, now) or moved
+  end
+  forget(cell, now)
+
+  if older then
+    restore(cell, now)
+  end
+
+  local longest = math.min(now + pace.max_hold, LARGEST)
+  if cell.held_until > longest then
+    cell.held_until, moved = longest, true
+  end
+  if cell.held_until > 0 then
+    moved = take_burst_credit(cell) or moved
+  end
+
+  if older then
+    cell.epoch, cell.seq = pace.epoch_if_new, math.max(cell.seq, seen.seq) + 1
+  elseif moved and known then
+    cell.seq = cell.seq + 1
+  end
+  return cell
+end
+
+-- What calls of one cost draw on the lines: the cost, the part of it that the burst does not cover or the part of the
+-- burst that it leaves, and the limit's answers for the call that is next.
+local function draws_of(lines)
+  local draws = {}
+  for _, line in ipairs(lines) do
+    local cost = count()
+    if cost > 0 then
+      local draw = { line = line, cost = T(line, cost) }
+      if cost > line.burst then
+        draw.excess = T(line, cost - line.burst)
+      elseif cost < line.burst then
+        draw.credit = T(line, line.burst - cost)
+      end
+      table.insert(draws, draw)
+    end
+  end
+  return draws
+end
+
+-- When the next call may start by one limit; `free` is that exactly.
+local function start_of(draw, e_min)
+  local line = draw.line
+  local free = latest(line.tat, e_min)
+  if draw.excess then
+    free = plus(line.permits, free, draw.excess)
+  elseif draw.credit then
+    free = minus(line.permits, free, draw.credit)
+  end
+  draw.free, draw.start = free, round_up(free)
+  return draw.start
+end
+
+-- Moves the tat up to the start and past it: where this limit set the start, from the exact time that was rounded up.
+local function book(draw, start)
+  local line = draw.line
+  local from = draw.start == start and draw.free or at(start)
+  if draw.excess then
+    from = minus(line.permits, from, draw.excess)
+  end
+  line.tat = plus(line.permits, latest(line.tat, from), draw.cost)
+end
+
+-- Books every call that may start at `last` or before, in order; how many those are.
+local function book_until(last, lines, e_min)
+  local granted, start, earliest_start = 0, e_min, at(e_min)
+  while position < #ARGV do
+    local calls = count()
+    local draws = draws_of(lines)
+    for _ = 1, calls do
+      for i = 1, #draws do
+        start = math.max(start, start_of(draws[i], earliest_start))
+      end
+      if start > last then
+        return granted
+      end
+      for i = 1, #draws do
+        book(draws[i], start)
+      end
+      granted = granted + 1
+    end
+  end
+  return granted
+end
+
+local now = now_is()
+local stored, stored_text = read()
+if stored_text and not stored then
+  return 'corrupt'
+end
+local cell = repair(stored, now)
+local e_min = math.max(math.min(now + pace.lead, BEYOND), cell.held_until, cell.fresh_until, pace.not_before)
+local repaired = to_text(cell)
+if now > pace.expires then
+  -- Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
+  return { now, e_min, 0, stored_text or repaired }
+end
+
+local lines = {}
+for i, limit in ipairs(pace.limits) do
+  lines[i] = new_line(find(cell, limit.unit, limit.period), cell.guard)
+end
+local granted = book_until(e_min + pace.horizon, lines, e_min)
+local text = repaired
+if granted > 0 then
+  for i, limit in ipairs(pace.limits) do
+    keep_tat(lines[i], find(cell, limit.unit, limit.period))
+  end
+  cell.seq = cell.seq + 1
+  text = to_text(cell)
+end
+if text ~= stored_text then
+  write(cell, text, now)
+end
+return { now, e_min, granted, repaired }

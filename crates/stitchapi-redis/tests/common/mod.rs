@@ -1,0 +1,34 @@
+//! What the tests share.
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
+
+pub(crate) mod dice;
+pub(crate) mod proxy;
+pub(crate) mod recorder;
+pub(crate) mod runtime;
+pub(crate) mod server;
+
+pub(crate) use dice::Dice;
+pub(crate) use proxy::Proxy;
+pub(crate) use recorder::Recorder;
+pub(crate) use runtime::TokioRuntime;
+pub(crate) use server::Server;
+
+use std::time::Duration;
+
+pub(crate) const MINUTE: Duration = Duration::from_secs(60);
+
+/// A runtime for one test.
+pub(crate) fn tokio() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+/// Starts a server, or says that the test is skipped and returns from it.
+#[macro_export]
+macro_rules! server {
+    () => {
+        match $crate::common::Server::start(&[]) {
+            Some(server) => server,
+            None => return,
+        }
+    };
+}

@@ -1,0 +1,96 @@
+//! The contract of a store, on a real server.
+#![cfg(feature = "redis-rs")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Server, TokioRuntime, tokio};
+use redis::aio::ConnectionManager;
+use stitchapi_core::{BoxFuture, Key, Prefix, StitchStore};
+use stitchapi_redis::RedisStore;
+use stitchapi_testing::{ContractOptions, TestBinary, verify_store_contract};
+
+const URL: &str = "STITCHAPI_REDIS_URL";
+
+async fn connect(url: &str) -> RedisStore {
+    RedisStore::connect(url).await.unwrap_or_else(|error| panic!("{error:?}"))
+}
+
+/// Runs the kit on this store and on connections of its own to the same server.
+async fn verify(server: &Server, store: Option<RedisStore>) {
+    let url = server.url();
+    let client = redis::Client::open(&*url).unwrap();
+    let raw = ConnectionManager::new(client).await.unwrap();
+    let (plain, prefixed) = (url.clone(), url.clone());
+    let options = ContractOptions::new(Arc::new(TokioRuntime::current()))
+        .prefixed(move |prefix: Prefix| -> BoxFuture<'static, Arc<dyn StitchStore>> {
+            let url = prefixed.clone();
+            Box::pin(async move { Arc::new(connect(&url).await.with_prefix(prefix)) as _ })
+        })
+        .strip_ttl(move |key: Key| {
+            let mut raw = raw.clone();
+            Box::pin(async move {
+                let mut persist = redis::cmd("PERSIST");
+                persist.arg(key.render(&Prefix::default())).exec_async(&mut raw).await.unwrap();
+            })
+        })
+        .processes(TestBinary::new("another_process").env(URL, url), 2);
+    let make = move || -> BoxFuture<'static, Arc<dyn StitchStore>> {
+        let (url, store) = (plain.clone(), store.clone());
+        Box::pin(async move {
+            match store {
+                Some(store) => Arc::new(store) as _,
+                None => Arc::new(connect(&url).await) as _,
+            }
+        })
+    };
+    let report = verify_store_contract(make, options).await;
+    println!("{report}");
+    report.assert_clean();
+}
+
+#[test]
+fn the_server_keeps_the_contract() {
+    let server = server!();
+    tokio().block_on(verify(&server, None));
+}
+
+#[test]
+fn scripts_that_the_server_forgets_again_and_again_keep_the_contract() {
+    let server = server!();
+    let runtime = tokio();
+    let client = redis::Client::open(server.url()).unwrap();
+    let forget = runtime.handle().spawn(async move {
+        let mut raw = client.get_multiplexed_async_connection().await.unwrap();
+        loop {
+            redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut raw).await.unwrap();
+            common::runtime::after(Duration::from_millis(5)).await;
+        }
+    });
+    runtime.block_on(verify(&server, None));
+    forget.abort();
+}
+
+#[test]
+fn a_store_that_outlived_a_restart_keeps_the_contract() {
+    let mut server = server!();
+    let runtime = tokio();
+    let store = runtime.block_on(connect(&server.url()));
+    server.restart();
+    let error = runtime.block_on(store.get(&Key::new("test"))).unwrap_err();
+    assert!(error.is_retryable(), "{error}");
+    runtime.block_on(verify(&server, Some(store)));
+}
+
+#[test]
+fn another_process() {
+    let Some(part) = TestBinary::part() else { return };
+    let answer = tokio().block_on(async {
+        let store = Arc::new(connect(&std::env::var(URL).unwrap()).await);
+        part.run(store, Arc::new(TokioRuntime::current())).await
+    });
+    TestBinary::answer(&answer);
+}
