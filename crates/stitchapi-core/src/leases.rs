@@ -23,7 +23,7 @@ use crate::{Key, Owner, StoreError};
 pub trait Leases: Debug + Send + Sync + 'static {
     /// Takes one of `limit` places for `ttl`, if one is free and nobody waits for it longer.
     ///
-    /// * An owner that holds a place gets the same one, with the same fence, for `ttl` from now.
+    /// * An owner that holds a place gets the same one, with the same fence, for `ttl` from now at least.
     /// * A **fence** is larger than every fence given under this key before, also before it was deleted or lost, while
     ///   the store's clock does not go back.
     /// * If no place is free, the owner takes its place in the queue, and loses it unless it asks again within `park` of
@@ -43,7 +43,7 @@ pub trait Leases: Debug + Send + Sync + 'static {
         park: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Holds the place for `ttl` from now; `false` if the owner holds none any more.
+    /// Holds the place for `ttl` from now, or as long as before if that is longer; `false` if the owner holds none any more.
     ///
     /// # Errors
     ///

@@ -35,6 +35,8 @@ pub struct Part {
 pub(crate) enum Task {
     Count,
     Reserve,
+    Lend,
+    Write,
 }
 
 impl Part {
@@ -51,6 +53,8 @@ impl fmt::Display for Part {
         let task = match self.task {
             Task::Count => "count",
             Task::Reserve => "reserve",
+            Task::Lend => "lend",
+            Task::Write => "write",
         };
         write!(f, "{task} {}", self.namespace)
     }
@@ -65,6 +69,8 @@ impl FromStr for Part {
         let task = match task {
             "count" => Task::Count,
             "reserve" => Task::Reserve,
+            "lend" => Task::Lend,
+            "write" => Task::Write,
             _ => return Err(UnknownPart(())),
         };
         Ok(Self { task, namespace: namespace.into() })
@@ -89,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_part_can_be_handed_to_another_process() {
-        for task in [Task::Count, Task::Reserve] {
+        for task in [Task::Count, Task::Reserve, Task::Lend, Task::Write] {
             let part = Part { task, namespace: "0123".into() };
             assert_eq!(part.to_string().parse(), Ok(part));
         }

@@ -46,9 +46,14 @@ fn the_clauses_of_a_facet_mean_nothing_for_a_store_without_it() {
     assert!(report.violated().next().is_none(), "{report}");
     assert!(report.passed().all(|clause| clause.facet() == Facet::Plain), "{report}");
     assert!(report.not_applicable().all(|(clause, why)| {
-        let expected =
-            if clause.facet() == Facet::Counter { "the store has no counter" } else { "the store has no pacer" };
-        clause.facet() != Facet::Plain && why == expected
+        let expected = match clause.facet() {
+            Facet::Counter => "the store has no counter",
+            Facet::Pacer => "the store has no pacer",
+            Facet::Leases => "the store has no leases",
+            Facet::Versioned => "the store has no versioned values",
+            _ => return false,
+        };
+        why == expected
     }));
     assert_eq!(report.skipped().count(), 1);
 }
@@ -57,6 +62,8 @@ fn the_clauses_of_a_facet_mean_nothing_for_a_store_without_it() {
 fn what_was_not_given_is_skipped_and_not_clean() {
     let report = report(|memory| Arc::new(memory));
     let skipped: Vec<_> = report.skipped().map(|(clause, _)| clause.id()).collect();
-    assert_eq!(skipped, ["key/prefixes", "counter/processes", "counter/lost-ttl", "pacer/processes"]);
+    let processes = ["pacer/processes", "leases/processes", "versioned/processes"];
+    let expected = [&["key/prefixes", "counter/processes", "counter/lost-ttl"][..], &processes].concat();
+    assert_eq!(skipped, expected);
     assert!(!report.is_clean());
 }

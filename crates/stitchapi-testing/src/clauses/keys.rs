@@ -1,8 +1,10 @@
 //! Keys, and who shares them.
 
-use stitchapi_core::{Key, Prefix};
+use std::time::Duration;
 
-use super::pacing;
+use stitchapi_core::{Key, Prefix, Version};
+
+use super::{lending, pacing};
 use crate::contract::{Checked, Client, Scene, Trouble, ensure};
 
 /// What goes wrong when a key is built into a query, a path, a pattern or a line.
@@ -101,6 +103,7 @@ pub(crate) async fn prefixes(scene: Scene) -> Checked {
         clients.push((prefix.as_str().into(), Client::new(open(prefix).await)));
     }
     let (value, count, cell) = (scene.key("value"), scene.key("count"), scene.key("cell"));
+    let (place, state) = (scene.key("place"), scene.key("state"));
     for (prefix, client) in &clients {
         client.store.set(&value, prefix.clone().into(), Some(Scene::HOUR)).await?;
         if let Ok(counter) = client.counter() {
@@ -114,6 +117,16 @@ pub(crate) async fn prefixes(scene: Scene) -> Checked {
                 reply.cell.epoch == pace.epoch_if_new,
                 "the first reserve under the prefix {prefix} found a cell of another prefix"
             );
+        }
+        if let Ok(leases) = client.leases() {
+            let [owner] = lending::owners(&scene);
+            let lease = leases.acquire(&place, 1, Scene::HOUR, &owner, Duration::ZERO).await?;
+            ensure!(lending::fence(lease).is_some(), "the first acquire under the prefix {prefix} found no place");
+        }
+        if let Ok(versioned) = client.versioned() {
+            let new = Version::random(scene.runtime());
+            let written = versioned.write_if(&state, None, &new, prefix.clone().into(), Some(Scene::HOUR)).await?;
+            ensure!(written, "the first write_if under the prefix {prefix} found a value of another prefix");
         }
     }
     clients[1].1.store.delete(&value).await?;

@@ -42,22 +42,34 @@ pub(crate) async fn empty_value(scene: Scene) -> Checked {
     Ok(())
 }
 
-pub(crate) async fn any_bytes(scene: Scene) -> Checked {
+/// Values of all sorts of bytes, as long as the store takes.
+pub(super) fn all_sorts(scene: &Scene) -> impl Iterator<Item = Bytes> {
     let every: Vec<u8> = (0..=u8::MAX).collect();
     let long: Vec<u8> = every.iter().rev().copied().cycle().take(60_000).collect();
-    for value in [&every[..], &long, b"\0", b"\xff\xfe", b"\r\n", b" padded ", b"'; drop table values; --", b"42"] {
-        let value = &value[..value.len().min(scene.store().limits().max_value)];
+    let texts: [&[u8]; 6] = [b"\0", b"\xff\xfe", b"\r\n", b" padded ", b"'; drop table values; --", b"42"];
+    let longest = scene.store().limits().max_value;
+    let values = [Bytes::from(every), long.into()].into_iter().chain(texts.map(Bytes::from_static));
+    values.map(move |value| value.slice(..value.len().min(longest)))
+}
+
+/// Checks that what was got is what was set.
+pub(super) fn same_bytes(got: Option<&Bytes>, set: &Bytes, what: &str) -> Checked {
+    let differs = || got.into_iter().flatten().zip(set).position(|(got, set)| got != set);
+    ensure!(
+        got == Some(set),
+        "{what} of {} bytes gave {:?} bytes, different from byte {:?} on",
+        set.len(),
+        got.map(Bytes::len),
+        differs()
+    );
+    Ok(())
+}
+
+pub(crate) async fn any_bytes(scene: Scene) -> Checked {
+    for value in all_sorts(&scene) {
         let key = scene.key("bytes");
-        scene.put(&key, value).await?;
-        let got = scene.store().get(&key).await?;
-        let differs = || got.iter().flatten().zip(value).position(|(got, set)| got != set);
-        ensure!(
-            got.as_deref() == Some(value),
-            "get after set of {} bytes gave {:?} bytes, different from byte {:?} on",
-            value.len(),
-            got.as_ref().map(Bytes::len),
-            differs()
-        );
+        scene.put(&key, &value).await?;
+        same_bytes(scene.store().get(&key).await?.as_ref(), &value, "get after set")?;
     }
     Ok(())
 }

@@ -5,7 +5,10 @@ use std::fmt;
 use stitchapi_core::BoxFuture;
 
 use super::{Checked, Scene};
-use crate::clauses::{booking, counter, expiry, foreign, give_back, hold, keys, loss, plain, processes, vectors};
+use crate::clauses::{
+    booking, counter, expiry, foreign, give_back, hold, keys, lease_ttl, leases, loss, plain, processes, queue,
+    vectors, versioned, versioned_ttl,
+};
 
 /// One promise of the contract.
 pub struct Clause {
@@ -25,6 +28,10 @@ pub enum Facet {
     Counter,
     /// [`Pacer`](stitchapi_core::Pacer).
     Pacer,
+    /// [`Leases`](stitchapi_core::Leases).
+    Leases,
+    /// [`Versioned`](stitchapi_core::Versioned).
+    Versioned,
 }
 
 impl Clause {
@@ -142,6 +149,68 @@ clauses! {
     Pacer "pacer/plain-access" foreign::plain_on_a_cell: "get and set of a cell are refused and change nothing"
     Pacer "pacer/foreign-value" foreign::pacer_on_a_value: "no operation takes a value for a cell, nor changes it"
     Pacer "pacer/other-facet" foreign::facets_on_each_other: "counters and cells are never taken for each other"
+
+    Leases "leases/free" leases::free: "a free place is given to whoever asks"
+    Leases "leases/limit" leases::limit: "no more owners hold a place than there are"
+    Leases "leases/concurrent" leases::concurrent: "of ten owners at once no more than the limit are given a place"
+    Leases "leases/processes" processes::lend: "owners in several processes never hold the one place together"
+    Leases "leases/keys-apart" leases::keys_apart: "two keys have places of their own"
+    Leases "leases/same-owner" leases::same_owner: "an owner holds one place, with one fence, however often it asks"
+    Leases "leases/release" leases::release: "a place that is given back is free at once"
+    Leases "leases/given-back" leases::given_back: "a place that was given back is not renewed"
+    Leases "leases/stranger" leases::stranger: "who holds no place renews none and gives none back"
+    Leases "leases/repeated" leases::repeated: "a repeated renewal or release changes nothing more"
+    Leases "leases/busy" leases::busy: "who finds no place is told to come back by the end of its holder"
+    Leases "leases/delete" leases::delete: "a deleted key has no holders"
+    Leases "leases/dropped" leases::dropped: "a dropped lease operation is done or not done, and the store goes on"
+    Leases "leases/ttl-zero" leases::ttl_zero: "a lease with a ttl of zero is refused and changes nothing"
+    Leases "leases/limit-zero" leases::limit_zero: "a limit of zero is refused and changes nothing"
+    Leases "leases/ttl-ends" lease_ttl::ends: "the place of a holder that died is free when its ttl is over"
+    Leases "leases/ttl-not-early" lease_ttl::not_early: "the place of a holder that died is not free any earlier"
+    Leases "leases/renew" lease_ttl::renewed: "a renewal holds the place for its own ttl from its own time"
+    Leases "leases/ask-again" lease_ttl::asked_again: "a holder that asks again holds its place for longer"
+    Leases "leases/renew-late" lease_ttl::not_renewed: "a place whose ttl is over is not renewed"
+    Leases "leases/fence-grows" lease_ttl::fences: "every holder has a larger fence than those before"
+    Leases "leases/fence-delete" lease_ttl::fence_after_delete: "fences grow past a delete"
+    Leases "leases/fence-end" lease_ttl::fence_after_end: "fences grow though the last holder is long forgotten"
+    Leases "leases/queue-order" queue::order: "places are given in the order of asking"
+    Leases "leases/queue-again" queue::keeps_its_turn: "who asks again in time keeps its turn"
+    Leases "leases/queue-passer-by" queue::passer_by: "one who passes by does not overtake one who waits"
+    Leases "leases/queue-spare" queue::spare: "a free place that nobody waits for is given though others wait"
+    Leases "leases/queue-park" queue::stops_asking: "who stops asking keeps its turn for its park and no longer"
+    Leases "leases/queue-zero" queue::park_of_zero: "a park of zero takes no turn and gives up one that was taken"
+    Leases "leases/queue-release" queue::release_leaves: "a release gives up a turn in the queue"
+    Leases "leases/queue-renew" queue::waits_and_holds_nothing: "who waits holds nothing to renew or to give back"
+    Leases "leases/queue-answer" queue::answered_within_its_park: "who waits is answered within its park"
+    Leases "leases/queue-served" queue::keeps_asking: "who keeps asking has the place soon after it is given back"
+    Leases "leases/plain-access" foreign::plain_on_a_lease: "get and set of a lease are refused and change nothing"
+    Leases "leases/foreign-value" foreign::leases_on_a_value: "no operation takes a value for a lease, nor changes it"
+    Leases "leases/other-facet" foreign::leases_and_others: "leases are never taken for counters or cells, nor these for them"
+
+    Versioned "versioned/absent-is-none" versioned::absent: "a versioned value that was never written is none"
+    Versioned "versioned/create" versioned::creates: "what one client creates every client reads, with its version"
+    Versioned "versioned/replace" versioned::replaces: "a write over the version that is there replaces value and version"
+    Versioned "versioned/another-version" versioned::another_version: "a write over another version is refused and changes nothing"
+    Versioned "versioned/not-absent" versioned::not_absent: "a write over nothing is refused where a value is"
+    Versioned "versioned/not-there" versioned::not_there: "a write over a version is refused where nothing is"
+    Versioned "versioned/own-write" versioned::own_write: "a repeated write is said to be done and changes nothing"
+    Versioned "versioned/concurrent" versioned::concurrent: "of 16 writers over one version exactly one writes"
+    Versioned "versioned/processes" processes::write: "writers in several processes lose nothing that one of them wrote"
+    Versioned "versioned/for-life" versioned::for_life: "no later value is taken for a version that was deleted"
+    Versioned "versioned/keys-apart" versioned::keys_apart: "two keys have values and versions of their own"
+    Versioned "versioned/empty-value" versioned::empty_value: "an empty versioned value is a value"
+    Versioned "versioned/any-bytes" versioned::any_bytes: "versioned values and versions may hold any bytes"
+    Versioned "versioned/delete" versioned::delete: "a deleted versioned value is gone for every client"
+    Versioned "versioned/dropped" versioned::dropped: "a dropped write is done or not done, and the store goes on"
+    Versioned "versioned/ttl-ends" versioned_ttl::ends: "a versioned value is gone when its ttl is over"
+    Versioned "versioned/ttl-not-early" versioned_ttl::not_early: "a versioned value stays until its ttl is over"
+    Versioned "versioned/no-ttl-stays" versioned_ttl::stays: "a versioned value written without a ttl stays"
+    Versioned "versioned/write-resets-ttl" versioned_ttl::resets: "a second write counts its own ttl from its own time"
+    Versioned "versioned/ttl-kept" versioned_ttl::kept: "a refused or a repeated write leaves the ttl as it was"
+    Versioned "versioned/ttl-zero" versioned_ttl::zero: "a write with a ttl of zero is refused and changes nothing"
+    Versioned "versioned/plain-access" foreign::plain_on_a_version: "get and set of a versioned value are refused and change nothing"
+    Versioned "versioned/foreign-value" foreign::versions_on_a_value: "no operation takes a value for a versioned one, nor changes it"
+    Versioned "versioned/other-facet" foreign::versions_and_others: "versioned values are never taken for another facet's"
 }
 
 impl fmt::Debug for Clause {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_channel::oneshot;
 use futures_util::future::join_all;
-use stitchapi_core::{Counter, Key, Pacer, Runtime, StitchStore, StoreError};
+use stitchapi_core::{Counter, Key, Leases, Pacer, Runtime, StitchStore, StoreError, Versioned};
 
 use super::Trouble;
 use crate::ContractOptions;
@@ -18,11 +18,15 @@ pub(crate) struct Client {
     pub(crate) store: Arc<dyn StitchStore>,
     counter: Option<Arc<dyn Counter>>,
     pacer: Option<Arc<dyn Pacer>>,
+    leases: Option<Arc<dyn Leases>>,
+    versioned: Option<Arc<dyn Versioned>>,
 }
 
 impl Client {
     pub(crate) fn new(store: Arc<dyn StitchStore>) -> Self {
-        Self { counter: store.clone().counter(), pacer: store.clone().pacer(), store }
+        let (counter, pacer) = (store.clone().counter(), store.clone().pacer());
+        let (leases, versioned) = (store.clone().leases(), store.clone().versioned());
+        Self { store, counter, pacer, leases, versioned }
     }
 
     pub(crate) fn counter(&self) -> Result<Arc<dyn Counter>, Trouble> {
@@ -31,6 +35,14 @@ impl Client {
 
     pub(crate) fn pacer(&self) -> Result<Arc<dyn Pacer>, Trouble> {
         self.pacer.clone().ok_or_else(|| Trouble::NotApplicable("the store has no pacer".into()))
+    }
+
+    pub(crate) fn leases(&self) -> Result<Arc<dyn Leases>, Trouble> {
+        self.leases.clone().ok_or_else(|| Trouble::NotApplicable("the store has no leases".into()))
+    }
+
+    pub(crate) fn versioned(&self) -> Result<Arc<dyn Versioned>, Trouble> {
+        self.versioned.clone().ok_or_else(|| Trouble::NotApplicable("the store has no versioned values".into()))
     }
 }
 

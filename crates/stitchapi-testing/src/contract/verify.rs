@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 ///   [`MemoryStore`](stitchapi_core::MemoryStore) is cloned). It is called twice.
 /// * Clauses run one after the other, each on random keys of its own: nothing is flushed, and what else is in the
 ///   backend stays as it is. What a clause leaves behind ends within hours by its ttl.
-/// * Time, tasks and chance are the [`ContractOptions`]' runtime's. A clause waits up to half a second and is given 30 s,
+/// * Time, tasks and chance are the [`ContractOptions`]' runtime's. A clause waits up to a second and a half and is given 30 s,
 ///   both times the time scale; then it is violated.
 /// * A ttl may end 20 ms early and be seen 100 ms late, both times the time scale.
 ///

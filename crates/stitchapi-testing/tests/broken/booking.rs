@@ -169,6 +169,8 @@ impl Fault for PacesKeysTogether {
         "pacer/plain-access",
         "pacer/foreign-value",
         "pacer/other-facet",
+        "leases/other-facet",
+        "versioned/other-facet",
     ];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         good.pacer.reserve(&Self::together(key), &pace).await
@@ -199,7 +201,8 @@ impl Fault for KeepsDeletedCells {
 pub(crate) struct BooksOverValues;
 #[async_trait]
 impl Fault for BooksOverValues {
-    const BREAKS: &'static [&'static str] = &["pacer/foreign-value", "pacer/other-facet"];
+    const BREAKS: &'static [&'static str] =
+        &["pacer/foreign-value", "pacer/other-facet", "leases/other-facet", "versioned/other-facet"];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         let reply = good.pacer.reserve(key, &pace).await;
         if is_corrupt(&reply) {
@@ -228,7 +231,8 @@ impl Fault for TakesANewerFormatForNone {
 pub(crate) struct SettlesValuesSilently;
 #[async_trait]
 impl Fault for SettlesValuesSilently {
-    const BREAKS: &'static [&'static str] = &["pacer/foreign-value", "pacer/other-facet"];
+    const BREAKS: &'static [&'static str] =
+        &["pacer/foreign-value", "pacer/other-facet", "leases/other-facet", "versioned/other-facet"];
     async fn settle(&self, good: &Good, key: &Key, limit: &LimitId, delta: i64) -> Done {
         let settled = good.pacer.settle(key, limit, delta).await;
         if is_corrupt(&settled) { Ok(()) } else { settled }

@@ -49,6 +49,8 @@ impl Fault for StartsAtZero {
         "counter/restarts",
         "counter/plain-access",
         "pacer/other-facet",
+        "leases/other-facet",
+        "versioned/other-facet",
     ];
     async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
         Ok(good.counter.incr(key, ttl).await? - 1)
@@ -187,6 +189,8 @@ impl Fault for CountsKeysTogether {
         "counter/plain-access",
         "counter/foreign-value",
         "pacer/other-facet",
+        "leases/other-facet",
+        "versioned/other-facet",
     ];
     async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
         let text = format!("{key:?}");
@@ -201,8 +205,7 @@ pub(crate) struct KeepsDeletedCounters;
 impl Fault for KeepsDeletedCounters {
     const BREAKS: &'static [&'static str] = &["counter/delete"];
     async fn delete(&self, good: &Good, key: &Key) -> Result<(), StoreError> {
-        let cell = good.cell(key).await.is_some();
-        if !cell && is_corrupt(&good.store.get(key).await) { Ok(()) } else { good.store.delete(key).await }
+        if good.tag(key).await == Some(b'c') { Ok(()) } else { good.store.delete(key).await }
     }
 }
 
@@ -210,7 +213,8 @@ impl Fault for KeepsDeletedCounters {
 pub(crate) struct CountsOverValues;
 #[async_trait]
 impl Fault for CountsOverValues {
-    const BREAKS: &'static [&'static str] = &["counter/foreign-value", "pacer/other-facet"];
+    const BREAKS: &'static [&'static str] =
+        &["counter/foreign-value", "pacer/other-facet", "leases/other-facet", "versioned/other-facet"];
     async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
         let counted = good.counter.incr(key, ttl).await;
         if is_corrupt(&counted) {

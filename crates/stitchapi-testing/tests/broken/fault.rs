@@ -8,11 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use stitchapi_core::pace::{Booking, LimitId, Pace, Reservation};
 use stitchapi_core::{
-    BoxFuture, Counter, Key, MemoryStore, Pacer, Prefix, StitchStore, StoreError, StoreLimits, StoreTime, async_trait,
+    BoxFuture, Counter, Key, Lease, Leases, MemoryStore, Owner, Pacer, Prefix, StitchStore, StoreError, StoreLimits,
+    StoreTime, Version, Versioned, async_trait,
 };
 use stitchapi_testing::{ContractOptions, ContractReport, Part, Processes, SimRuntime, verify_store_contract};
 
-use crate::good::{Good, Id};
+use crate::good::{Ask, Good, Id, Write};
 
 /// What is wrong: a store's operations, each of which is right unless it is overridden.
 #[async_trait]
@@ -52,6 +53,21 @@ pub(crate) trait Fault: Default + Debug + Send + Sync + 'static {
     }
     async fn hold(&self, good: &Good, key: &Key, until: StoreTime, cap: Duration) -> Result<(), StoreError> {
         good.pacer.hold(key, until, cap).await
+    }
+    async fn acquire(&self, good: &Good, key: &Key, ask: Ask) -> Result<Lease, StoreError> {
+        good.acquire(key, ask).await
+    }
+    async fn renew(&self, good: &Good, key: &Key, ttl: Duration, owner: Owner) -> Result<bool, StoreError> {
+        good.leases.renew(key, ttl, &owner).await
+    }
+    async fn release(&self, good: &Good, key: &Key, owner: Owner) -> Result<(), StoreError> {
+        good.leases.release(key, &owner).await
+    }
+    async fn read(&self, good: &Good, key: &Key) -> Result<Option<(Bytes, Version)>, StoreError> {
+        good.versioned.read(key).await
+    }
+    async fn write_if(&self, good: &Good, key: &Key, write: Write) -> Result<bool, StoreError> {
+        good.write_if(key, write).await
     }
 }
 
@@ -97,6 +113,12 @@ impl<F: Fault> StitchStore for Broken<F> {
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
         Some(self)
     }
+    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
+        Some(self)
+    }
+    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
+        Some(self)
+    }
 }
 
 #[async_trait]
@@ -119,6 +141,45 @@ impl<F: Fault> Pacer for Broken<F> {
     }
     async fn hold(&self, key: &Key, until: StoreTime, cap: Duration) -> Result<(), StoreError> {
         self.fault.hold(&self.good, &self.key(key), until, cap).await
+    }
+}
+
+#[async_trait]
+impl<F: Fault> Leases for Broken<F> {
+    async fn acquire(
+        &self,
+        key: &Key,
+        limit: u32,
+        ttl: Duration,
+        owner: &Owner,
+        park: Duration,
+    ) -> Result<Lease, StoreError> {
+        let ask = Ask { limit, ttl, owner: *owner, park };
+        self.fault.acquire(&self.good, &self.key(key), ask).await
+    }
+    async fn renew(&self, key: &Key, ttl: Duration, owner: &Owner) -> Result<bool, StoreError> {
+        self.fault.renew(&self.good, &self.key(key), ttl, *owner).await
+    }
+    async fn release(&self, key: &Key, owner: &Owner) -> Result<(), StoreError> {
+        self.fault.release(&self.good, &self.key(key), *owner).await
+    }
+}
+
+#[async_trait]
+impl<F: Fault> Versioned for Broken<F> {
+    async fn read(&self, key: &Key) -> Result<Option<(Bytes, Version)>, StoreError> {
+        self.fault.read(&self.good, &self.key(key)).await
+    }
+    async fn write_if(
+        &self,
+        key: &Key,
+        expected: Option<&Version>,
+        new: &Version,
+        value: Bytes,
+        ttl: Option<Duration>,
+    ) -> Result<bool, StoreError> {
+        let write = Write { expected: expected.copied(), new: *new, value, ttl };
+        self.fault.write_if(&self.good, &self.key(key), write).await
     }
 }
 

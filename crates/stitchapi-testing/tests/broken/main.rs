@@ -7,8 +7,11 @@ mod counter;
 mod fault;
 mod good;
 mod keys;
+mod leases;
 mod loss;
 mod plain;
+mod queue;
+mod versioned;
 
 use std::collections::BTreeSet;
 
@@ -62,6 +65,24 @@ broken! {
         SettlesEveryLimit GivesBackBelowNow TakesNoDebt GivesNothingBack SettlesWithoutASeq MakesACellToSettle
         HoldsNobody HoldsFromNow HoldsLaterByTheWay HoldsForever BelievesLongHolds AddsHoldsUp CountsEveryHold
         LetsTheLastHoldWin HoldsOnlyACell KeepsTheBurstBehindAHold;
+    leases:
+        LendsOnePlaceOnly LendsOneMore ReadsThenLends LocksInTheProcess LendsKeysTogether LendsTheSameOwnerAnother
+        FencesTheSameOwnerAnew KeepsWhatIsGivenBack RenewsWhatIsFree RenewsForAnybody ReleasesForAnybody
+        FailsToReleaseWhatIsNotHeld TellsTheTtlOfWhoAsks TellsToComeBackAtOnce KeepsDeletedLeases LeavesALockBehind
+        LendsForATtlOfZero EndsWhatItRefuses TakesALimitOfZeroForNone HoldsForWholeSeconds EndsWithTheKey
+        EndsAtHalfTime RenewsNothing TellsAHolderOnlyThatItHolds RenewsTheDead
+        FencesByTheClockAlone CountsFencesInTheKey LendsOverValues ReleasesValuesSilently RenewsTheTextOfALease;
+    queue:
+        KeepsNoQueue ServesTheLatestFirst QueuesAnewEachTime LendsNothingWhileSomebodyWaits KeepsTurnsForever
+        KeepsTurnsForAMoment QueuesWhoDoesNotWait KeepsTheTurnOfWhoStops KeepsTheTurnOfWhoReleases RenewsTurns
+        WaitsForThePlace ServesNobodyWhoWaits;
+    versioned:
+        ReadsAbsentAsEmpty ReadsFromTheClientsMemory KeepsTheFirstVersion WritesOverAnyVersion WritesWhatItRefuses
+        TakesNoneForAnything CreatesWhatIsGone RefusesItsOwnWrite RepeatsItsOwnWrite ReadsThenWrites
+        LocksInTheProcess CountsVersions KeepsKeysTogether TakesEmptyForAbsent KeepsTextOnly CutsVersions
+        KeepsDeletedValues WritesInTwoSteps LeavesALockBehind IgnoresTheTtl EndsAtHalfTime HasADefaultTtl
+        KeepsTheFirstTtl ExtendsTheTtlOfWhatItKeeps TakesATtlOfZeroForNone WritesWithATtlOfZero WritesOverValues
+        ReadsPlainValues;
 }
 
 #[test]

@@ -108,7 +108,13 @@ impl Fault for CountsTheTtlIn32Bits {
 pub(crate) struct TakesEmptyForAbsent;
 #[async_trait]
 impl Fault for TakesEmptyForAbsent {
-    const BREAKS: &'static [&'static str] = &["plain/empty-value", "counter/foreign-value", "pacer/foreign-value"];
+    const BREAKS: &'static [&'static str] = &[
+        "plain/empty-value",
+        "counter/foreign-value",
+        "pacer/foreign-value",
+        "leases/foreign-value",
+        "versioned/foreign-value",
+    ];
     async fn get(&self, good: &Good, key: &Key) -> Got {
         Ok(good.store.get(key).await?.filter(|value| !value.is_empty()))
     }
@@ -135,7 +141,8 @@ impl Fault for TakesAbsentForEmpty {
 pub(crate) struct KeepsTextOnly;
 #[async_trait]
 impl Fault for KeepsTextOnly {
-    const BREAKS: &'static [&'static str] = &["plain/any-bytes", "counter/foreign-value", "pacer/foreign-value"];
+    const BREAKS: &'static [&'static str] =
+        &["plain/any-bytes", "counter/foreign-value", "pacer/foreign-value", "leases/foreign-value"];
     async fn set(&self, good: &Good, key: &Key, value: Bytes, ttl: Ttl) -> Done {
         let text = String::from_utf8_lossy(&value).into_owned();
         good.store.set(key, text.into(), ttl).await
@@ -153,6 +160,8 @@ impl Fault for SetsOnlyOnce {
         "plain/set-clears-ttl",
         "counter/plain-access",
         "pacer/plain-access",
+        "leases/plain-access",
+        "versioned/plain-access",
     ];
     async fn set(&self, good: &Good, key: &Key, value: Bytes, ttl: Ttl) -> Done {
         match good.raw(key).await {
@@ -177,8 +186,17 @@ impl Fault for FailsToDeleteWhatIsAbsent {
 pub(crate) struct DeletesNothing;
 #[async_trait]
 impl Fault for DeletesNothing {
-    const BREAKS: &'static [&'static str] =
-        &["plain/delete", "key/prefixes", "counter/delete", "pacer/delete", "pacer/lost"];
+    const BREAKS: &'static [&'static str] = &[
+        "plain/delete",
+        "key/prefixes",
+        "counter/delete",
+        "pacer/delete",
+        "pacer/lost",
+        "leases/delete",
+        "leases/fence-delete",
+        "versioned/for-life",
+        "versioned/delete",
+    ];
     async fn delete(&self, _: &Good, _: &Key) -> Done {
         Ok(())
     }
@@ -198,6 +216,11 @@ impl Fault for NeverAnswersADelete {
         "counter/delete",
         "pacer/delete",
         "pacer/lost",
+        "leases/delete",
+        "leases/fence-delete",
+        "versioned/for-life",
+        "versioned/delete",
+        "versioned/no-ttl-stays",
     ];
     async fn delete(&self, _: &Good, _: &Key) -> Done {
         std::future::pending().await
@@ -230,7 +253,8 @@ impl Fault for LeavesALockBehind {
 pub(crate) struct SetsWhateverIsThere;
 #[async_trait]
 impl Fault for SetsWhateverIsThere {
-    const BREAKS: &'static [&'static str] = &["counter/plain-access", "pacer/plain-access"];
+    const BREAKS: &'static [&'static str] =
+        &["counter/plain-access", "pacer/plain-access", "leases/plain-access", "versioned/plain-access"];
     async fn set(&self, good: &Good, key: &Key, value: Bytes, ttl: Ttl) -> Done {
         let set = good.store.set(key, value.clone(), ttl).await;
         if is_corrupt(&set) {
@@ -245,7 +269,8 @@ impl Fault for SetsWhateverIsThere {
 pub(crate) struct GetsWhateverIsThere;
 #[async_trait]
 impl Fault for GetsWhateverIsThere {
-    const BREAKS: &'static [&'static str] = &["counter/plain-access", "pacer/plain-access"];
+    const BREAKS: &'static [&'static str] =
+        &["counter/plain-access", "pacer/plain-access", "leases/plain-access", "versioned/plain-access"];
     async fn get(&self, good: &Good, key: &Key) -> Got {
         let got = good.store.get(key).await;
         if is_corrupt(&got) { Ok(good.raw(key).await.map(|(body, _)| body)) } else { got }
