@@ -18,16 +18,16 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Runs worker processes against a rate limit: each with a budget of its own, then all on one store.
-    Fleet(fleet::Options),
+    Fleet(Box<fleet::Options>),
     /// One worker of a fleet; `stitch fleet` starts it.
     #[command(hide = true)]
-    FleetWorker(fleet::WorkerOptions),
+    FleetWorker,
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::try_parse() {
         Ok(Cli { command: Command::Fleet(options) }) => fleet::run(&options),
-        Ok(Cli { command: Command::FleetWorker(options) }) => fleet::work(&options),
+        Ok(Cli { command: Command::FleetWorker }) => fleet::work(),
         Err(error) => Err(error.into()),
     };
     match outcome {

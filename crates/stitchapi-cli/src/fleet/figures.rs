@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::half::Outcome;
 use super::options::Options;
+use super::outcome::Outcome;
+use super::said::Errand;
 
 /// The figures of one half.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +23,14 @@ pub(super) struct Half {
     /// Starts by what the budget allows in that time.
     pub(super) utilisation: f64,
     pub(super) rejected_429: u64,
+    /// What our own upstream answered 401, which none should be.
+    pub(super) rejected_401: Option<u64>,
+    /// Calls that failed for another reason than the limit, which none should.
+    pub(super) failures: usize,
+    /// Requests for a token that our own upstream counted.
+    pub(super) token_requests: Option<usize>,
+    /// Requests of the cached resource that our own upstream counted.
+    pub(super) cached_resource_fetches: Option<usize>,
     /// Between two starts of the fleet.
     pub(super) min_gap_ms: Option<f64>,
     /// The standard deviation of those gaps by their mean: 0 is perfectly even.
@@ -35,7 +44,8 @@ impl Half {
     pub(super) fn of(options: &Options, outcome: &Outcome) -> Self {
         let starts: Vec<u64> = outcome.starts().into_iter().map(|(_, start)| start).collect();
         let gaps: Vec<f64> = starts.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1_000.0).collect();
-        let of_worker = || outcome.starts_of.iter().map(Vec::len);
+        let of_worker = || outcome.workers.iter().map(|track| track.starts.len());
+        let counts = outcome.upstream.as_ref();
         let most = of_worker().max().unwrap_or(0);
         Self {
             workers: options.workers,
@@ -46,7 +56,11 @@ impl Half {
             starts: starts.len(),
             max_in_any_period: most_within(&starts, options.rate.rate.period()),
             utilisation: starts.len() as f64 / (options.rate.per_second() * options.duration.as_secs_f64()),
-            rejected_429: outcome.rejected,
+            rejected_429: outcome.rejected(),
+            rejected_401: counts.map(|counts| counts.unauthorized),
+            failures: outcome.failures(),
+            token_requests: counts.map(|counts| counts.of(Errand::Login)),
+            cached_resource_fetches: counts.map(|counts| counts.of(Errand::Fetch)),
             min_gap_ms: gaps.iter().copied().min_by(f64::total_cmp),
             gap_cv: variation(&gaps),
             fairness: (most > 0).then(|| of_worker().min().unwrap_or(0) as f64 / most as f64),

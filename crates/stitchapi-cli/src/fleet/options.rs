@@ -9,7 +9,7 @@ use stitchapi::Rate;
 use stitchapi::core::pace::SHORTEST_PERIOD;
 use url::Url;
 
-use super::store::Store;
+use super::said::Errand;
 
 /// The longest run, so that a slip of the finger ends.
 const LONGEST: Duration = Duration::from_secs(3_600);
@@ -36,12 +36,14 @@ pub(crate) struct Options {
     #[arg(long, default_value = "10s", value_parser = duration)]
     pub(super) duration: Duration,
 
-    /// Where the budget is kept: sqlite:PATH, or memory: which is each worker's own. The default is a SQLite file in a
-    /// temporary folder.
+    /// Where the budget, the session and the cached resource are kept: sqlite:PATH, redis://HOST or rediss://HOST, or
+    /// memory: which is each worker's own. The default is a SQLite file in a temporary folder.
+    // Read later: clap would quote a wrong one, and with it a password.
     #[arg(long)]
-    pub(super) store: Option<Store>,
+    pub(super) store: Option<String>,
 
-    /// Calls this URL instead of an upstream of our own; only the half with the store runs.
+    /// Calls this URL instead of an upstream of our own; only the half with the store runs, without logins and without the
+    /// cached resource.
     #[arg(long, value_parser = url)]
     pub(super) url: Option<Url>,
 
@@ -52,6 +54,31 @@ pub(crate) struct Options {
     /// Writes every start of the run with the store to this file, as CSV (worker,start_us).
     #[arg(long, value_name = "FILE")]
     pub(super) stamps: Option<PathBuf>,
+
+    /// Writes a page that shows both halves as pictures to this file, as HTML.
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+
+    /// In the half with the store, kills (SIGKILL) the worker whose login or fetch is the first in flight, to show that
+    /// another one takes over.
+    #[arg(long, value_name = "WHAT", conflicts_with = "url")]
+    pub(super) kill: Option<Errand>,
+
+    /// How long the upstream takes to issue a token.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = answer_time)]
+    pub(super) login_takes: Duration,
+
+    /// How long the upstream takes to answer with the cached resource.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = answer_time)]
+    pub(super) fetch_takes: Duration,
+
+    /// The token that the upstream issues, instead of random ones: for a test that searches a store for it.
+    #[arg(long, hide = true)]
+    pub(super) token: Option<String>,
+
+    /// The secret with which the workers log in, instead of a random one: for a test that searches a store for it.
+    #[arg(long, hide = true)]
+    pub(super) client_secret: Option<String>,
 }
 
 /// A rate and the text that declared it.
@@ -87,7 +114,16 @@ fn duration(text: &str) -> Result<Duration, String> {
     Ok(read)
 }
 
-pub(super) fn url(text: &str) -> Result<Url, String> {
+fn answer_time(text: &str) -> Result<Duration, String> {
+    let read = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    // Shorter than the time of one attempt.
+    if read > Duration::from_secs(5) {
+        return Err("an answer takes at most 5s".to_owned());
+    }
+    Ok(read)
+}
+
+fn url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
         return Err("its scheme is http or https".to_owned());
@@ -111,6 +147,10 @@ mod tests {
         assert_eq!(duration("1m").unwrap(), Duration::from_secs(60));
         for wrong in ["", "0", "1ms", "2h", "soon"] {
             assert!(duration(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(answer_time("600ms").unwrap(), Duration::from_millis(600));
+        for wrong in ["", "6s", "600"] {
+            assert!(answer_time(wrong).is_err(), "{wrong}");
         }
         for wrong in ["", "ftp://a/", "http://user:secret@a/", "localhost:80"] {
             assert!(url(wrong).is_err(), "{wrong}");
