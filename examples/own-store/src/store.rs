@@ -10,16 +10,17 @@ use stitchapi_core::{
     Tick, Versioned, async_trait, cells, micros_up,
 };
 
+type Rows = HashMap<String, (Bytes, Option<u64>)>;
+
 /// Keeps values and when they end, in microseconds of its clock, in memory; clones share them.
 #[derive(Debug, Clone, Default)]
 pub struct MyStore {
-    rows: Arc<Mutex<HashMap<String, (Bytes, Option<u64>)>>>,
+    rows: Arc<Mutex<Rows>>,
     prefix: Prefix,
 }
 
 impl MyStore {
     /// The same rows, seen through another prefix.
-    #[must_use]
     pub fn with_prefix(&self, prefix: Prefix) -> Self {
         Self { rows: self.rows.clone(), prefix }
     }
