@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderMap, HeaderName, StatusCode};
+use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::DeserializeOwned;
 use stitchapi_core::{StoreError, TransportError, TransportErrorKind};
+
+use crate::auth::AuthError;
 
 /// Any error at all.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
@@ -75,6 +77,13 @@ impl Error {
         }))
     }
 
+    pub(crate) fn of_auth(error: AuthError) -> Self {
+        Self::new(ErrorKind::Auth, "no credential could be made ready")
+            .with_retryable(error.is_retryable())
+            .with_retry_after(error.retry_after())
+            .with_source(error)
+    }
+
     pub(crate) fn config(what: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Config, what)
     }
@@ -83,10 +92,10 @@ impl Error {
         Self::new(ErrorKind::Input, what)
     }
 
-    /// One of a flight's failures, for one of its callers. The failure itself is its source.
-    pub(crate) fn of_flight(shared: &Arc<Self>) -> Self {
-        let Inner { kind, what, stitch, attempts, retry_after, retryable, response, source } = &*shared.0;
-        Self(Box::new(Inner {
+    /// A failure that several callers share, for one of them.
+    pub(crate) fn of_flight<F: fmt::Debug + Send + Sync + 'static>(flop: Arc<F>, error: fn(&F) -> &Self) -> Self {
+        let Inner { kind, what, stitch, attempts, retry_after, retryable, response, source } = &*error(&flop).0;
+        let mut own = Self(Box::new(Inner {
             kind: *kind,
             what: what.clone(),
             stitch: stitch.clone(),
@@ -94,8 +103,23 @@ impl Error {
             retry_after: *retry_after,
             retryable: *retryable,
             response: response.clone(),
-            source: source.is_some().then(|| Box::new(OfFlight(shared.clone())) as BoxError),
-        }))
+            source: None,
+        }));
+        if source.is_some() {
+            own.0.source = Some(Box::new(OfFlight { flop, error }));
+        }
+        own
+    }
+
+    /// For a caller that has not made the request: without cookies, and without the body unless it is for the same user.
+    pub(crate) fn for_another(mut self, with_body: bool) -> Self {
+        if let Some(response) = &mut self.0.response {
+            response.headers.remove(header::SET_COOKIE);
+            if !with_body {
+                response.body = Bytes::new();
+            }
+        }
+        self
     }
 
     /// What was attempted.
@@ -208,20 +232,20 @@ impl StdError for Error {
 
 /// The source of a failure that several callers share.
 #[derive(Debug)]
-struct OfFlight(Arc<Error>);
+struct OfFlight<F> {
+    flop: Arc<F>,
+    error: fn(&F) -> &Error,
+}
 
-impl fmt::Display for OfFlight {
+impl<F> fmt::Display for OfFlight<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.source() {
-            Some(source) => fmt::Display::fmt(source, f),
-            None => fmt::Display::fmt(&self.0, f),
-        }
+        f.write_str("the fetch that several calls waited for")
     }
 }
 
-impl StdError for OfFlight {
+impl<F: fmt::Debug> StdError for OfFlight<F> {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        self.0.source().and_then(StdError::source)
+        (self.error)(&self.flop).source()
     }
 }
 

@@ -38,6 +38,17 @@ impl SharedStore {
         &self.runtime
     }
 
+    /// How long an operation may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.limits.timeout
+    }
+
+    /// For how long a place in a queue is kept without asking again. A store may wait for a release meanwhile, so its
+    /// answer still comes in time.
+    pub(crate) fn park(&self) -> Duration {
+        self.limits.timeout / 2
+    }
+
     /// Whether it keeps versioned values.
     pub(crate) fn is_versioned(&self) -> bool {
         self.versioned.is_some()
@@ -84,12 +95,9 @@ impl SharedStore {
         key: &Key,
         ttl: Duration,
         owner: &Owner,
-        park: Duration,
         trace: &Trace,
     ) -> Result<Lease, StoreError> {
-        // A store may wait for a release as long as its answer still comes in time.
-        let park = park.min(self.limits.timeout / 2);
-        self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, park)).await
+        self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, self.park())).await
     }
 
     pub(crate) async fn renew(

@@ -4,7 +4,6 @@
 
 mod common;
 
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +37,9 @@ struct Desk {
     lifetime: Duration,
     /// So many logins fail, and whether that may be made good.
     failing: (u32, bool),
+    retry_after: Option<Duration>,
+    refreshable: bool,
+    per_principal: bool,
     previous: Vec<Option<String>>,
 }
 
@@ -61,6 +63,9 @@ impl Account {
             takes: Duration::from_millis(300),
             lifetime: Duration::from_secs(3600),
             failing: (0, false),
+            retry_after: None,
+            refreshable: false,
+            per_principal: true,
             previous: Vec::new(),
         })))
     }
@@ -91,13 +96,23 @@ impl Login for Account {
         };
         runtime.sleep_until(runtime.now() + takes).await;
         match fails {
-            Some(retryable) => Err(AuthError::new("the desk is closed").with_retryable(retryable)),
-            None => Ok(Session::new(format!("secret-{number}"), runtime.wall() + lifetime)),
+            Some(retryable) => {
+                let after = self.desk().retry_after;
+                Err(AuthError::new("the desk is closed").with_retryable(retryable).with_retry_after(after))
+            }
+            None => {
+                let session = Session::new(format!("secret-{number}"), runtime.wall() + lifetime);
+                Ok(if self.desk().refreshable { session.with_refresh_token("refresh".to_owned()) } else { session })
+            }
         }
     }
 
     fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError> {
         Ok(Arc::new(Token(secret(session))))
+    }
+
+    fn is_per_principal(&self) -> bool {
+        self.desk().per_principal
     }
 }
 
@@ -434,7 +449,7 @@ fn a_known_session_costs_no_trip_to_the_store() {
 #[test]
 fn in_a_runtime_where_callers_cannot_join_each_waits_for_the_lease() {
     #[derive(Debug)]
-    struct Worker(Process, AtomicU32);
+    struct Worker(Process);
     impl Runtime for Worker {
         fn now(&self) -> stitchapi::Tick {
             self.0.now()
@@ -446,7 +461,6 @@ fn in_a_runtime_where_callers_cannot_join_each_waits_for_the_lease() {
             self.0.sleep_until(at)
         }
         fn spawn(&self, task: stitchapi::BoxFuture<'static, ()>) {
-            self.1.fetch_add(1, Ordering::Relaxed);
             self.0.spawn(task);
         }
         fn random(&self) -> u64 {
@@ -457,9 +471,248 @@ fn in_a_runtime_where_callers_cannot_join_each_waits_for_the_lease() {
         }
     }
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    let worker = Worker(Process::on(&sim), AtomicU32::new(0));
+    let worker = Worker(Process::on(&sim));
     let stitch = stitch(seam(worker, &api, &account).store(Spy::on(sim.clone())).vault(sealed()));
     let ended = within_a_minute(&sim, join_all((0..8).map(|_| async { stitch.call(()).await })));
     assert!(ended.iter().all(Result::is_ok));
     assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_store_that_fails_once_makes_nobody_log_in_alone() {
+    for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Timeout, StoreErrorKind::Contended] {
+        for number in 1..=60 {
+            let (sim, api, account) = (SimRuntime::new(7), ok(), Account::new());
+            let store = Spy::on(sim.clone());
+            store.fail_once(number, kind);
+            let fleet = fleet(&sim, &api, &account, &store);
+            assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_ok));
+            assert_eq!(account.logins(), 1, "after a failure of operation {number}");
+        }
+    }
+}
+
+#[test]
+fn an_outage_during_a_login_makes_nobody_log_in_alone() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().takes = 3 * SECOND;
+    let store = Spy::on(sim.clone());
+    let fleet = fleet(&sim, &api, &account, &store);
+    let outage = async {
+        sim.sleep(SECOND).await;
+        store.fail(Some(StoreErrorKind::Unavailable));
+        sim.sleep(Duration::from_millis(400)).await;
+        store.fail(None);
+    };
+    let ended = within_a_minute(&sim, futures_util::future::join(all_calls(&fleet, 3), outage)).0;
+    assert!(ended.iter().all(Result::is_ok));
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_login_that_takes_longer_than_a_lease_is_the_only_one() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().takes = 20 * SECOND;
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(WAY));
+    assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_ok));
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_store_at_the_end_of_the_world_is_slow_and_no_more() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let far = Spy::on(sim.clone()).far(Duration::from_millis(950)).timeout(2 * SECOND);
+    let fleet = fleet(&sim, &api, &account, &far);
+    assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_ok));
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_store_that_hangs_costs_a_few_timeouts_and_no_call() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let store = Spy::on(sim.clone());
+    store.hang(true);
+    let fleet = fleet(&sim, &api, &account, &store);
+    let begun = sim.now();
+    assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_ok));
+    let took = sim.now().since(begun);
+    assert!(took < Duration::from_millis(300 + 2 * 250 + 50), "{took:?}");
+}
+
+#[test]
+fn a_login_that_hangs_holds_up_nobody_for_ever() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().takes = 3600 * SECOND;
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
+    let story = async {
+        assert!(all_calls(&fleet, 2).await.iter().all(Result::is_err));
+        account.desk().takes = SECOND;
+        sim.sleep(5 * SECOND).await;
+        assert!(all_calls(&fleet, 2).await.iter().all(Result::is_ok));
+    };
+    sim.block_on(story);
+}
+
+#[test]
+fn a_session_that_ends_while_the_next_one_is_got_is_written_over() {
+    for seed in 0..20 {
+        let (sim, api, account) = (SimRuntime::new(seed), ok(), Account::new());
+        account.desk().lifetime = 100 * SECOND;
+        let store = Spy::on(sim.clone());
+        let old = fleet(&sim, &api, &account, &store);
+        let story = async {
+            all_calls(&old, 1).await;
+            sim.sleep(Duration::from_millis(99_600)).await;
+            assert!(all_calls(&old, 1).await.iter().all(Result::is_ok));
+            let new = fleet(&sim, &api, &account, &store);
+            assert!(all_calls(&new, 1).await.iter().all(Result::is_ok));
+        };
+        sim.block_on(story);
+        assert_eq!(account.logins(), 2);
+    }
+}
+
+#[test]
+fn a_session_with_a_refresh_token_outlives_its_end_for_the_next_login() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    (account.desk().lifetime, account.desk().refreshable) = (100 * SECOND, true);
+    let store = Spy::on(sim.clone());
+    let story = async {
+        all_calls(&fleet(&sim, &api, &account, &store), 1).await;
+        sim.sleep(3600 * SECOND).await;
+        all_calls(&fleet(&sim, &api, &account, &store), 1).await;
+    };
+    sim.block_on(story);
+    assert_eq!(account.desk().previous, [None, Some("secret-1".to_owned())]);
+}
+
+#[test]
+fn a_session_that_has_ended_when_it_comes_is_everybodys_all_the_same() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().lifetime = Duration::ZERO;
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
+    assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
+    assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_login_that_fails_while_the_session_lasts_fails_no_call() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().lifetime = 100 * SECOND;
+    let stitch = stitch(seam(sim.clone(), &api, &account));
+    let story = async {
+        stitch.call(()).send().await.unwrap();
+        account.desk().failing = (u32::MAX, true);
+        sim.sleep(95 * SECOND).await;
+        stitch.call(()).send().await.unwrap();
+        sim.sleep(6 * SECOND).await;
+        assert_eq!(stitch.call(()).send().await.unwrap_err().kind(), ErrorKind::Auth);
+    };
+    sim.block_on(story);
+}
+
+#[test]
+fn who_is_told_to_come_back_later_does_and_says_so() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    (account.desk().failing, account.desk().retry_after) = ((u32::MAX, true), Some(30 * SECOND));
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
+    let story = async {
+        for _ in 0..50 {
+            for error in all_calls(&fleet, 1).await.into_iter().map(Result::unwrap_err) {
+                assert!(error.is_retryable(), "{error:?}");
+                assert!(error.retry_after().unwrap() > Duration::ZERO);
+            }
+            sim.sleep(SECOND).await;
+        }
+    };
+    sim.block_on(story);
+    assert!(account.logins() <= 3, "{}", account.logins());
+}
+
+#[test]
+fn without_a_shared_store_a_failed_login_holds_off_the_next_one_too() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().failing = (u32::MAX, false);
+    let stitch = stitch(seam(sim.clone(), &api, &account));
+    sim.block_on(async { join_all((0..20).map(|_| async { stitch.call(()).await })).await });
+    for _ in 0..20 {
+        assert!(sim.block_on(stitch.call(()).send()).is_err());
+    }
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_worker_whose_clock_is_ahead_does_not_make_its_token_young_for_ever() {
+    let (sim, account, store) = (SimRuntime::new(1), Account::new(), Spy::on(SimRuntime::new(1)));
+    let on = |process: Process, api: &MockTransport| {
+        stitch(seam(process, api, &account).store(store.clone()).vault(sealed()))
+    };
+    let ahead = Process::on(&sim).ahead(600 * SECOND);
+    sim.block_on(on(ahead, &ok()).call(()).send()).unwrap();
+    sim.block_on(sim.sleep(10 * SECOND));
+    let api = rejecting(&["secret-1"]);
+    sim.block_on(on(Process::on(&sim), &api).call(()).send()).unwrap();
+    assert_eq!(tokens(&api), ["secret-1", "secret-2"]);
+}
+
+#[test]
+fn one_session_is_everybodys_where_the_login_says_so() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    account.desk().per_principal = false;
+    let stitch = stitch(seam(sim.clone(), &api, &account).store(Spy::on(sim.clone())).vault(sealed()));
+    for user in ["ada", "grace", "edsger"] {
+        sim.block_on(stitch.as_principal(user).call(()).send()).unwrap();
+    }
+    assert_eq!(account.logins(), 1);
+}
+
+#[test]
+fn a_session_that_was_moved_to_another_user_is_a_miss_and_an_event() {
+    let (sim, api, account, store) = (SimRuntime::new(1), ok(), Account::new(), Spy::on(SimRuntime::new(1)));
+    let on = || {
+        let (sink, taken) = events();
+        (stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(sealed()).sink(sink)), taken)
+    };
+    sim.block_on(on().0.as_principal("ada").call(()).send()).unwrap();
+    let adas = store.keys("session");
+    sim.block_on(on().0.as_principal("grace").call(()).send()).unwrap();
+    let graces = store.keys("session").into_iter().find(|key| !adas.contains(key)).unwrap();
+    sim.block_on(store.copy(&adas[0], &graces));
+    let (stitch, taken) = on();
+    sim.block_on(stitch.as_principal("grace").call(()).send()).unwrap();
+    assert_eq!(tokens(&api), ["secret-1", "secret-2", "secret-3"]);
+    sim.block_on(sim.sleep(SECOND));
+    assert!(count(&taken, |kind| *kind == EventKind::Unreadable { what: Unreadable::Session }) > 0);
+}
+
+#[test]
+fn a_rejection_of_an_old_token_says_nothing_of_the_new_one() {
+    /// Answers on `/slow` after 20 s.
+    #[derive(Debug)]
+    struct Slow(MockTransport, SimRuntime);
+    #[async_trait]
+    impl stitchapi::Transport for Slow {
+        async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, stitchapi::TransportError> {
+            if request.uri().path() == "/slow" {
+                self.1.sleep(20 * SECOND).await;
+            }
+            self.0.send(request).await
+        }
+    }
+    let (sim, api, account) = (SimRuntime::new(1), rejecting(&["secret-1"]), Account::new());
+    let slow = Slow(api.clone(), sim.clone());
+    let seam = seam(sim.clone(), &api, &account).transport(slow).attempt_timeout(30 * SECOND).build().unwrap();
+    let on = |path: &str| seam.get(path).build_with::<(), ()>(decode::empty).unwrap();
+    let (slow, quick) = (on("/slow"), on("/a"));
+    let story = async {
+        let later = async {
+            sim.sleep(6 * SECOND).await;
+            quick.call(()).send().await
+        };
+        let (first, second) = futures_util::future::join(slow.call(()).send(), later).await;
+        first.and(second).unwrap();
+    };
+    sim.block_on(story);
+    assert_eq!(account.logins(), 2);
 }

@@ -484,3 +484,15 @@ fn a_store_that_is_too_far_for_the_guard_is_told_once() -> Result<()> {
     assert_eq!(taken.lock().unwrap().iter().filter(uncertain).count(), 1);
     Ok(())
 }
+
+#[test]
+fn what_a_process_learns_first_takes_nothing_of_a_callers_patience() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let (far, mood, _) = moody(&sim);
+    *mood.lock().unwrap() = Mood::SlowAnswers(u32::MAX, Duration::from_millis(40));
+    let stitch = get(&seam(&sim, &api()).store(far).throttle(ten()).build()?);
+    let patience = Duration::from_millis(200);
+    let both = [stitch.call(()).max_wait(patience), stitch.call(()).max_wait(patience)];
+    sim.block_on(join_all(both.map(stitchapi::Call::send))).into_iter().collect::<Result<Vec<_>>>()?;
+    Ok(())
+}

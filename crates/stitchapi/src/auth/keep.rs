@@ -9,6 +9,7 @@ use super::sessions::BACK_OFF;
 use super::{AuthContext, AuthError, Login, Session};
 use crate::Principal;
 use crate::flight::{Errand, Failed, Fetched, Lock, Outcome, Reason};
+use crate::resilience::{TimeUp, within};
 use crate::trace::{EventKind, Unreadable};
 
 /// A session ends for us this much before its end, or a tenth of its lifetime.
@@ -17,6 +18,8 @@ const MARGIN: Duration = Duration::from_secs(10);
 const WRITE_AGAIN: Duration = Duration::from_millis(100);
 /// So often.
 const WRITES: u32 = 3;
+/// A session is used for this long, whatever it says: else each call would log in.
+const SHORTEST: Duration = Duration::from_secs(5);
 
 /// A session and which state of the store it is.
 #[derive(Debug, Clone)]
@@ -32,6 +35,11 @@ impl Kept {
         let margin = (to.duration_since(from).unwrap_or_default() / 10).min(MARGIN);
         wall + margin < to
     }
+}
+
+/// The user whose session it is, where each has one of its own.
+pub(super) fn principal_of<'c>(login: &dyn Login, context: &AuthContext<'c>) -> Option<&'c Principal> {
+    context.principal().filter(|_| login.is_per_principal())
 }
 
 /// One login for one session: a flight's errand.
@@ -65,7 +73,7 @@ impl<'k> Keeping<'k> {
 
     /// What a sealed session is bound to: moved to another key, or to another user, it does not open.
     fn bound_to(&self) -> Vec<u8> {
-        let principal = self.context.whole_seam().principal().map_or("", Principal::as_str);
+        let principal = principal_of(self.login, self.context).map_or("", Principal::as_str);
         [self.key.render(&Prefix::default()).as_bytes(), b"\0", principal.as_bytes()].concat()
     }
 
@@ -85,44 +93,51 @@ impl<'k> Keeping<'k> {
         Ok(Some(Kept { session, version }))
     }
 
-    /// Logs in, and tries again what may be made good.
-    async fn log_in(&self) -> Result<Session, AuthError> {
-        let (context, trace) = (self.context, self.context.trace());
+    /// Logs in, and tries again what may be made good, until the seam's deadline for a whole call: a login that hangs holds
+    /// up nobody for ever.
+    async fn log_in(&self, lock: Option<&Lock>) -> Result<Session, AuthError> {
+        let (seam, trace, runtime) = (self.context.whole_seam(), self.context.trace(), self.context.runtime());
         let previous = self.seen().session.clone();
-        let runtime = context.runtime();
+        let ends = runtime.now() + seam.deadline();
         let mut retries = 0;
         loop {
             trace.emit(EventKind::LoginStarted);
-            let (begun, wall) = (runtime.now(), runtime.wall());
-            let error = match self.login.login(context, previous.as_ref()).await {
-                Ok(session) => {
+            let begun = runtime.now();
+            let error = match within(runtime, ends, self.login.login(self.context, previous.as_ref())).await {
+                Ok(Ok(session)) => {
                     trace.emit(EventKind::LoggedIn { elapsed: runtime.now().since(begun) });
-                    return Ok(session.with_obtained_at(wall));
+                    let wall = runtime.wall();
+                    return Ok(session.with_obtained_at(wall).lasting_until(wall + SHORTEST));
                 }
-                Err(error) => error,
+                Ok(Err(error)) => error,
+                Err(TimeUp) => AuthError::new("the login took longer than a whole call may").with_retryable(true),
             };
             trace.emit(EventKind::LoginFailed);
-            let again = context.whole_seam().retry().pause(retries, error.retry_after(), runtime.random());
-            let Some(pause) = again.filter(|_| error.is_retryable()) else { return Err(error) };
+            let again = error.is_retryable() && error.retry_after().is_none_or(|after| after <= BACK_OFF);
+            let pause = seam.retry().pause(retries, error.retry_after(), runtime.random());
+            // Who has lost the lease leaves the next try to whoever has it.
+            let is_ours = lock.is_none_or(Lock::is_held);
+            let Some(pause) = pause.filter(|pause| again && is_ours && runtime.now() + *pause < ends) else {
+                return Err(error);
+            };
             retries += 1;
             runtime.sleep_until(runtime.now() + pause).await;
         }
     }
 
-    /// Writes the session over what was read. `Ok(false)`: somebody has written another one since.
+    /// Writes the session over what was read. `Ok(false)`: somebody has written another one since, which is good.
     async fn write(&self, kept: &Kept, lock: &Lock) -> Result<bool, StoreError> {
         let (seam, trace) = (self.context.whole_seam(), self.context.trace());
         let runtime = self.context.runtime();
-        let left = kept.session.expires_at().duration_since(runtime.wall()).unwrap_or_default();
-        // One that has ended already is kept all the same, for those who wait for it.
-        let ttl = left.max(Duration::from_secs(1));
+        let ttl = kept.session.is_of_use_until().duration_since(runtime.wall()).unwrap_or_default();
         let Ok(sealed) = seam.vault().seal(&self.bound_to(), &kept.session.to_bytes()) else { return Ok(false) };
-        let expected = self.seen().version;
         let mut writes = 1;
         loop {
-            let written =
-                seam.store().write_if(&self.key, expected.as_ref(), &kept.version, sealed.clone(), ttl, trace).await;
-            match written {
+            let expected = self.seen().version;
+            let (key, value, ttl) = (&self.key, sealed.clone(), ttl.max(SHORTEST));
+            match seam.store().write_if(key, expected.as_ref(), &kept.version, value, ttl, trace).await {
+                // What was read has come to its end meanwhile, or was replaced by what is no good either.
+                Ok(false) if writes < WRITES && lock.is_held() && self.look().await?.is_none() => writes += 1,
                 Err(error) if error.is_retryable() && writes < WRITES && lock.is_held() => {
                     writes += 1;
                     runtime.sleep_until(runtime.now() + WRITE_AGAIN).await;
@@ -149,11 +164,15 @@ impl Errand for Keeping<'_> {
     }
 
     async fn fetch(&self, lock: Option<&Lock>) -> Fetched<Kept, AuthError> {
-        let session = match self.log_in().await {
+        let session = match self.log_in(lock).await {
             Ok(session) => session,
             Err(error) => {
-                let failed =
-                    Failed { what: error.to_string().into(), reason: Reason::Auth, retry_after: error.retry_after() };
+                let failed = Failed {
+                    what: error.to_string().into(),
+                    reason: Reason::Auth,
+                    retryable: error.is_retryable(),
+                    retry_after: error.retry_after(),
+                };
                 return Fetched { result: Err(error), outcome: Some(Outcome::Failed(failed)) };
             }
         };

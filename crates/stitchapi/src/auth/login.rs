@@ -15,9 +15,11 @@ pub trait Login: Debug + Send + Sync + 'static {
     /// part of a key of the store, hashed; it holds no secret all the same.
     fn account(&self) -> String;
 
-    /// Logs in, or makes `previous` last longer: the session that the store has, which has ended or was rejected.
+    /// Logs in, or makes `previous` last longer: the session that was there, if it is known still, which has ended or was
+    /// rejected.
     ///
-    /// Runs as a task of its own, once for all callers of the fleet that wait for it; it is not dropped with them.
+    /// Runs once for all callers of the fleet that wait for it, in a task of its own that is not dropped with them (where
+    /// callers cannot wait for each other, as in a Worker, it is its caller's). It is dropped after the seam's deadline.
     ///
     /// # Errors
     ///
@@ -31,6 +33,12 @@ pub trait Login: Debug + Send + Sync + 'static {
     ///
     /// [`AuthError`] if no request can carry it.
     fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError>;
+
+    /// Whether each of your users ([`Seam::as_principal`](crate::Seam::as_principal)) has a session of its own, which `login`
+    /// gets for [`AuthContext::principal`]. `false`: one session is everybody's.
+    fn is_per_principal(&self) -> bool {
+        true
+    }
 
     /// What is wrong with its settings: reported when the seam is built.
     ///
@@ -53,6 +61,9 @@ impl<L: Login + ?Sized> Login for Arc<L> {
     }
     fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError> {
         (**self).credential(session)
+    }
+    fn is_per_principal(&self) -> bool {
+        (**self).is_per_principal()
     }
     fn judge(&self) -> Result<(), AuthError> {
         (**self).judge()

@@ -7,7 +7,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+/// How long after its end a session with a refresh token is kept.
+const REFRESHABLE: Duration = Duration::from_secs(30 * 86_400);
+
 /// A login's result: a token, and how long it is good for.
+///
+/// * One that ends within 5 s of the login is used for 5 s all the same: else each call would log in.
+/// * With a refresh token it is kept for 30 days after its end, for the next login.
 ///
 /// Its `Debug` shows no secret.
 #[derive(Clone)]
@@ -31,6 +37,17 @@ impl Session {
     pub fn with_refresh_token(mut self, token: impl Into<SecretString>) -> Self {
         self.refresh_token = Some(token.into());
         self
+    }
+
+    /// Makes it last until `at` at least.
+    pub(crate) fn lasting_until(mut self, at: SystemTime) -> Self {
+        self.expires_at = self.expires_at.max(at);
+        self
+    }
+
+    /// Until when somebody may build upon it: one with a refresh token outlives its end.
+    pub(crate) fn is_of_use_until(&self) -> SystemTime {
+        if self.refresh_token.is_some() { self.expires_at + REFRESHABLE } else { self.expires_at }
     }
 
     /// Says when it was got.

@@ -11,10 +11,10 @@ use futures_util::FutureExt as _;
 use http::response::Parts;
 use stitchapi_core::{Body, Key, Tick, Version};
 
-use super::keep::{Keeping, Kept};
+use super::keep::{Keeping, Kept, principal_of};
 use super::{AuthContext, AuthError, AuthStrategy, Credential, Login, Verdict};
 use crate::Principal;
-use crate::flight::{Errand as _, Flight, Flights, Landed, fly};
+use crate::flight::{Errand as _, Flights, Landed, Meeting, back_off_of, fly};
 
 /// A token that is rejected within this of having been got is not replaced: the next one would be rejected, too.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -50,13 +50,18 @@ struct Known {
 /// * After a 401 the session is replaced if it still is the one that was rejected, once; what another process has
 ///   replaced already is taken from the store. A session that is rejected within 5 s of its login is not replaced: the
 ///   401 stands.
-/// * A failed login fails all calls that wait for it, and those of the next second.
+/// * A failed login fails all calls that wait for it, and those of the next second, or of as long as the other side has
+///   asked for, up to a minute. While the old session has not ended, that is used instead.
 /// * If the store fails, the process goes on with the session it has, and logs in alone when that ends.
 /// * A store without leases or versioned values is not used: each process logs in by itself.
 /// * [`as_principal`](crate::Seam::as_principal): each of your users has a session of its own.
 #[must_use]
 pub fn session(login: impl Login) -> Sessions {
-    Sessions(Arc::new(Shared { login: Arc::new(login), known: Mutex::default(), flights: Flights::new() }))
+    Sessions(Arc::new(Shared { login: Arc::new(login), known: Mutex::default(), flights: Flights::new(panicked) }))
+}
+
+fn panicked() -> Result<Arc<Kept>, Arc<AuthError>> {
+    Err(Arc::new(AuthError::new("the login panicked")))
 }
 
 #[async_trait]
@@ -82,8 +87,11 @@ impl AuthStrategy for Sessions {
         let mut known = self.0.known();
         let known = known.entry(names.session).or_default();
         if let Some(kept) = known.kept.as_ref().filter(|kept| kept.version == used.version) {
-            let got = kept.session.obtained_at();
-            let age = context.runtime().wall().duration_since(got).unwrap_or_default();
+            // Whoever has logged in may have another idea of the time.
+            let age = match context.runtime().wall().duration_since(kept.session.obtained_at()) {
+                Ok(age) => age,
+                Err(ahead) => ahead.duration(),
+            };
             if age < YOUNG {
                 return Ok(Verdict::GiveUp);
             }
@@ -102,17 +110,19 @@ impl AuthStrategy for Sessions {
 }
 
 impl Shared {
-    /// The session this process has, while it is good, or its failure to get one, while that holds.
+    /// The session this process has, while it is good, or its failure to get one, while that holds: then a session that has
+    /// not ended yet does.
     fn current(&self, key: &Key, context: &AuthContext<'_>) -> Option<Result<Arc<Kept>, AuthError>> {
         let known = self.known();
         let known = known.get(key)?;
         let wall = context.runtime().wall();
-        let good = known.kept.as_ref().filter(|kept| known.rejected != Some(kept.version) && kept.is_good(wall));
-        if let Some(kept) = good {
+        let kept = known.not_ended(wall);
+        if let Some(kept) = kept.filter(|kept| kept.is_good(wall)) {
             return Some(Ok(kept.clone()));
         }
-        let (until, error) = known.failed.as_ref()?;
-        (context.runtime().now() < *until).then(|| Err(AuthError::of_flight(error)))
+        let (until, error) = known.failed.as_ref().filter(|(until, _)| context.runtime().now() < *until)?;
+        let left = until.since(context.runtime().now());
+        Some(kept.cloned().ok_or_else(|| AuthError::of_flight(error).with_retry_after(Some(left))))
     }
 
     /// Takes part in the flight for this session.
@@ -143,20 +153,19 @@ impl Shared {
         };
         let keeping = Keeping::new(&*self.login, context, names.session.clone(), rejected, previous);
         let store = context.whole_seam().store();
-        let looked = if store.is_versioned() { keeping.look().await } else { Ok(None) };
+        let meeting = Meeting::new(store.clone(), context.trace().clone(), &names.flight_parts());
+        let looked = if store.is_versioned() { meeting.twice(|| keeping.look()).await } else { Ok(None) };
         let landed = match looked {
             Ok(Some(kept)) => Landed::Brought(kept),
-            Ok(None) => {
-                let flight = Flight::new(store.clone(), context.trace().clone(), &names.flight_parts());
-                fly(&flight, &keeping).await
-            }
+            Ok(None) => fly(&meeting, &keeping).await,
             Err(_) => Landed::of(keeping.fetch(None).await.result),
         };
         let got = match landed {
             Landed::Brought(kept) => Ok(Arc::new(kept)),
             Landed::Failed(error) => Err(Arc::new(error)),
             Landed::FailedElsewhere(failed) => {
-                Err(Arc::new(AuthError::new(failed.what).with_retry_after(failed.retry_after)))
+                let error = AuthError::new(failed.what).with_retryable(failed.retryable);
+                Err(Arc::new(error.with_retry_after(failed.retry_after)))
             }
         };
         let (now, wall) = (context.runtime().now(), context.runtime().wall());
@@ -164,11 +173,16 @@ impl Shared {
         // One that has ended is of no use to anybody: of users who are gone nothing stays behind.
         all.retain(|_, known| known.is_of_use(now, wall));
         let known = all.entry(names.session).or_default();
-        match &got {
-            Ok(kept) => *known = Known { kept: Some(kept.clone()), ..Known::default() },
-            Err(error) => known.failed = Some((now + BACK_OFF, error.clone())),
+        match got {
+            Ok(kept) => {
+                *known = Known { kept: Some(kept.clone()), ..Known::default() };
+                Ok(kept)
+            }
+            Err(error) => {
+                known.failed = Some((now + back_off_of(BACK_OFF, error.retry_after()), error.clone()));
+                known.not_ended(wall).cloned().ok_or(error)
+            }
         }
-        got
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
@@ -177,8 +191,14 @@ impl Shared {
 }
 
 impl Known {
+    /// The session, if it has neither ended nor been rejected.
+    fn not_ended(&self, wall: SystemTime) -> Option<&Arc<Kept>> {
+        let kept = self.kept.as_ref().filter(|kept| self.rejected != Some(kept.version));
+        kept.filter(|kept| kept.session.expires_at() > wall)
+    }
+
     fn is_of_use(&self, now: Tick, wall: SystemTime) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.session.expires_at() > wall)
+        self.kept.as_ref().is_some_and(|kept| kept.session.is_of_use_until() > wall)
             || self.failed.as_ref().is_some_and(|(until, _)| *until > now)
     }
 }
@@ -194,7 +214,7 @@ impl Names {
     fn of(login: &dyn Login, context: &AuthContext<'_>) -> Self {
         let (seam, vault) = (context.whole_seam(), context.whole_seam().vault());
         let account = vault.digest(&[b"account", login.account().as_bytes()]);
-        let principal = seam.principal().map(Principal::as_str);
+        let principal = principal_of(login, context).map(Principal::as_str);
         let principal =
             principal.map_or_else(String::new, |principal| vault.digest(&[b"principal", principal.as_bytes()]));
         let parts = [seam.name().to_owned(), account, principal];

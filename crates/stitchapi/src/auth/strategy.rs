@@ -15,7 +15,7 @@ use stitchapi_core::{Body, Runtime, TransportError};
 use crate::error::ERROR_BODY;
 use crate::resilience::{TimeUp, within};
 use crate::trace::Trace;
-use crate::{BoxError, Seam};
+use crate::{BoxError, Principal, Seam};
 
 /// A way to authenticate.
 ///
@@ -130,6 +130,12 @@ impl<'a> AuthContext<'a> {
         &self.trace.stitch
     }
 
+    /// For which of your users, if the call is [for one](crate::Seam::as_principal).
+    #[must_use]
+    pub fn principal(&self) -> Option<&'a Principal> {
+        self.seam.principal()
+    }
+
     /// The seam's runtime.
     #[must_use]
     pub fn runtime(&self) -> &'a dyn Runtime {
@@ -137,7 +143,7 @@ impl<'a> AuthContext<'a> {
     }
 
     /// Sends a request through the seam's transport, and reads the answer: at most 64 KiB of it, in the time of one
-    /// attempt. It is not paced, not tried again, and follows no redirect.
+    /// attempt. It is not paced, not tried again, and follows no redirect. Dropped: the request may have been sent.
     ///
     /// # Errors
     ///
@@ -256,15 +262,12 @@ struct OfFlight(Arc<AuthError>);
 
 impl fmt::Display for OfFlight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.source() {
-            Some(source) => fmt::Display::fmt(source, f),
-            None => fmt::Display::fmt(&self.0, f),
-        }
+        f.write_str("the login that several calls waited for")
     }
 }
 
 impl Error for OfFlight {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source().and_then(Error::source)
+        self.0.source()
     }
 }

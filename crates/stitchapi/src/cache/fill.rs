@@ -3,20 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::StatusCode;
 use stitchapi_core::StoreError;
 
+use super::Audience;
 use super::entry::Entry;
 use super::policy::Policy;
 use super::room::{EntryKey, Found};
 use crate::call::{Answer, Run, Target};
-use crate::flight::{Errand, Failed, Fetched, Flight, Landed, Lock, Outcome, Reason, fly};
-use crate::resilience::says_retry;
+use crate::flight::{Errand, Failed, Fetched, Landed, Lock, Meeting, Outcome, Reason, fly};
 use crate::stitch::{Declaration, Report};
+use crate::throttle::Wait;
 use crate::trace::{CacheOutcome, EventKind, Trace};
 use crate::{Error, ErrorKind, ErrorResponse, Result, Seam};
 
 /// What a fill brings to all who wait for it.
-pub(crate) type Filled = Result<Arc<Fill>, Arc<Error>>;
+pub(crate) type Filled = Result<Arc<Fill>, Arc<Flop>>;
 
 /// An answer and how it was got.
 #[derive(Debug)]
@@ -25,11 +27,29 @@ pub(crate) struct Fill {
     report: Report,
 }
 
+/// A fill that failed.
+#[derive(Debug)]
+pub(crate) struct Flop {
+    error: Error,
+    /// Whether it is the affair of the call that fetched: another one might fare better.
+    is_personal: bool,
+}
+
+impl Flop {
+    pub(super) fn of_all(error: Error) -> Self {
+        Self { error, is_personal: false }
+    }
+}
+
 /// Answers a call from the cache, or fetches for it.
 pub(crate) async fn through(run: &mut Run<'_>, policy: Policy, target: Target) -> Result<Answer> {
     let (seam, trace) = (run.seam.clone(), run.trace.clone());
+    // Two seams of one name may have other credentials: nobody's answers would be each other's.
+    if policy.audience == Audience::Principal && seam.auth().is_some() && seam.principal().is_none() {
+        return Err(Error::input("its answers are kept for each user: say for which one, .as_principal(id)"));
+    }
     let room = seam.cache_room();
-    let key = room.key(&seam, policy.audience, &target.method, target.url.as_str(), &target.headers);
+    let key = room.key(&seam, policy, &target.method, target.url.as_str(), &target.headers);
     let found = room.look(&key, &trace).await;
     if let Found::Entry(entry) = found {
         told(run, CacheOutcome::Hit);
@@ -37,30 +57,45 @@ pub(crate) async fn through(run: &mut Run<'_>, policy: Policy, target: Target) -
     }
 
     let outage = matches!(found, Found::Outage);
-    let declaration = run.declaration.clone();
-    let entry_key = key.key.clone();
-    let filling = Filling { seam: seam.clone(), declaration, target, trace, key, ttl: policy.ttl };
-    let filled = if seam.runtime().joins_callers() {
-        let (flight, began) = room.flights.join(&entry_key, || Box::pin(filling.fill(outage)));
-        let miss = if outage { CacheOutcome::Bypassed } else { CacheOutcome::Miss };
-        told(run, if began { miss } else { CacheOutcome::Joined });
-        let filled = flight.await;
+    loop {
+        let filling = Filling::of(run, policy, &key, &target);
+        let (filled, began) = if seam.runtime().joins_callers() {
+            let (flight, began) = room.flights.join(&key.key, || Box::pin(filling.fill(outage)));
+            tell_miss(run, began, outage);
+            (flight.await, began)
+        } else {
+            tell_miss(run, true, outage);
+            (filling.fill(outage).await, true)
+        };
         if began {
             // The requests were this call's.
             run.report = match &filled {
                 Ok(fill) => Report { cache: run.report.cache, ..fill.report },
-                Err(error) => Report { attempts: error.attempts(), ..run.report },
+                Err(flop) => Report { attempts: flop.error.attempts(), ..run.report },
             };
         }
-        filled
-    } else {
-        told(run, CacheOutcome::Miss);
-        filling.fill(outage).await
-    };
-    match filled {
-        Ok(fill) => Ok(Answer::whole(fill.entry.parts.clone(), fill.entry.body.clone())),
-        Err(error) => Err(Error::of_flight(&error)),
+        match filled {
+            Ok(fill) => return Ok(Answer::whole(fill.entry.parts.clone(), fill.entry.body.clone())),
+            Err(flop) if began => return Err(Error::of_flight(flop, |flop| &flop.error)),
+            // Of those who waited one is next.
+            Err(flop) if flop.is_personal => {}
+            Err(flop) => {
+                let one_user = policy.audience == Audience::Principal || seam.principal().is_none();
+                return Err(Error::of_flight(flop, |flop| &flop.error).for_another(one_user));
+            }
+        }
     }
+}
+
+fn tell_miss(run: &mut Run<'_>, began: bool, outage: bool) {
+    told(
+        run,
+        match (began, outage) {
+            (true, false) => CacheOutcome::Miss,
+            (true, true) => CacheOutcome::Bypassed,
+            (false, _) => CacheOutcome::Joined,
+        },
+    );
 }
 
 fn told(run: &mut Run<'_>, outcome: CacheOutcome) {
@@ -75,35 +110,66 @@ struct Filling {
     target: Target,
     trace: Trace,
     key: EntryKey,
-    ttl: Duration,
+    policy: Policy,
+    /// The stitch's own deadline, or that of the call which fetches if it is later: callers come and go.
+    wait: Wait,
 }
 
 impl Filling {
+    fn of(run: &Run<'_>, policy: Policy, key: &EntryKey, target: &Target) -> Self {
+        let declared = run.seam.runtime().now() + run.declaration.deadline;
+        Self {
+            seam: run.seam.clone(),
+            declaration: run.declaration.clone(),
+            target: target.clone(),
+            trace: run.trace.clone(),
+            key: key.clone(),
+            policy,
+            wait: Wait { deadline: run.wait.deadline.max(declared), at_most: run.wait.at_most },
+        }
+    }
+
     async fn fill(self, outage: bool) -> Filled {
         if outage {
             return self.exchange().await.map(Arc::new).map_err(Arc::new);
         }
         let store = self.seam.cache_room().store.clone();
-        let flight = Flight::new(store, self.trace.clone(), &self.key.flight_parts());
-        match fly(&flight, &self).await {
+        let meeting = Meeting::new(store, self.trace.clone(), &self.key.flight_parts());
+        match fly(&meeting, &self).await {
             Landed::Brought(fill) => Ok(Arc::new(fill)),
-            Landed::Failed(error) => Err(Arc::new(error)),
-            Landed::FailedElsewhere(failed) => Err(Arc::new(failed_elsewhere(failed))),
+            Landed::Failed(flop) => Err(Arc::new(flop)),
+            Landed::FailedElsewhere(failed) => Err(Arc::new(Flop::of_all(failed_elsewhere(failed)))),
         }
     }
 
-    /// Asks the API, within the stitch's own deadline: the callers come and go.
-    async fn exchange(&self) -> Result<Fill> {
-        let mut run = Run::of_flight(&self.declaration, &self.seam, &self.trace);
-        let exchanged = run.exchange_in_time(self.target.clone()).await;
-        let Answer { parts, body, .. } = exchanged.map_err(|error| error.with_attempts(run.report.attempts))?;
-        Ok(Fill { entry: Entry::of(parts, body), report: run.report })
+    async fn exchange(&self) -> Result<Fill, Flop> {
+        let mut run = Run::of_flight(&self.declaration, &self.seam, &self.trace, self.wait);
+        match run.exchange_in_time(self.target.clone()).await {
+            Ok(Answer { parts, body, .. }) => Ok(Fill { entry: Entry::of(parts, body), report: run.report }),
+            Err(error) => {
+                let is_personal = self.is_personal(&error);
+                Err(Flop { error: error.with_attempts(run.report.attempts), is_personal })
+            }
+        }
+    }
+
+    /// That this process has no slot or no store, that the time is up, and what an answer for everybody says about one
+    /// user, tells nothing to others.
+    fn is_personal(&self, error: &Error) -> bool {
+        let of_a_user = self.policy.audience == Audience::Everybody && self.seam.principal().is_some();
+        let refused = matches!(error.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
+        match error.kind() {
+            ErrorKind::Refused | ErrorKind::Store => true,
+            ErrorKind::Timeout => self.seam.runtime().now() >= self.wait.deadline,
+            ErrorKind::Auth => of_a_user,
+            _ => of_a_user && refused,
+        }
     }
 }
 
 impl Errand for Filling {
     type Prize = Fill;
-    type Failure = Error;
+    type Failure = Flop;
     const BACK_OFF: Option<Duration> = None;
 
     async fn look(&self) -> Result<Option<Fill>, StoreError> {
@@ -112,45 +178,49 @@ impl Errand for Filling {
         Ok(Some(Fill { entry, report: Report::default() }))
     }
 
-    async fn fetch(&self, lock: Option<&Lock>) -> Fetched<Fill, Error> {
+    async fn fetch(&self, lock: Option<&Lock>) -> Fetched<Fill, Flop> {
         let fill = match self.exchange().await {
             Ok(fill) => fill,
-            Err(error) => return Fetched { outcome: failed(&error).map(Outcome::Failed), result: Err(error) },
+            Err(flop) => return Fetched { outcome: failed(&flop).map(Outcome::Failed), result: Err(flop) },
         };
         let keeps = Entry::is_kept(fill.entry.parts.status);
         // A leader that was paused beyond its lease does not write over what its successor brought.
         if keeps && lock.is_some_and(|lock| !lock.is_held()) {
             return Fetched { result: Ok(fill), outcome: None };
         }
-        let kept = keeps && self.seam.cache_room().keep(&self.key, &fill.entry, self.ttl, &self.trace).await;
+        let kept = keeps && self.seam.cache_room().keep(&self.key, &fill.entry, self.policy.ttl, &self.trace).await;
         Fetched { result: Ok(fill), outcome: Some(if kept { Outcome::Stored } else { Outcome::NotKept }) }
     }
 }
 
-/// What others are told of a failure. That this process has no slot is its own affair, and so is its store.
-fn failed(error: &Error) -> Option<Failed> {
+/// What others are told of a failure, if it is theirs, too.
+fn failed(Flop { error, is_personal }: &Flop) -> Option<Failed> {
     let reason = match error.kind() {
+        _ if *is_personal => return None,
         ErrorKind::Status => Reason::Status(error.status()?.as_u16()),
         ErrorKind::Transport => Reason::Transport,
         ErrorKind::Timeout => Reason::Timeout,
         ErrorKind::Auth => Reason::Auth,
         _ => return None,
     };
-    Some(Failed { what: error.what().to_owned().into(), reason, retry_after: error.retry_after() })
+    let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
+    Some(Failed { what: error.what().to_owned().into(), reason, retryable, retry_after })
 }
 
 /// The failure of another process, as this one's callers get it.
-fn failed_elsewhere(Failed { what, reason, retry_after }: Failed) -> Error {
+fn failed_elsewhere(Failed { what, reason, retryable, retry_after }: Failed) -> Error {
     let kind = match reason {
         Reason::Status(_) => ErrorKind::Status,
         Reason::Transport => ErrorKind::Transport,
         Reason::Timeout => ErrorKind::Timeout,
         Reason::Auth => ErrorKind::Auth,
     };
-    let error = Error::new(kind, format!("{what} (to another process of the fleet)")).with_retry_after(retry_after);
+    let error = Error::new(kind, format!("{what} (to another process of the fleet)"))
+        .with_retry_after(retry_after)
+        .with_retryable(retryable);
     let Reason::Status(status) = reason else { return error };
-    let Ok(status) = http::StatusCode::from_u16(status) else { return error };
+    let Ok(status) = StatusCode::from_u16(status) else { return error };
     let (mut parts, ()) = http::Response::new(()).into_parts();
     parts.status = status;
-    error.with_retryable(says_retry(status)).with_response(ErrorResponse::new(parts, bytes::Bytes::new()))
+    error.with_response(ErrorResponse::new(parts, bytes::Bytes::new()))
 }

@@ -12,7 +12,11 @@ use crate::{Error, Result};
 ///   [`shared`](Self::shared) or [`per_principal`](Self::per_principal).
 /// * Misses coalesce: one call fetches for all that wait in its process, and with a store that has leases one process
 ///   for the fleet. If it dies, another takes over within a second.
-/// * A failed store never fails a call: the call goes to the API. A value too large for the store is not kept.
+/// * A failure is shared by those who waited for it, too; what it says of one user is not.
+/// * A failed store never fails a call: the call goes to the API. A value too large for the store is not kept. Answers
+///   are kept as they are, whatever the [vault](crate::Vault).
+/// * The fetch has the deadline and the `max_wait` of the call that makes it; a call that joins one has its own deadline,
+///   and no slot to wait for.
 ///
 /// ```
 /// use std::time::Duration;
@@ -54,8 +58,8 @@ impl Cache {
         self
     }
 
-    /// An answer is for the [principal](crate::Seam::as_principal) whose call has fetched it. Calls without a principal
-    /// share theirs among themselves.
+    /// An answer is for the [principal](crate::Seam::as_principal) whose call has fetched it. On a seam with
+    /// credentials a call without one is [`ErrorKind::Input`](crate::ErrorKind::Input).
     #[must_use]
     pub const fn per_principal(mut self) -> Self {
         self.audience = Some(Audience::Principal);

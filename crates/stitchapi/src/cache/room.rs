@@ -4,16 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
-use stitchapi_core::Key;
+use stitchapi_core::{Key, micros_up};
 
-use super::Audience;
 use super::entry::Entry;
-use super::fill::Filled;
+use super::fill::{Filled, Flop};
+use super::{Audience, Policy};
 use crate::auth::Vault;
 use crate::flight::Flights;
 use crate::store::SharedStore;
 use crate::trace::{EventKind, Trace, Unreadable};
-use crate::{Principal, Seam};
+use crate::{Error, ErrorKind, Principal, Seam};
 
 /// The entries of one seam in its store, and the fetches under way in this process.
 #[derive(Debug)]
@@ -38,30 +38,30 @@ pub(crate) enum Found {
     Outage,
 }
 
+fn panicked() -> Filled {
+    Err(Arc::new(Flop::of_all(Error::new(ErrorKind::Transport, "the fetch panicked"))))
+}
+
 impl CacheRoom {
     pub(crate) fn new(store: Arc<SharedStore>, vault: Vault) -> Self {
-        Self { store, flights: Flights::new(), vault }
+        Self { store, flights: Flights::new(panicked), vault }
     }
 
     /// The entry of a request. A principal, and whatever makes one answer differ from another, is hashed: with the vault's
     /// key, if it has one.
-    pub(crate) fn key(
-        &self,
-        seam: &Seam,
-        audience: Audience,
-        method: &Method,
-        url: &str,
-        headers: &HeaderMap,
-    ) -> EntryKey {
-        let whose = match (audience, seam.principal().map(Principal::as_str)) {
+    pub(crate) fn key(&self, seam: &Seam, policy: Policy, method: &Method, url: &str, headers: &HeaderMap) -> EntryKey {
+        let whose = match (policy.audience, seam.principal().map(Principal::as_str)) {
             (Audience::Everybody, _) => "shared".to_owned(),
             (Audience::Principal, None) => "nobody".to_owned(),
             (Audience::Principal, Some(principal)) => self.vault.digest(&[b"principal", principal.as_bytes()]),
         };
         let mut headers: Vec<(&[u8], &[u8])> =
             headers.iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
-        headers.sort_unstable();
-        let mut request: Vec<&[u8]> = vec![b"request", method.as_str().as_bytes(), url.as_bytes()];
+        // Values of one name keep their order: it has a meaning.
+        headers.sort_by_key(|(name, _)| *name);
+        // Two stitches that keep an answer for different times have each their own.
+        let ttl = micros_up(policy.ttl).to_be_bytes();
+        let mut request: Vec<&[u8]> = vec![b"request", &ttl, method.as_str().as_bytes(), url.as_bytes()];
         request.extend(headers.into_iter().flat_map(|(name, value)| [name, value]));
         let parts = [seam.name().to_owned(), whose, self.vault.digest(&request)];
         EntryKey { key: self.store.key(parts.iter().fold(Key::new("cache"), Key::part)), parts }

@@ -118,10 +118,8 @@ impl<'c> Run<'c> {
     }
 
     /// A run for whoever waits for it: its events are told under the call that began it, and it tells no end.
-    pub(crate) fn of_flight(declaration: &'c Arc<Declaration>, seam: &Seam, trace: &Trace) -> Self {
-        let begun = trace.runtime.now();
-        let wait = Wait { deadline: begun + declaration.deadline, at_most: None };
-        Self::new(declaration, seam.clone(), trace.clone(), wait, begun)
+    pub(crate) fn of_flight(declaration: &'c Arc<Declaration>, seam: &Seam, trace: &Trace, wait: Wait) -> Self {
+        Self::new(declaration, seam.clone(), trace.clone(), wait, trace.runtime.now())
     }
 
     fn new(declaration: &'c Arc<Declaration>, seam: Seam, trace: Trace, wait: Wait, begun: Tick) -> Self {
@@ -213,7 +211,7 @@ impl<'c> Run<'c> {
                 Ok(true)
             }
             Ok(Verdict::GiveUp) => Ok(false),
-            Err(error) => Err(Error::new(ErrorKind::Auth, "no credential could be made ready").with_source(error)),
+            Err(error) => Err(Error::of_auth(error)),
         }
     }
 

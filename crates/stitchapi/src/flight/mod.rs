@@ -7,8 +7,12 @@
 
 mod fleet;
 mod local;
+mod meeting;
 mod outcome;
+mod place;
 
-pub(crate) use fleet::{Errand, Fetched, Flight, Landed, Lock, fly};
+pub(crate) use fleet::{Errand, Fetched, Landed, back_off_of, fly};
 pub(crate) use local::Flights;
+pub(crate) use meeting::Meeting;
 pub(crate) use outcome::{Failed, Outcome, Reason};
+pub(crate) use place::Lock;

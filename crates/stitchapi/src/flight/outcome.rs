@@ -25,6 +25,8 @@ pub(crate) struct Failed {
     pub(crate) what: Cow<'static, str>,
     /// Which sort of failure it is.
     pub(crate) reason: Reason,
+    /// Whether the same may succeed later.
+    pub(crate) retryable: bool,
     /// When to try again, if that was said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<Duration>,
@@ -64,6 +66,7 @@ mod tests {
         let failed = Failed {
             what: "the API answered 503".into(),
             reason: Reason::Status(503),
+            retryable: true,
             retry_after: Some(Duration::from_secs(2)),
         };
         for outcome in [Outcome::Stored, Outcome::NotKept, Outcome::Failed(failed)] {

@@ -118,8 +118,14 @@ impl Bucket {
     /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Store`] if the store fails.
     pub(crate) async fn start(&self, runtime: &dyn Runtime, wait: Wait, trace: &Trace) -> Result<Started> {
         let asked = runtime.now();
+        if !self.knows_the_clock(runtime) {
+            let _turn = self.turn.lock().await;
+            self.learn_the_clock(runtime, trace).await?;
+        }
+        // What a process learns once is not a wait for a slot.
+        let learned = runtime.now();
         let bounds = [self.max_wait, wait.at_most].into_iter().flatten();
-        let latest = bounds.map(|most| asked + most).fold(wait.deadline, Tick::min);
+        let latest = bounds.map(|most| learned + most).fold(wait.deadline, Tick::min);
         loop {
             let slot = self.book(runtime, latest, wait.deadline, trace).await?;
             let now = loop {
@@ -139,10 +145,7 @@ impl Bucket {
 
     /// Asks until the store's clock is known well enough: a worker whose only replies were slow could not tell what is late.
     async fn learn_the_clock(&self, runtime: &dyn Runtime, trace: &Trace) -> Result<()> {
-        for _ in 0..LOOKS {
-            if self.known().looks >= LOOKS || self.spread(runtime) <= self.guard / 4 {
-                break;
-            }
+        while !self.knows_the_clock(runtime) {
             let pace = self.pace(runtime, Duration::ZERO, 0);
             let voided = self.known().voided;
             let sent = runtime.now();
@@ -155,6 +158,11 @@ impl Bucket {
             trace.emit(EventKind::StoreClockUncertain { spread: self.spread(runtime) });
         }
         Ok(())
+    }
+
+    /// Well enough, or as well as it can.
+    fn knows_the_clock(&self, runtime: &dyn Runtime) -> bool {
+        self.known().looks >= LOOKS || self.spread(runtime) <= self.guard / 4
     }
 
     fn spread(&self, runtime: &dyn Runtime) -> Duration {
@@ -186,7 +194,6 @@ impl Bucket {
     /// Books one slot for which nobody waits in the queue beyond `latest`; the trip to the store does not count.
     async fn book(&self, runtime: &dyn Runtime, latest: Tick, deadline: Tick, trace: &Trace) -> Result<Slot> {
         let _turn = self.turn.lock().await;
-        self.learn_the_clock(runtime, trace).await?;
         let sent = runtime.now();
         let pace = self.pace(runtime, latest.since(sent), 1);
         let voided = self.known().voided;

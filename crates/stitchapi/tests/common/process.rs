@@ -13,6 +13,8 @@ use stitchapi_testing::SimRuntime;
 pub struct Process {
     sim: SimRuntime,
     state: Arc<Mutex<State>>,
+    /// How far its wall clock is ahead.
+    ahead: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -23,7 +25,13 @@ struct State {
 
 impl Process {
     pub fn on(sim: &SimRuntime) -> Self {
-        Self { sim: sim.clone(), state: Arc::default() }
+        Self { sim: sim.clone(), state: Arc::default(), ahead: Duration::ZERO }
+    }
+
+    /// Its wall clock is this much ahead of everybody's.
+    pub fn ahead(mut self, by: Duration) -> Self {
+        self.ahead = by;
+        self
     }
 
     /// Stops it: for good if nobody resumes it.
@@ -60,7 +68,7 @@ impl Runtime for Process {
         self.sim.now()
     }
     fn wall(&self) -> SystemTime {
-        self.sim.wall()
+        self.sim.wall() + self.ahead
     }
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
         self.sim.sleep_until(at)

@@ -19,6 +19,7 @@ pub struct Spy {
     runtime: Arc<dyn Runtime>,
     /// The longest way to the store, and back.
     way: Duration,
+    timeout: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -26,19 +27,52 @@ struct Seen {
     keys: HashSet<Key>,
     values: Vec<Bytes>,
     failing: Option<StoreErrorKind>,
+    /// The operation of this number fails once.
+    failing_once: Option<(usize, StoreErrorKind)>,
+    hanging: bool,
     operations: usize,
 }
 
 impl Spy {
     pub fn on(runtime: impl Runtime) -> Self {
         let runtime: Arc<dyn Runtime> = Arc::new(runtime);
-        Self { memory: MemoryStore::on(runtime.clone()), seen: Arc::default(), runtime, way: Duration::ZERO }
+        Self {
+            memory: MemoryStore::on(runtime.clone()),
+            seen: Arc::default(),
+            runtime,
+            way: Duration::ZERO,
+            timeout: Duration::from_millis(250),
+        }
     }
 
     /// Every operation takes a way there and a way back of up to this.
     pub fn far(mut self, way: Duration) -> Self {
         self.way = way;
         self
+    }
+
+    /// How long the library waits for an operation.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// The operation of this number, from 1, fails like this.
+    pub fn fail_once(&self, number: usize, kind: StoreErrorKind) {
+        self.seen.lock().unwrap().failing_once = Some((number, kind));
+    }
+
+    /// From now on no operation is answered, or every one is.
+    pub fn hang(&self, hanging: bool) {
+        self.seen.lock().unwrap().hanging = hanging;
+    }
+
+    /// Puts what lies under one key under another one, too.
+    pub async fn copy(&self, from: &Key, to: &Key) {
+        let copied = self.memory.update(from, |old, _| (Change::Keep, old.map(Bytes::copy_from_slice))).await.unwrap();
+        let put = copied.expect("there is something to copy");
+        let hour = Some(Duration::from_secs(3600));
+        self.memory.update(to, move |_, _| (Change::Put(put.clone(), hour), ())).await.unwrap();
     }
 
     async fn travel(&self) {
@@ -90,13 +124,19 @@ impl Cells for Spy {
         F: Fn(Option<&[u8]>, StoreTime) -> (Change, R) + Send + Sync + 'static,
     {
         self.travel().await;
-        {
+        let hanging = {
             let mut seen = self.seen.lock().unwrap();
             seen.operations += 1;
-            if let Some(kind) = seen.failing {
+            let now = seen.operations;
+            let once = seen.failing_once.filter(|(number, _)| *number == now).map(|(_, kind)| kind);
+            if let Some(kind) = once.or(seen.failing) {
                 return Err(StoreError::new(kind, "spy", "update"));
             }
             seen.keys.insert(key.clone());
+            seen.hanging
+        };
+        if hanging {
+            return std::future::pending().await;
         }
         let seen = self.seen.clone();
         let watched = move |old: Option<&[u8]>, now: StoreTime| {
@@ -118,7 +158,7 @@ impl StitchStore for Spy {
         "spy"
     }
     fn limits(&self) -> StoreLimits {
-        StoreLimits::unlimited().with_sizes(usize::MAX, 10_000).with_boot_clock()
+        StoreLimits::unlimited().with_sizes(usize::MAX, 10_000).with_boot_clock().with_timeout(self.timeout)
     }
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
         cells::get(self, key).await

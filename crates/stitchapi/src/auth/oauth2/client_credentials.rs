@@ -121,6 +121,11 @@ impl Login for ClientCredentials {
         Ok(session)
     }
 
+    /// The client's own token, whoever the call is for.
+    fn is_per_principal(&self) -> bool {
+        false
+    }
+
     fn judge(&self) -> Result<(), AuthError> {
         self.token_url.as_ref().map(drop).map_err(|what| AuthError::new(what.clone()))
     }

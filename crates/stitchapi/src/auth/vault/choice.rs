@@ -27,7 +27,7 @@ enum Kind {
 }
 
 impl Vault {
-    /// Seals with this key; a store that is read by others shows them nothing but sizes and times.
+    /// Seals sessions with this key; of them a store that is read by others shows sizes and times only.
     #[must_use]
     pub fn sealed(key: SealingKey) -> Self {
         Self(Kind::Sealed(Arc::new(key)))
