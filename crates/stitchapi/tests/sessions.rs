@@ -562,7 +562,7 @@ fn a_session_that_ends_while_the_next_one_is_got_is_written_over() {
         let old = fleet(&sim, &api, &account, &store);
         let story = async {
             all_calls(&old, 1).await;
-            sim.sleep(Duration::from_millis(99_600)).await;
+            sim.sleep(Duration::from_millis(99_850)).await;
             assert!(all_calls(&old, 1).await.iter().all(Result::is_ok));
             let new = fleet(&sim, &api, &account, &store);
             assert!(all_calls(&new, 1).await.iter().all(Result::is_ok));
@@ -581,6 +581,22 @@ fn a_session_with_a_refresh_token_outlives_its_end_for_the_next_login() {
         all_calls(&fleet(&sim, &api, &account, &store), 1).await;
         sim.sleep(3600 * SECOND).await;
         all_calls(&fleet(&sim, &api, &account, &store), 1).await;
+    };
+    sim.block_on(story);
+    assert_eq!(account.desk().previous, [None, Some("secret-1".to_owned())]);
+}
+
+#[test]
+fn a_session_that_the_store_has_lost_is_remembered_for_the_next_login() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    (account.desk().lifetime, account.desk().refreshable) = (100 * SECOND, true);
+    let store = Spy::on(sim.clone());
+    let fleet = fleet(&sim, &api, &account, &store);
+    let story = async {
+        all_calls(&fleet, 1).await;
+        store.delete(&store.keys("session")[0]).await.unwrap();
+        sim.sleep(3600 * SECOND).await;
+        all_calls(&fleet, 1).await;
     };
     sim.block_on(story);
     assert_eq!(account.desk().previous, [None, Some("secret-1".to_owned())]);
