@@ -92,10 +92,10 @@ impl Error {
         Self::new(ErrorKind::Input, what)
     }
 
-    /// A failure that several callers share, for one of them.
-    pub(crate) fn of_flight<F: fmt::Debug + Send + Sync + 'static>(flop: Arc<F>, error: fn(&F) -> &Self) -> Self {
-        let Inner { kind, what, stitch, attempts, retry_after, retryable, response, source } = &*error(&flop).0;
-        let mut own = Self(Box::new(Inner {
+    /// A failure that several callers share, for one of them, with what is behind it.
+    pub(crate) fn of_flight(&self, source: Option<impl StdError + Send + Sync + 'static>) -> Self {
+        let Inner { kind, what, stitch, attempts, retry_after, retryable, response, source: _ } = &*self.0;
+        Self(Box::new(Inner {
             kind: *kind,
             what: what.clone(),
             stitch: stitch.clone(),
@@ -103,12 +103,8 @@ impl Error {
             retry_after: *retry_after,
             retryable: *retryable,
             response: response.clone(),
-            source: None,
-        }));
-        if source.is_some() {
-            own.0.source = Some(Box::new(OfFlight { flop, error }));
-        }
-        own
+            source: source.map(|source| Box::new(source) as BoxError),
+        }))
     }
 
     /// For a caller that has not made the request: without cookies, and without the body unless it is for the same user.
@@ -227,25 +223,6 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// The source of a failure that several callers share.
-#[derive(Debug)]
-struct OfFlight<F> {
-    flop: Arc<F>,
-    error: fn(&F) -> &Error,
-}
-
-impl<F> fmt::Display for OfFlight<F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the fetch that several calls waited for")
-    }
-}
-
-impl<F: fmt::Debug> StdError for OfFlight<F> {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        (self.error)(&self.flop).source()
     }
 }
 

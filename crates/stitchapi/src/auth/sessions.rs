@@ -25,10 +25,23 @@ pub(super) const BACK_OFF: Duration = Duration::from_secs(1);
 pub struct Sessions(Arc<Shared>);
 
 /// What the calls of one process share.
-pub(super) struct Shared {
-    pub(super) login: Arc<dyn Login>,
-    known: Mutex<HashMap<Key, Known>>,
+struct Shared {
+    login: Arc<dyn Login>,
+    known: Mutex<HashMap<Whose, Known>>,
     flights: Flights<Result<Arc<Kept>, Arc<AuthError>>>,
+}
+
+/// Which session, as this process tells them apart: nothing is hashed for a call whose session is known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Whose {
+    seam: Arc<str>,
+    principal: Option<Principal>,
+}
+
+impl Whose {
+    fn of(login: &dyn Login, context: &AuthContext<'_>) -> Self {
+        Self { seam: context.whole_seam().name_arc(), principal: principal_of(login, context).cloned() }
+    }
 }
 
 /// What this process knows of one session.
@@ -54,7 +67,8 @@ struct Known {
 ///   asked for, up to a minute. While the old session has not ended, that is used instead.
 /// * If the store fails, the process goes on with the session it has, and logs in alone when that ends.
 /// * A store without leases or versioned values is not used: each process logs in by itself.
-/// * [`as_principal`](crate::Seam::as_principal): each of your users has a session of its own.
+/// * [`as_principal`](crate::Seam::as_principal): each of your users has a session of its own, unless the login
+///   [says otherwise](Login::is_per_principal).
 #[must_use]
 pub fn session(login: impl Login) -> Sessions {
     Sessions(Arc::new(Shared { login: Arc::new(login), known: Mutex::default(), flights: Flights::new(panicked) }))
@@ -67,10 +81,10 @@ fn panicked() -> Result<Arc<Kept>, Arc<AuthError>> {
 #[async_trait]
 impl AuthStrategy for Sessions {
     async fn prepare(&self, context: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError> {
-        let names = Names::of(&*self.0.login, context);
-        let kept = match self.0.current(&names.session, context) {
+        let whose = Whose::of(&*self.0.login, context);
+        let kept = match self.0.current(&whose, context) {
             Some(kept) => kept?,
-            None => self.0.get(names, context).await.map_err(|error| AuthError::of_flight(&error))?,
+            None => self.0.get(whose, context).await.map_err(|error| AuthError::of_flight(&error))?,
         };
         let inner = self.0.login.credential(&kept.session)?;
         Ok(Arc::new(OfSession { inner, version: kept.version, expires_at: kept.session.expires_at() }))
@@ -83,9 +97,9 @@ impl AuthStrategy for Sessions {
         _: &Parts,
     ) -> Result<Verdict, AuthError> {
         let Some(used) = (used as &dyn Any).downcast_ref::<OfSession>() else { return Ok(Verdict::GiveUp) };
-        let names = Names::of(&*self.0.login, context);
         let mut known = self.0.known();
-        let known = known.entry(names.session).or_default();
+        // What is not known any more, or another one by now, needs no replacing.
+        let Some(known) = known.get_mut(&Whose::of(&*self.0.login, context)) else { return Ok(Verdict::TryAgain) };
         if let Some(kept) = known.kept.as_ref().filter(|kept| kept.version == used.version) {
             // Whoever has logged in may have another idea of the time.
             let age = match context.runtime().wall().duration_since(kept.session.obtained_at()) {
@@ -112,9 +126,9 @@ impl AuthStrategy for Sessions {
 impl Shared {
     /// The session this process has, while it is good, or its failure to get one, while that holds: then a session that has
     /// not ended yet does.
-    fn current(&self, key: &Key, context: &AuthContext<'_>) -> Option<Result<Arc<Kept>, AuthError>> {
+    fn current(&self, whose: &Whose, context: &AuthContext<'_>) -> Option<Result<Arc<Kept>, AuthError>> {
         let known = self.known();
-        let known = known.get(key)?;
+        let known = known.get(whose)?;
         let wall = context.runtime().wall();
         let kept = known.not_ended(wall);
         if let Some(kept) = kept.filter(|kept| kept.is_good(wall)) {
@@ -126,10 +140,11 @@ impl Shared {
     }
 
     /// Takes part in the flight for this session.
-    async fn get(self: &Arc<Self>, names: Names, context: &AuthContext<'_>) -> Result<Arc<Kept>, Arc<AuthError>> {
+    async fn get(self: &Arc<Self>, whose: Whose, context: &AuthContext<'_>) -> Result<Arc<Kept>, Arc<AuthError>> {
         let (shared, seam, trace) = (self.clone(), context.whole_seam().clone(), context.trace().clone());
+        let names = Names::of(&*self.login, context);
         let key = names.session.clone();
-        let getting = async move { shared.fetch(names, &AuthContext::new(&seam, &trace)).await };
+        let getting = async move { shared.fetch(whose, names, &AuthContext::new(&seam, &trace)).await };
         if !context.runtime().joins_callers() {
             return getting.await;
         }
@@ -141,14 +156,19 @@ impl Shared {
         flight.await
     }
 
-    async fn fetch(self: Arc<Self>, names: Names, context: &AuthContext<'_>) -> Result<Arc<Kept>, Arc<AuthError>> {
+    async fn fetch(
+        self: Arc<Self>,
+        whose: Whose,
+        names: Names,
+        context: &AuthContext<'_>,
+    ) -> Result<Arc<Kept>, Arc<AuthError>> {
         // Another flight may have landed between the caller's look and this one's beginning.
-        if let Some(Ok(kept)) = self.current(&names.session, context) {
+        if let Some(Ok(kept)) = self.current(&whose, context) {
             return Ok(kept);
         }
         let (rejected, previous) = {
             let known = self.known();
-            let known = known.get(&names.session);
+            let known = known.get(&whose);
             (known.and_then(|known| known.rejected), known.and_then(|known| known.kept.clone()))
         };
         let keeping = Keeping::new(&*self.login, context, names.session.clone(), rejected, previous);
@@ -172,7 +192,7 @@ impl Shared {
         let mut all = self.known();
         // One that has ended is of no use to anybody: of users who are gone nothing stays behind.
         all.retain(|_, known| known.is_of_use(now, wall));
-        let known = all.entry(names.session).or_default();
+        let known = all.entry(whose).or_default();
         match got {
             Ok(kept) => {
                 *known = Known { kept: Some(kept.clone()), ..Known::default() };
@@ -185,7 +205,7 @@ impl Shared {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<Key, Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<Whose, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -203,7 +223,7 @@ impl Known {
     }
 }
 
-/// Where one session is kept.
+/// Where one session is kept in the store.
 struct Names {
     session: Key,
     parts: [String; 3],

@@ -13,6 +13,7 @@ use http::response::Parts;
 use stitchapi_core::{Body, Runtime, TransportError};
 
 use crate::error::ERROR_BODY;
+use crate::flight::SharedSource;
 use crate::resilience::{TimeUp, within};
 use crate::trace::Trace;
 use crate::{BoxError, Principal, Seam};
@@ -232,7 +233,7 @@ impl AuthError {
 
     /// A failure that several callers share, for one of them.
     pub(super) fn of_flight(shared: &Arc<Self>) -> Self {
-        let source = shared.source.is_some().then(|| Box::new(OfFlight(shared.clone())) as BoxError);
+        let source = SharedSource::of(shared.clone(), Error::source).map(|source| Box::new(source) as BoxError);
         Self { what: shared.what.clone(), retryable: shared.retryable, retry_after: shared.retry_after, source }
     }
 
@@ -253,21 +254,5 @@ impl fmt::Display for AuthError {
 impl Error for AuthError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// The source of a failure that several callers share.
-#[derive(Debug)]
-struct OfFlight(Arc<AuthError>);
-
-impl fmt::Display for OfFlight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the login that several calls waited for")
-    }
-}
-
-impl Error for OfFlight {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source()
     }
 }

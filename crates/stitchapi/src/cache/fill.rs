@@ -1,5 +1,6 @@
 //! A call through the cache: a hit, or a fetch that all who miss share.
 
+use std::error::Error as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use super::entry::Entry;
 use super::policy::Policy;
 use super::room::{EntryKey, Found};
 use crate::call::{Answer, Run, Target};
-use crate::flight::{Errand, Failed, Fetched, Landed, Lock, Meeting, Outcome, Reason, fly};
+use crate::flight::{Errand, Failed, Fetched, Landed, Lock, Meeting, Outcome, Reason, SharedSource, fly};
 use crate::stitch::{Declaration, Report};
 use crate::throttle::Wait;
 use crate::trace::{CacheOutcome, EventKind, Trace};
@@ -38,6 +39,11 @@ pub(crate) struct Flop {
 impl Flop {
     pub(super) fn of_all(error: Error) -> Self {
         Self { error, is_personal: false }
+    }
+
+    /// The error of one of the callers who share it.
+    fn error(self: Arc<Self>) -> Error {
+        self.error.of_flight(SharedSource::of(self.clone(), |flop| flop.error.source()))
     }
 }
 
@@ -76,12 +82,12 @@ pub(crate) async fn through(run: &mut Run<'_>, policy: Policy, target: Target) -
         }
         match filled {
             Ok(fill) => return Ok(Answer::whole(fill.entry.parts.clone(), fill.entry.body.clone())),
-            Err(flop) if began => return Err(Error::of_flight(flop, |flop| &flop.error)),
+            Err(flop) if began => return Err(flop.error()),
             // Of those who waited one is next.
             Err(flop) if flop.is_personal => {}
             Err(flop) => {
                 let one_user = policy.audience == Audience::Principal || seam.principal().is_none();
-                return Err(Error::of_flight(flop, |flop| &flop.error).for_another(one_user));
+                return Err(flop.error().for_another(one_user));
             }
         }
     }

@@ -216,3 +216,51 @@ fn jittered(pause: Duration, random: u64) -> Duration {
     let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).max(1);
     half + Duration::from_micros(random % micros)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use futures_util::future::join_all;
+    use stitchapi_core::{MemoryStore, Runtime as _};
+    use stitchapi_testing::SimRuntime;
+
+    use super::*;
+    use crate::store::SharedStore;
+    use crate::trace::{CallId, Dispatch, Trace};
+
+    /// Says that it has stored what nobody finds.
+    struct Boaster<'s>(&'s SimRuntime, &'s AtomicU32);
+
+    impl Errand for Boaster<'_> {
+        type Prize = u32;
+        type Failure = ();
+        const BACK_OFF: Option<Duration> = None;
+
+        async fn look(&self) -> Result<Option<u32>, StoreError> {
+            Ok(None)
+        }
+
+        async fn fetch(&self, _: Option<&Lock>) -> Fetched<u32, ()> {
+            self.0.sleep(Duration::from_millis(300)).await;
+            Fetched { result: Ok(self.1.fetch_add(1, Ordering::Relaxed) + 1), outcome: Some(Outcome::Stored) }
+        }
+    }
+
+    #[test]
+    fn who_does_not_find_what_was_stored_takes_its_turn() {
+        let (sim, fetches) = (SimRuntime::new(1), AtomicU32::new(0));
+        let runtime: Arc<SimRuntime> = Arc::new(sim.clone());
+        let store = Arc::new(SharedStore::new(Arc::new(MemoryStore::on(runtime.clone())), runtime.clone()));
+        let (dispatch, name): (_, Arc<str>) = (Dispatch::new(Vec::new()), "test".into());
+        let trace = Trace { dispatch, runtime, seam: name.clone(), stitch: name, call: CallId(1) };
+        let meeting = Meeting::new(store, trace, &["test"]);
+        let (begun, boaster) = (sim.now(), Boaster(&sim, &fetches));
+        let all = sim.block_on(join_all((0..3).map(|_| fly(&meeting, &boaster))));
+        assert!(all.iter().all(|landed| matches!(landed, Landed::Brought(_))));
+        assert_eq!(fetches.load(Ordering::Relaxed), 3);
+        let took = sim.now().since(begun);
+        assert!(took < Duration::from_millis(3 * 300 + 200), "{took:?}");
+    }
+}

@@ -10,9 +10,11 @@ mod local;
 mod meeting;
 mod outcome;
 mod place;
+mod shared;
 
 pub(crate) use fleet::{Errand, Fetched, Landed, back_off_of, fly};
 pub(crate) use local::Flights;
 pub(crate) use meeting::Meeting;
 pub(crate) use outcome::{Failed, Outcome, Reason};
 pub(crate) use place::Lock;
+pub(crate) use shared::SharedSource;
