@@ -25,6 +25,7 @@
 
 mod cell;
 mod limit;
+mod lines;
 mod reservation;
 mod starts;
 pub mod step;
@@ -32,4 +33,5 @@ pub mod step;
 pub use cell::{Cell, CellError, LimitState, Strictest, Tat};
 pub use limit::{Declared, Limit, LimitError, LimitId, SHORTEST_PERIOD, default_guard, limits};
 pub use reservation::{Booking, Costs, Mark, Pace, Reservation};
+pub use lines::Lines;
 pub use starts::Starts;

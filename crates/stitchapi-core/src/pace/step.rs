@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::starts::Line;
+use super::lines::Line;
 use super::{Booking, Cell, Limit, LimitId, LimitState, Pace, Reservation, Starts, Strictest, Tat};
 use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
