@@ -32,6 +32,6 @@ pub mod step;
 
 pub use cell::{Cell, CellError, LimitState, Strictest, Tat};
 pub use limit::{Declared, Limit, LimitError, LimitId, SHORTEST_PERIOD, default_guard, limits};
-pub use reservation::{Booking, Costs, Mark, Pace, Reservation};
 pub use lines::Lines;
+pub use reservation::{Booking, Costs, Mark, Pace, Reservation};
 pub use starts::Starts;

@@ -11,6 +11,7 @@ use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::error::ERROR_BODY;
 use crate::resilience::{TimeUp, within};
+use crate::throttle::Cost;
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
 
@@ -76,7 +77,8 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
 async fn wait_for_slot(run: &mut Run<'_>) -> Result<Tick, Error> {
     let runtime = run.trace.runtime.clone();
     let Some(bucket) = run.seam.bucket() else { return Ok(runtime.now()) };
-    let started = bucket.start(&*runtime, run.wait, &run.trace).await?;
+    let Some(units) = bucket.units(&Cost::default())? else { return Ok(runtime.now()) };
+    let started = bucket.start(&units, 0, run.wait, &run.trace).await?;
     run.report.waited += started.waited;
     if !started.waited.is_zero() {
         run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });

@@ -13,8 +13,8 @@ use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{Cache, CacheRoom};
 use crate::resilience::Retry;
 use crate::store::SharedStore;
-use crate::throttle::{Bucket, Throttle};
-use crate::trace::{Dispatch, TraceSink};
+use crate::throttle::{Place, Throttle};
+use crate::trace::{Dispatch, Trace, TraceSink};
 use crate::{Error, Result};
 
 /// Collects what a seam is. Every mistake of every setter is reported by [`build`](Self::build).
@@ -195,11 +195,16 @@ impl SeamBuilder {
             Some(cache) => cache.judge(self.auth.is_some())?,
             None => None,
         };
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
-        let bucket = match self.throttle {
-            Some(throttle) => Some(bucket(&name, &throttle, &store)?),
+        let dispatch = Dispatch::new(self.sinks);
+        let bucket = match &self.throttle {
+            Some(throttle) => {
+                let place = self.store.as_ref().map(place).transpose()?;
+                let trace = Trace::of_seam(dispatch.clone(), runtime.clone(), name.clone());
+                Some(throttle.bucket(&name, place, runtime.clone(), trace)?)
+            }
             None => None,
         };
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
         let store = Arc::new(SharedStore::new(store, runtime.clone()));
         let inner = Inner {
             cache_room: CacheRoom::new(store.clone(), vault.clone()),
@@ -218,7 +223,7 @@ impl SeamBuilder {
             auth: self.auth,
             transport,
             runtime,
-            dispatch: Dispatch::new(self.sinks),
+            dispatch,
         };
         Ok(Seam { inner: Arc::new(inner), principal: None })
     }
@@ -264,9 +269,9 @@ fn judge_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
 }
 
 /// A throttle needs a store that paces. One that cannot even count would undercount in silence.
-fn bucket(name: &str, throttle: &Throttle, store: &Arc<dyn StitchStore>) -> Result<Bucket> {
+fn place(store: &Arc<dyn StitchStore>) -> Result<Place> {
     if let Some(pacer) = store.clone().pacer() {
-        return Bucket::new(name, throttle, &**store, pacer);
+        return Ok(Place { pacer, name: store.name(), limits: store.limits() });
     }
     let can = if store.clone().counter().is_some() { "count but not pace" } else { "neither count nor pace" };
     let store = store.name();

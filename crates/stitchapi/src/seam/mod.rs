@@ -14,13 +14,13 @@ use url::Url;
 pub use builder::SeamBuilder;
 pub use principal::Principal;
 
-use crate::StitchBuilder;
 use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
 use crate::resilience::Retry;
 use crate::store::SharedStore;
-use crate::throttle::Bucket;
+use crate::throttle::{Bucket, Cost, Permit, Wait};
 use crate::trace::Dispatch;
+use crate::{Result, StitchBuilder};
 
 /// One API: its base URL, its rate budget, its credentials, its events. Cheap to clone; clones are the same seam.
 ///
@@ -51,7 +51,7 @@ struct Inner {
     attempt_timeout: Duration,
     redirects: u8,
     body_limit: usize,
-    bucket: Option<Bucket>,
+    bucket: Option<Arc<Bucket>>,
     auth: Option<Arc<dyn AuthStrategy>>,
     vault: Vault,
     store: Arc<SharedStore>,
@@ -93,6 +93,26 @@ impl Seam {
         Self { principal: Some(id.into()), inner: self.inner.clone() }
     }
 
+    /// Waits for leave to start one call, for what is not a stitch: the throttle alone.
+    ///
+    /// Dropped while waiting: nothing happened, the place passes on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if no slot comes in time, [`ErrorKind::Input`](crate::ErrorKind::Input)
+    /// for a cost that can never be paid, [`ErrorKind::Store`](crate::ErrorKind::Store) if the store fails and the throttle
+    /// is [closed](crate::OutagePolicy::Closed) then.
+    pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
+        let Some(bucket) = self.bucket() else { return Ok(Permit::free()) };
+        let Some(units) = bucket.units(&cost.into())? else { return Ok(Permit::free()) };
+        if let Some(started) = bucket.start_at_once(&units) {
+            return Ok(Permit::new(started, bucket, units));
+        }
+        let wait = Wait { deadline: self.runtime().now() + self.deadline(), at_most: None };
+        let started = bucket.start(&units, 0, wait, bucket.trace()).await?;
+        Ok(Permit::new(started, bucket, units))
+    }
+
     /// Its name: given, or the base URL. The same in every process, so that they share a bucket.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -123,7 +143,7 @@ impl Seam {
     pub(crate) fn body_limit(&self) -> usize {
         self.inner.body_limit
     }
-    pub(crate) fn bucket(&self) -> Option<&Bucket> {
+    pub(crate) fn bucket(&self) -> Option<&Arc<Bucket>> {
         self.inner.bucket.as_ref()
     }
     pub(crate) fn auth(&self) -> Option<&dyn AuthStrategy> {

@@ -1,51 +1,44 @@
-//! The budget of one seam: books a slot, waits for it, and lets a call start if it is not late.
+//! A budget, as the callers of one process use it.
 
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use stitchapi_core::pace::{Limit, Mark, Pace, Reservation};
-use stitchapi_core::{Key, Pacer, Runtime, StitchStore, StoreTime, Tick};
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
+use stitchapi_core::{BoxFuture, Key, Pacer, Runtime, Tick};
 
-use super::Throttle;
-use super::clock::{Observed, StoreClock};
-use super::trips::Trips;
-use crate::key::fitted;
-use crate::resilience::watch;
+use super::cost::{Cost, Units};
+use super::known::Known;
+use super::pacing::{Pacing, Turn};
+use super::queue::{Ticket, Waiter};
+use super::reserver::Inline;
+use super::slots::At;
+use super::state::{CellSource, Settings, Source, State, Verdict, Work, lateness};
 use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
 
-/// So many replies a process has had before its first start, unless an earlier one was quick.
-const LOOKS: u32 = 4;
-
-/// One bucket of a store, as this process sees it.
-#[derive(Debug)]
+/// One bucket, as this process sees it.
 pub(crate) struct Bucket {
-    pacer: Arc<dyn Pacer>,
-    key: Key,
-    store: &'static str,
-    timeout: Duration,
-    limits: Vec<Limit>,
-    guard: Duration,
-    fresh_start: Duration,
+    settings: Settings,
     max_wait: Option<Duration>,
-    known: Mutex<Known>,
-    /// One booking at a time leaves the process: what waits for its turn here does not wait inside the store's timeout.
-    turn: futures_util::lock::Mutex<()>,
+    max_queue: Option<usize>,
+    store: Option<StoreSide>,
+    runtime: Arc<dyn Runtime>,
+    trace: Trace,
+    state: Mutex<State>,
 }
 
-/// What the replies so far have told.
-#[derive(Debug)]
-struct Known {
-    clock: StoreClock,
-    trips: Trips,
-    /// The newest state of the cell, and the store's time of that reply.
-    newest: Option<(StoreTime, Mark)>,
-    /// Goes up when bookings become void for a reason other than a new epoch.
-    voided: u64,
-    /// How many replies there were.
-    looks: u32,
-    /// Whether the store's clock is known worse than the guard.
-    is_wide: bool,
+/// Where a bucket lies, if not in this process.
+pub(super) struct StoreSide {
+    pub(super) pacer: Arc<dyn Pacer>,
+    pub(super) key: Key,
+    pub(super) name: &'static str,
+    /// Whether its clock is this process' own.
+    pub(super) boot_clock: bool,
 }
 
 /// A call may start now.
@@ -66,215 +59,320 @@ pub(crate) struct Wait {
     pub(crate) at_most: Option<Duration>,
 }
 
-/// One slot, and what it depends on.
-struct Slot {
-    start: StoreTime,
-    local: Tick,
-    epoch: u64,
-    voided: u64,
-}
-
-/// What became of a slot when its time came.
-enum AtSlot {
-    Start(Tick),
-    Late(Duration),
-    Void,
-}
-
 impl Bucket {
-    /// The bucket of this id on `store`, which must have a pacer.
-    pub(crate) fn new(id: &str, throttle: &Throttle, store: &dyn StitchStore, pacer: Arc<dyn Pacer>) -> Result<Self> {
-        let (limits, guard) = throttle.judge()?;
-        let store_limits = store.limits();
-        let volatile_pause = if store_limits.volatile { Duration::from_millis(100) } else { Duration::ZERO };
-        Ok(Self {
-            pacer,
-            key: fitted(Key::new("pace").part(id), store_limits.max_key),
-            store: store.name(),
-            timeout: store_limits.timeout,
-            limits,
-            guard,
-            fresh_start: throttle.fresh_start.unwrap_or(volatile_pause),
-            max_wait: throttle.max_wait,
-            known: Mutex::new(Known {
-                clock: StoreClock::new(store_limits.boot_clock),
-                trips: Trips::default(),
-                newest: None,
-                voided: 0,
-                looks: 0,
-                is_wide: false,
-            }),
-            turn: futures_util::lock::Mutex::new(()),
-        })
+    pub(super) fn new(
+        settings: Settings,
+        max_wait: Option<Duration>,
+        max_queue: Option<usize>,
+        store: Option<StoreSide>,
+        runtime: Arc<dyn Runtime>,
+        trace: Trace,
+    ) -> Arc<Self> {
+        let source = match &store {
+            Some(side) => Source::Cell(CellSource::new(Known::new(side.boot_clock))),
+            None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(&settings, &*runtime))),
+        };
+        let state = Mutex::new(State::new(source));
+        Arc::new(Self { settings, max_wait, max_queue, store, runtime, trace, state })
     }
 
-    /// Waits until one call may start.
-    ///
-    /// A slot whose time has passed by more than the guard when the call wakes, or whose cell was lost meanwhile, is
-    /// given up for another one. Dropped while waiting: the slot is lost.
+    /// What a cost is in the units of this bucket's limits; `None` if it draws on none of them.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Store`] if the store fails.
-    pub(crate) async fn start(&self, runtime: &dyn Runtime, wait: Wait, trace: &Trace) -> Result<Started> {
-        let asked = runtime.now();
-        if !self.knows_the_clock(runtime) {
-            let _turn = self.turn.lock().await;
-            self.learn_the_clock(runtime, trace).await?;
+    /// [`ErrorKind::Input`] for a cost above what a cap lets start at once.
+    pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Units>> {
+        if cost.is_plain() {
+            let draws = self.settings.plain.iter().any(|units| *units > 0);
+            return Ok(draws.then(|| self.settings.plain.clone()));
         }
-        // What a process learns once is not a wait for a slot.
-        let learned = runtime.now();
-        let bounds = [self.max_wait, wait.at_most].into_iter().flatten();
-        let latest = bounds.map(|most| learned + most).fold(wait.deadline, Tick::min);
-        loop {
-            let slot = self.book(runtime, latest, wait.deadline, trace).await?;
-            let now = loop {
-                let now = runtime.now();
-                if now >= slot.local {
-                    break now;
-                }
-                runtime.sleep_until(slot.local).await;
-            };
-            match self.judge(&slot, now) {
-                AtSlot::Start(at) => return Ok(Started { at, waited: at.since(asked) }),
-                AtSlot::Late(by) => trace.emit(EventKind::Late { by }),
-                AtSlot::Void => trace.emit(EventKind::Voided),
+        let units = cost.on(&self.settings.limits);
+        let shortest = self.settings.limits.iter().map(|limit| limit.id.period()).min();
+        let caps = self.settings.limits.iter().zip(&*units).filter(|(limit, _)| Some(limit.id.period()) != shortest);
+        for (limit, units) in caps {
+            if *units > limit.burst {
+                return Err(Error::input(format!(
+                    "a cost of {units} {}, where at most {} may start at once",
+                    limit.id.unit(),
+                    limit.burst
+                )));
             }
         }
-    }
-
-    /// Asks until the store's clock is known well enough: a worker whose only replies were slow could not tell what is late.
-    async fn learn_the_clock(&self, runtime: &dyn Runtime, trace: &Trace) -> Result<()> {
-        while !self.knows_the_clock(runtime) {
-            let pace = self.pace(runtime, Duration::ZERO, 0);
-            let voided = self.known().voided;
-            let sent = runtime.now();
-            let reply = self.reserve(runtime, &pace, trace).await?;
-            self.take_in(&reply, &pace, voided, sent, runtime.now(), trace);
+        if *units == *self.settings.plain {
+            return Ok(Some(self.settings.plain.clone()));
         }
-        let is_wide = self.spread(runtime) > self.guard;
-        let news = std::mem::replace(&mut self.known().is_wide, is_wide) != is_wide;
-        if is_wide && news {
-            trace.emit(EventKind::StoreClockUncertain { spread: self.spread(runtime) });
+        Ok(Some(units).filter(|units| units.iter().any(|units| *units > 0)))
+    }
+
+    /// Starts a plain call at once, if nobody waits and the budget of this process alone has room. Touches nothing but one
+    /// lock.
+    pub(crate) fn start_at_once(&self, units: &Units) -> Option<Started> {
+        let now = self.runtime.now();
+        let mut state = self.state();
+        let State { queue, source: Source::Here(pacing), .. } = &mut *state else { return None };
+        if queue.len() > 0 || pacing.due_behind(&[], units, now) > now {
+            return None;
         }
-        Ok(())
+        matches!(pacing.turn(units, now, now), Turn::Now(_)).then_some(Started { at: now, waited: Duration::ZERO })
     }
 
-    /// Well enough, or as well as it can.
-    fn knows_the_clock(&self, runtime: &dyn Runtime) -> bool {
-        self.known().looks >= LOOKS || self.spread(runtime) <= self.guard / 4
-    }
-
-    fn spread(&self, runtime: &dyn Runtime) -> Duration {
-        self.known().clock.spread(runtime.now())
-    }
-
-    /// A request for so many slots.
-    fn pace(&self, runtime: &dyn Runtime, horizon: Duration, calls: usize) -> Pace {
-        let mut pace = Pace::new(self.limits.clone(), self.guard, runtime.random()).with_calls(calls);
-        pace.horizon = horizon;
-        pace.fresh_start = self.fresh_start;
-        let known = self.known();
-        pace.seen = known.newest.as_ref().map(|(_, mark)| mark.clone());
-        pace.lead = known.trips.lead(self.guard);
-        pace
-    }
-
-    async fn reserve(&self, runtime: &dyn Runtime, pace: &Pace, trace: &Trace) -> Result<Reservation> {
-        let reserve = self.pacer.reserve(&self.key, pace);
-        match watch(runtime, self.timeout, self.store, "reserve", reserve).await {
-            Ok(reply) => Ok(reply),
-            Err(error) => {
-                trace.emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
-                Err(error.into())
-            }
-        }
-    }
-
-    /// Books one slot for which nobody waits in the queue beyond `latest`; the trip to the store does not count.
-    async fn book(&self, runtime: &dyn Runtime, latest: Tick, deadline: Tick, trace: &Trace) -> Result<Slot> {
-        let _turn = self.turn.lock().await;
-        let sent = runtime.now();
-        let pace = self.pace(runtime, latest.since(sent), 1);
-        let voided = self.known().voided;
-        let reply = self.reserve(runtime, &pace, trace).await?;
-        let received = runtime.now();
-        let slot = self.take_in(&reply, &pace, voided, sent, received, trace);
-        if let Some(slot) = slot.filter(|slot| slot.local < deadline) {
-            return Ok(slot);
-        }
-        // What no longer fits is given back if nobody booked behind it; whether that worked changes nothing here.
-        if reply.granted > 0 {
-            let booking = reply.tail(&pace, 0);
-            let refund = self.pacer.refund(&self.key, &booking);
-            let _ = watch(runtime, self.timeout, self.store, "refund", refund).await;
-        }
-        let earliest = reply.starts(&pace).next().or_else(|| reply.next_start(&pace)).unwrap_or(reply.e_min);
-        let after = self.known().clock.local(earliest, received).since(latest);
-        Err(Error::new(ErrorKind::Refused, "the throttle has no slot in time").with_retry_after(Some(after)))
-    }
-
-    /// Learns from a reply, and finds its slot.
-    fn take_in(
-        &self,
-        reply: &Reservation,
-        pace: &Pace,
-        voided: u64,
-        sent: Tick,
-        received: Tick,
+    /// Waits until one call may start; callers of one `flow` are served in order, flows in turn.
+    ///
+    /// A slot whose time has passed by more than the guard when the call wakes, or whose cell was lost meanwhile, is
+    /// given up for another one. Dropped while waiting: nothing happened, the place passes on.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Store`] if the store fails and the policy is that.
+    pub(crate) async fn start(
+        self: &Arc<Self>,
+        units: &Units,
+        flow: u64,
+        wait: Wait,
         trace: &Trace,
-    ) -> Option<Slot> {
-        let mark = reply.mark(pace);
-        let epoch = mark.epoch;
-        let mut known = self.known();
-        known.looks = known.looks.saturating_add(1);
-        known.trips.took(received.since(sent));
-        let went_back = known.clock.observe(reply.now, sent, received) == Observed::WentBack;
-        if went_back {
-            known.voided += 1;
+    ) -> Result<Started> {
+        if let Some(started) = self.start_at_once(units) {
+            return Ok(started);
         }
-        // A reply to a request from before the clock went back belongs to the old time, as do its bookings.
-        let voided = if went_back { known.voided } else { voided };
-        let newest = known.newest.as_ref();
-        let is_newer = newest.is_none_or(|(now, newest)| (*now, newest.seq) <= (reply.now, mark.seq));
-        // A cell that only came to its end while nobody called is no loss: nothing was booked ahead in it.
-        let was_lost = is_newer
-            && newest.is_some_and(|(_, old)| old.epoch != epoch && old.tats.iter().any(|tat| *tat > reply.now));
-        if is_newer || went_back {
-            known.newest = Some((reply.now, mark));
+        let mut waiting = self.join(units, flow, wait, trace)?;
+        while let Some(request) = self.lead() {
+            match select(Inline::new(self, request), &mut waiting).await {
+                Either::Left(_) => {
+                    if let Some(started) = (&mut waiting).now_or_never() {
+                        return started;
+                    }
+                }
+                Either::Right((started, _)) => return started,
+            }
         }
-        let slot = reply.starts(pace).next().map(|start| {
-            let local = known.clock.local(start, received);
-            Slot { start, local, epoch, voided }
-        });
-        drop(known);
-
-        if went_back {
-            trace.emit(EventKind::StoreClockWentBack);
+        self.drive();
+        waiting.is_driven = true;
+        match self.patience(waiting.ticket, wait.deadline) {
+            None => waiting.await,
+            Some(mut sleep) => loop {
+                match select(&mut waiting, sleep).await {
+                    Either::Left((started, _)) => return started,
+                    Either::Right(((), _)) => {
+                        self.give_up(waiting.ticket, units);
+                        match self.patience(waiting.ticket, wait.deadline) {
+                            Some(longer) => sleep = longer,
+                            None => return waiting.await,
+                        }
+                    }
+                }
+            },
         }
-        if was_lost {
-            trace.emit(EventKind::StateLost);
-        }
-        slot
     }
 
-    /// Whether a call may still start on its slot.
-    fn judge(&self, slot: &Slot, now: Tick) -> AtSlot {
-        let known = self.known();
-        let epoch = known.newest.as_ref().map_or(slot.epoch, |(_, mark)| mark.epoch);
-        if (epoch, known.voided) != (slot.epoch, slot.voided) {
-            return AtSlot::Void;
+    /// Takes a place in the queue, unless it is clear already that its turn will not come in time.
+    fn join(self: &Arc<Self>, units: &Units, flow: u64, wait: Wait, trace: &Trace) -> Result<Waiting<'_>> {
+        let now = self.runtime.now();
+        let bounds = [self.max_wait, wait.at_most].into_iter().flatten();
+        let latest = bounds.map(|most| now + most).fold(wait.deadline, Tick::min);
+        let mut state = self.state();
+        let estimate = if state.queue.len() > 0 || matches!(state.source, Source::Here(_)) {
+            state.estimate(&self.settings, units, now)
+        } else {
+            None
+        };
+        let no_room = self.max_queue.is_some_and(|most| state.queue.len() >= most);
+        if no_room || estimate.is_some_and(|estimate| estimate > latest) {
+            let after = estimate.map_or(Duration::ZERO, |estimate| estimate.since(if no_room { now } else { latest }));
+            return Err(refused(after));
         }
-        // A better bound may have come while the call slept: the earlier time is nearer to the true one.
-        let mut due = slot.local.min(known.clock.local(slot.start, now));
-        // Where the clock is known well, what may be late is late: a start is never later than the guard.
-        if known.clock.spread(now) <= self.guard / 2 {
-            due = due.min(known.clock.local_at_least(slot.start, now));
-        }
-        if now < due + self.guard { AtSlot::Start(now) } else { AtSlot::Late(now.since(due)) }
+        let is_plain = Arc::ptr_eq(units, &self.settings.plain);
+        let waiter =
+            Waiter { units: units.clone(), is_plain, arrived: now, latest, deadline: wait.deadline, waker: None };
+        let ticket = state.queue.join(flow, waiter);
+        let driver = if state.is_filled() { None } else { state.nudge() };
+        drop(state);
+        driver.into_iter().for_each(Waker::wake);
+        Ok(Waiting { bucket: self, ticket, asked: now, is_driven: false, trace: trace.clone() })
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The request that a caller without company makes itself.
+    fn lead(&self) -> Option<super::state::Request> {
+        let now = self.runtime.now();
+        let random = self.runtime.random();
+        let mut state = self.state();
+        let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.is_driven;
+        if !is_alone {
+            return None;
+        }
+        let mut work = state.turn(&self.settings, now, random);
+        drop(state);
+        let request = work.request.take();
+        self.tell(work);
+        request
+    }
+
+    /// A sleep until one who waits has waited long enough, if that is before its deadline.
+    fn patience(&self, ticket: Ticket, deadline: Tick) -> Option<BoxFuture<'static, ()>> {
+        let latest = self.state().queue.latest(ticket)?;
+        let now = self.runtime.now();
+        (now <= latest && latest < deadline).then(|| self.runtime.sleep_until(latest + Duration::from_micros(1)))
+    }
+
+    /// Refuses one who has waited long enough and for whom nothing is booked.
+    fn give_up(&self, ticket: Ticket, units: &Units) {
+        let now = self.runtime.now();
+        let mut state = self.state();
+        let is_too_long = state.queue.latest(ticket).is_some_and(|latest| now > latest);
+        if !is_too_long || state.is_covered(ticket) {
+            return;
+        }
+        let after = state.estimate(&self.settings, units, now).map_or(Duration::ZERO, |estimate| estimate.since(now));
+        state.queue.settle(ticket, Verdict::Refused(after));
+    }
+
+    /// Lets nobody start for so long, in the whole fleet, at most as long as holds last.
+    pub(crate) fn hold(self: &Arc<Self>, after: Duration) {
+        let now = self.runtime.now();
+        let until = now + after.min(self.settings.max_hold);
+        let mut work = Work::default();
+        let (told, driver) = {
+            let mut state = self.state();
+            (state.hold(until, now, &mut work), state.nudge())
+        };
+        self.tell(work);
+        driver.into_iter().for_each(Waker::wake);
+        if let Some(until) = told {
+            self.runtime.spawn(Box::pin(self.clone().tell_hold(until)));
+        }
+    }
+
+    /// Corrects what a call was charged to what it has cost.
+    pub(crate) async fn settle(&self, charged: &Units, actual: &Cost) {
+        let actual = actual.on(&self.settings.limits);
+        let deltas = actual.iter().zip(&**charged).map(|(actual, charged)| i64::from(*actual) - i64::from(*charged));
+        for (index, delta) in deltas.enumerate().filter(|(_, delta)| *delta != 0) {
+            let now = self.runtime.now();
+            if let Source::Here(pacing) = &mut self.state().source {
+                pacing.settle(index, delta, now);
+                continue;
+            }
+            self.settle_in_store(index, delta).await;
+        }
+        let driver = self.state().nudge();
+        driver.into_iter().for_each(Waker::wake);
+    }
+
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+    pub(super) fn store(&self) -> Option<&StoreSide> {
+        self.store.as_ref()
+    }
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+    pub(crate) fn trace(&self) -> &Trace {
+        &self.trace
+    }
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// When a bucket of this process alone lets the first call start.
+fn opens(settings: &Settings, runtime: &dyn Runtime) -> Tick {
+    if settings.fresh_start.is_zero() { Tick(0) } else { runtime.now() + settings.fresh_start }
+}
+
+fn refused(after: Duration) -> Error {
+    Error::new(ErrorKind::Refused, "the throttle has no slot in time").with_retry_after(Some(after))
+}
+
+/// A place in the queue.
+struct Waiting<'b> {
+    bucket: &'b Arc<Bucket>,
+    ticket: Ticket,
+    asked: Tick,
+    /// Whether a driver is to be there: a caller that leads its own request needs none.
+    is_driven: bool,
+    trace: Trace,
+}
+
+impl Waiting<'_> {
+    /// What has become of it, if anything.
+    fn look(&self, waker: &Waker) -> Poll<Result<Started>> {
+        let bucket = self.bucket;
+        let mut state = bucket.state();
+        let Some((waiter, verdict)) = state.queue.poll(self.ticket, waker) else {
+            let orphaned = self.is_driven && !state.is_driven;
+            drop(state);
+            if orphaned {
+                bucket.drive();
+            }
+            return Poll::Pending;
+        };
+        let slot = match verdict {
+            Verdict::Slot(slot) => slot,
+            Verdict::Refused(after) => return Poll::Ready(Err(refused(after))),
+            Verdict::Failed(error) => return Poll::Ready(Err(failed(error))),
+        };
+        // Read under the lock: what has become void is known before the test.
+        let now = bucket.runtime.now();
+        let is_void = match (&state.source, slot.at) {
+            (Source::Cell(cell), At::Store(start, stamp)) => cell.known.is_void(start, stamp),
+            _ => false,
+        };
+        let late = lateness(&state.source, &slot, now, bucket.settings.guard);
+        if !is_void && late.is_none() {
+            drop(state);
+            return Poll::Ready(Ok(Started { at: now, waited: now.since(self.asked) }));
+        }
+        // Its slot is lost; its place is not.
+        state.queue.return_to(self.ticket, waiter);
+        let _ = state.queue.poll(self.ticket, waker);
+        let driver = state.nudge();
+        let orphaned = self.is_driven && !state.is_driven;
+        drop(state);
+        self.trace.emit(late.filter(|_| !is_void).map_or(EventKind::Voided { slots: 1 }, |by| EventKind::Late { by }));
+        driver.into_iter().for_each(Waker::wake);
+        if orphaned {
+            bucket.drive();
+        }
+        Poll::Pending
+    }
+}
+
+impl Future for Waiting<'_> {
+    type Output = Result<Started>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.look(context.waker())
+    }
+}
+
+/// Passes the place on, and the slot that came too late for this caller.
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let now = self.bucket.runtime.now();
+        let mut work = Work::default();
+        let driver = {
+            let mut state = self.bucket.state();
+            if let Some(Verdict::Slot(slot)) = state.queue.leave(self.ticket) {
+                state.slots.put(slot);
+                state.serve(&self.bucket.settings, now, &mut work);
+            }
+            state.nudge()
+        };
+        self.bucket.tell(work);
+        driver.into_iter().for_each(Waker::wake);
+    }
+}
+
+fn failed(error: Arc<stitchapi_core::StoreError>) -> Error {
+    let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
+    Error::new(ErrorKind::Store, "the store failed")
+        .with_retryable(retryable)
+        .with_retry_after(retry_after)
+        .with_source(error)
+}
+
+impl fmt::Debug for Bucket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bucket").field("settings", &self.settings).finish_non_exhaustive()
     }
 }

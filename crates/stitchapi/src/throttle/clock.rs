@@ -80,6 +80,12 @@ impl StoreClock {
         self.bounds(now).map_or(now, |(_, upper)| less(time, upper))
     }
 
+    /// The store's time at a local one, at the earliest and at the latest; `None` before any reply.
+    pub(super) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
+        let (lower, upper) = self.bounds(now)?;
+        Some((StoreTime(less(StoreTime(at.0), -lower).0), StoreTime(less(StoreTime(at.0), upper.saturating_neg()).0)))
+    }
+
     /// How far the two bounds are apart. Before any reply nothing is known.
     pub(super) fn spread(&self, now: Tick) -> Duration {
         let apart = |(lower, upper): (i64, i64)| u64::try_from(upper.saturating_sub(lower)).unwrap_or(0);

@@ -2,16 +2,35 @@
 
 mod bucket;
 mod clock;
+mod cost;
+mod known;
+mod outage;
+mod pacing;
+mod permit;
+mod queue;
 mod rate;
+mod reserver;
+mod slots;
+mod state;
 mod trips;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use stitchapi_core::pace::{Declared, Limit, default_guard, limits};
+use stitchapi_core::{Key, Pacer, Runtime, StoreLimits};
 
 pub(crate) use bucket::{Bucket, Wait};
+pub use cost::Cost;
+pub use outage::OutagePolicy;
+pub use permit::Permit;
 pub use rate::{Rate, RateError};
 
+use bucket::StoreSide;
+use state::Settings;
+
+use crate::key::fitted;
+use crate::trace::Trace;
 use crate::{Error, Result};
 
 /// How fast the calls of a seam may start. A plain value; [`SeamBuilder::build`](crate::SeamBuilder::build) judges it.
@@ -23,7 +42,9 @@ use crate::{Error, Result};
 ///   smaller first burst.
 /// * In any half-open window of a period at most `permits + burst - 1` calls start (of a cap: at most its permits),
 ///   whatever the number of processes. See [`pace`](stitchapi_core::pace) for the promise and its arithmetic.
-/// * Each call books one slot. A call that is dropped while it waits loses its slot: the fleet starts one call less.
+/// * Callers of one process are served in the order of asking, those of several [principals](crate::Seam::as_principal)
+///   in turn. A call that is dropped while it waits passes its place on.
+/// * What a process waits for it books for all its callers at once, at most a second ahead.
 ///
 /// ```
 /// use stitchapi::{Rate, Throttle};
@@ -35,15 +56,36 @@ use crate::{Error, Result};
 pub struct Throttle {
     rates: Vec<(Result<Rate, RateError>, Option<u32>)>,
     max_wait: Option<Duration>,
+    max_queue: Option<usize>,
     guard: Option<Duration>,
     fresh_start: Option<Duration>,
+    max_hold: Duration,
+    policy: OutagePolicy,
+    fleet_size: Option<u32>,
+}
+
+/// The store that a bucket is to lie in.
+pub(crate) struct Place {
+    pub(crate) pacer: Arc<dyn Pacer>,
+    pub(crate) name: &'static str,
+    pub(crate) limits: StoreLimits,
 }
 
 impl Throttle {
     /// A budget of this rate: a [`Rate`], or its text such as `"10/s"`.
     #[must_use]
     pub fn rate<R: TryInto<Rate, Error: Into<RateError>>>(rate: R) -> Self {
-        Self { rates: Vec::new(), max_wait: None, guard: None, fresh_start: None }.and_rate(rate)
+        Self {
+            rates: Vec::new(),
+            max_wait: None,
+            max_queue: None,
+            guard: None,
+            fresh_start: None,
+            max_hold: Duration::from_secs(60),
+            policy: OutagePolicy::default(),
+            fleet_size: None,
+        }
+        .and_rate(rate)
     }
 
     /// Another rate that holds beside it.
@@ -87,6 +129,68 @@ impl Throttle {
         self
     }
 
+    /// The longest that an answer of the API holds the fleet: what asks for more is cut to this. The default is 60 s.
+    #[must_use]
+    pub fn max_hold(mut self, longest: Duration) -> Self {
+        self.max_hold = longest;
+        self
+    }
+
+    /// How many calls of this process may wait at once; one more is refused at once. The default is any number.
+    #[must_use]
+    pub fn max_queue(mut self, waiters: usize) -> Self {
+        self.max_queue = Some(waiters);
+        self
+    }
+
+    /// How to go on when the store fails. The default is [`OutagePolicy::Local`].
+    #[must_use]
+    pub fn on_outage(mut self, policy: OutagePolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// How many processes share the budget: each paces at that share while the store is away. The default is 8.
+    #[must_use]
+    pub fn fleet_size(mut self, processes: u32) -> Self {
+        self.fleet_size = Some(processes);
+        self
+    }
+
+    /// The bucket of this id, in a store or in this process alone.
+    pub(crate) fn bucket(
+        &self,
+        id: &str,
+        place: Option<Place>,
+        runtime: Arc<dyn Runtime>,
+        trace: Trace,
+    ) -> Result<Arc<Bucket>> {
+        let (limits, guard) = self.judge()?;
+        let shortest = limits.iter().min_by_key(|limit| limit.id.period());
+        let a_second =
+            shortest.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
+        let volatile = place.as_ref().is_some_and(|place| place.limits.volatile);
+        let pause = if volatile { Duration::from_millis(100) } else { Duration::ZERO };
+        let settings = Settings {
+            plain: Cost::default().on(&limits),
+            guard,
+            fresh_start: self.fresh_start.unwrap_or(pause),
+            max_hold: self.max_hold,
+            most_held: usize::try_from(a_second).unwrap_or(usize::MAX).max(1),
+            policy: self.policy,
+            fleet_size: self.fleet_size,
+            timeout: place.as_ref().map_or(Duration::ZERO, |place| place.limits.timeout),
+            limits,
+        };
+        let store = place.map(|place| StoreSide {
+            pacer: place.pacer,
+            key: fitted(Key::new("pace").part(id), place.limits.max_key),
+            name: place.name,
+            boot_clock: place.limits.boot_clock,
+        });
+        Ok(Bucket::new(settings, self.max_wait, self.max_queue, store, runtime, trace))
+    }
+
     /// The limits and the guard, or what is wrong with them.
     pub(crate) fn judge(&self) -> Result<(Vec<Limit>, Duration)> {
         let wrong = |error: &dyn std::fmt::Display| Error::config(format!("the throttle: {error}"));
@@ -100,6 +204,9 @@ impl Throttle {
         let guard = self.guard.unwrap_or_else(|| default_guard(shortest));
         if guard < Duration::from_millis(1) || guard > shortest {
             return Err(wrong(&"a guard is at least 1 ms and at most the shortest period"));
+        }
+        if self.fleet_size == Some(0) || self.max_queue == Some(0) {
+            return Err(wrong(&"a fleet of no processes, or a queue for nobody, lets no call start"));
         }
         Ok((limits, guard))
     }

@@ -30,7 +30,7 @@ impl Rate {
     /// `permits` calls a period. Judged when the seam is built: at least one permit, a period of at least 100 ms.
     #[must_use]
     pub const fn new(permits: u32, period: Duration) -> Self {
-        Self { permits, period, unit: "calls" }
+        Self { permits, period, unit: super::cost::CALLS }
     }
 
     /// So many calls a second.
@@ -55,6 +55,12 @@ impl Rate {
     #[must_use]
     pub const fn per_day(permits: u32) -> Self {
         Self::new(permits, Duration::from_secs(86_400))
+    }
+
+    /// Counts another unit than calls, which a [`Cost`](crate::Cost) names: `Rate::per_minute(200_000).of("tokens")`.
+    #[must_use]
+    pub const fn of(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
     }
 
     /// How many permits a period.

@@ -124,6 +124,11 @@ pub(crate) struct Trace {
 }
 
 impl Trace {
+    /// The events of a seam that are no single call's.
+    pub(crate) fn of_seam(dispatch: Arc<Dispatch>, runtime: Arc<dyn Runtime>, seam: Arc<str>) -> Self {
+        Self { dispatch, runtime, seam, stitch: Arc::from(""), call: CallId(0) }
+    }
+
     /// Something happened, now.
     pub(crate) fn emit(&self, kind: EventKind) {
         if !self.dispatch.sinks.is_empty() {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use stitchapi_core::{StoreErrorKind, Tick};
 
-use crate::ErrorKind;
+use crate::{ErrorKind, OutagePolicy};
 
 /// One thing that happened during one call. No secret, no body and no query value is ever in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,9 +17,9 @@ pub struct Event {
     pub at: Tick,
     /// The name of the seam.
     pub seam: Arc<str>,
-    /// The name of the stitch.
+    /// The name of the stitch; empty where something concerns the throttle of the whole process and not one call.
     pub stitch: Arc<str>,
-    /// The same for all events of one call.
+    /// The same for all events of one call; 0 where it is none's.
     pub call: CallId,
     /// What happened.
     pub kind: EventKind,
@@ -77,8 +77,11 @@ pub enum EventKind {
         /// By how much, beyond the slot.
         by: Duration,
     },
-    /// The slot was booked in a cell that has been lost since: another one is booked.
-    Voided,
+    /// Slots were booked in a cell that has been lost since, or stand before a hold: others are booked.
+    Voided {
+        /// How many.
+        slots: usize,
+    },
     /// The throttle's state in the store was lost or rolled back, and has been made good from what was remembered.
     StateLost,
     /// The store's clock was set back; everything booked on it is void.
@@ -88,6 +91,26 @@ pub enum EventKind {
     StoreClockUncertain {
         /// How far the bounds of the offset are apart.
         spread: Duration,
+    },
+    /// Another process brings a stricter setting of this throttle, and that one holds: an old or a new version of the
+    /// application runs beside this one.
+    StricterElsewhere,
+    /// The API has asked for a pause, here or in another process: no call starts.
+    Held {
+        /// For so long from now.
+        by: Duration,
+    },
+    /// The store has failed, and the throttle goes on without it.
+    OutageBegan {
+        /// How.
+        policy: OutagePolicy,
+        /// By how many processes the budget is divided, if each paces alone.
+        fleet_size: u32,
+    },
+    /// The throttle is on its store again.
+    OutageEnded {
+        /// Since it began.
+        lasted: Duration,
     },
     /// The cache was asked.
     Cache {

@@ -1,0 +1,172 @@
+//! Limits in force, and the arithmetic of one of them.
+
+use std::time::Duration;
+
+use super::{Cell, Limit, LimitState, Tat};
+use crate::time::LARGEST;
+use crate::{StoreTime, micros_up};
+
+/// The limits of a bucket without a store around them: what a [`Cell`] is during a step, and all that a bucket of one
+/// process needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lines {
+    lines: Vec<Line>,
+    /// No start comes before the one that was drawn last.
+    latest: StoreTime,
+}
+
+impl Lines {
+    /// These limits with full credit.
+    #[must_use]
+    pub fn new(limits: &[Limit], guard: Duration) -> Self {
+        let guard = u32::try_from(micros_up(guard)).unwrap_or(u32::MAX);
+        let fresh = |limit: &Limit| Line {
+            permits: i128::from(limit.permits.max(1)),
+            spacing: i128::from(micros_up(limit.id.period())) + i128::from(guard),
+            burst: i128::from(limit.burst.max(1)),
+            tat: 0,
+        };
+        Self { lines: limits.iter().map(fresh).collect(), latest: StoreTime(0) }
+    }
+
+    /// The limits as a cell has them, in the order of `limits`. A limit that it has not binds nobody.
+    pub(super) fn of_cell(cell: &Cell, limits: &[Limit]) -> Self {
+        let lines = limits.iter().map(|limit| {
+            let state = cell.limits.iter().find(|state| state.id == limit.id);
+            state.map_or(Line::FREE, |state| Line::new(state, cell.guard.value))
+        });
+        Self { lines: lines.collect(), latest: StoreTime(0) }
+    }
+
+    /// When a call may start that draws `costs`, units per limit in their order, if it may not before `e_min`. Missing
+    /// numbers count as 0.
+    #[must_use]
+    pub fn due(&self, costs: &[u32], e_min: StoreTime) -> StoreTime {
+        let drawn = self.lines.iter().zip(costs).filter(|(_, cost)| **cost > 0);
+        drawn.fold(self.latest.max(e_min), |start, (line, cost)| start.max(line.start(*cost, e_min)))
+    }
+
+    /// Draws `costs` for a start at `start`, which [`due`](Self::due) gave for the same `e_min`.
+    pub fn draw(&mut self, costs: &[u32], start: StoreTime, e_min: StoreTime) {
+        for (line, cost) in self.lines.iter_mut().zip(costs).filter(|(_, cost)| **cost > 0) {
+            line.draw(*cost, start, e_min);
+        }
+        self.latest = start;
+    }
+
+    /// When a call may start at the earliest behind others that draw `before`, units per limit. Exact for one limit; with
+    /// several the others may push each other further.
+    #[must_use]
+    pub fn due_behind(&self, before: &[u64], costs: &[u32], e_min: StoreTime) -> StoreTime {
+        let drawn = self.lines.iter().zip(costs).enumerate().filter(|(_, (_, cost))| **cost > 0);
+        drawn.fold(self.latest.max(e_min), |start, (index, (line, cost))| {
+            let before = i128::from(before.get(index).copied().unwrap_or(0)) * line.spacing;
+            start.max(line.round_up(line.free(*cost, e_min) + before))
+        })
+    }
+
+    /// Nobody starts before `until`, and the limits at these positions, those of the shortest period, have spent their
+    /// burst by then.
+    pub fn hold(&mut self, until: StoreTime, paced: impl IntoIterator<Item = usize>) {
+        for index in paced {
+            if let Some(line) = self.lines.get_mut(index) {
+                line.raise(until, u32::try_from(line.burst - 1).unwrap_or(u32::MAX));
+            }
+        }
+        self.latest = self.latest.max(until);
+    }
+
+    /// Corrects what the limit at `index` was charged: gives back if `delta` is negative, never below `now`.
+    pub fn settle(&mut self, index: usize, delta: i64, now: StoreTime) {
+        if let Some(line) = self.lines.get_mut(index) {
+            line.settle(delta, now);
+        }
+    }
+
+    /// The tats, in the order of the limits.
+    pub fn tats(&self) -> impl Iterator<Item = Tat> + '_ {
+        self.lines.iter().map(Line::tat)
+    }
+}
+
+/// One limit during a step. Times are in `1/permits` microsecond: in that unit `T(x)` is a plain product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Line {
+    permits: i128,
+    /// `T(1)`: the period and the guard, in microseconds, which is `(W + J) / N` in the line's unit.
+    spacing: i128,
+    burst: i128,
+    tat: i128,
+}
+
+impl Line {
+    /// A limit that binds nobody.
+    const FREE: Self = Self { permits: 1, spacing: 0, burst: 1, tat: 0 };
+
+    pub(super) fn new(state: &LimitState, guard: u32) -> Self {
+        let permits = i128::from(state.permits.value);
+        Self {
+            permits,
+            spacing: i128::from(micros_up(state.id.period())) + i128::from(guard),
+            burst: i128::from(state.burst.value),
+            tat: i128::from(state.tat.micros) * permits + i128::from(state.tat.remainder),
+        }
+    }
+
+    /// When a call of this cost may start, exactly.
+    fn free(&self, cost: u32, e_min: StoreTime) -> i128 {
+        self.tat.max(self.fine(e_min)) + (i128::from(cost) - self.burst) * self.spacing
+    }
+
+    /// When a call of this cost may start: the next whole microsecond, `e_min` at the earliest.
+    fn start(&self, cost: u32, e_min: StoreTime) -> StoreTime {
+        let free = self.free(cost, e_min);
+        // As nearly always for an idle caller, and without a division.
+        if free <= self.fine(e_min) { e_min } else { self.round_up(free) }
+    }
+
+    /// Moves the tat up to a start and past it. Where this limit set the start, from the exact time that was rounded up
+    /// to it: at a million a second those fractions would be half the budget.
+    fn draw(&mut self, cost: u32, start: StoreTime, e_min: StoreTime) {
+        let (free, start) = (self.free(cost, e_min), self.fine(start));
+        let was_rounded_up_to_it = free > start - self.permits && free < start;
+        let at = if was_rounded_up_to_it { free } else { start };
+        let cost = i128::from(cost);
+        let excess = (cost - self.burst).max(0) * self.spacing;
+        self.tat = self.tat.max(at - excess) + cost * self.spacing;
+    }
+
+    /// Raises the tat to `units` spacings after `time`.
+    pub(super) fn raise(&mut self, time: StoreTime, units: u32) {
+        self.tat = self.tat.max(self.fine(time) + i128::from(units) * self.spacing);
+    }
+
+    /// Charges `delta` units; gives back if it is negative, never below now.
+    pub(super) fn settle(&mut self, delta: i64, now: StoreTime) {
+        let now = self.fine(now);
+        let by = i128::from(delta) * self.spacing;
+        self.tat = if delta > 0 { self.tat.max(now) + by } else { (self.tat + by).max(self.tat.min(now)) };
+    }
+
+    pub(super) fn tat(&self) -> Tat {
+        let whole = self.tat.div_euclid(self.permits);
+        // At the end of time there is no remainder: rounded up, it would be beyond.
+        if whole >= i128::from(LARGEST) {
+            return Tat { micros: LARGEST, remainder: 0 };
+        }
+        let remainder = u32::try_from(self.tat.rem_euclid(self.permits)).unwrap_or(0);
+        Tat { micros: coarse(whole).0, remainder }
+    }
+
+    fn round_up(&self, fine: i128) -> StoreTime {
+        coarse(fine.div_euclid(self.permits) + i128::from(fine.rem_euclid(self.permits) > 0))
+    }
+
+    fn fine(&self, time: StoreTime) -> i128 {
+        i128::from(time.0) * self.permits
+    }
+}
+
+fn coarse(micros: i128) -> StoreTime {
+    StoreTime(u64::try_from(micros.clamp(0, i128::from(LARGEST))).unwrap_or(LARGEST))
+}

@@ -1,0 +1,214 @@
+//! What the replies of a store have told about one bucket.
+
+use std::time::Duration;
+
+use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation};
+use stitchapi_core::{StoreTime, Tick};
+
+use super::clock::{Observed, StoreClock};
+use super::slots::{Slot, Stamp};
+use super::trips::Trips;
+
+/// So many replies a process has had before its first start, unless an earlier one was quick.
+const LOOKS: u32 = 4;
+
+/// What a process knows of a bucket.
+#[derive(Debug)]
+pub(super) struct Known {
+    clock: StoreClock,
+    trips: Trips,
+    newest: Option<Newest>,
+    /// Goes up when bookings become void for a reason other than a new epoch.
+    voided: u64,
+    /// How many replies there were.
+    looks: u32,
+    /// When the store's clock was known well enough.
+    learned: Option<Tick>,
+    /// Nobody starts before this.
+    held_until: StoreTime,
+    /// Whether the store's clock is known worse than the guard.
+    is_wide: bool,
+    /// Whether a stricter setting than ours is in force.
+    is_stricter: bool,
+}
+
+/// The newest state of the cell.
+#[derive(Debug)]
+struct Newest {
+    /// The store's time of that reply.
+    now: StoreTime,
+    mark: Mark,
+    /// The limits as they were left.
+    lines: Lines,
+    /// When the request was sent.
+    sent: Tick,
+}
+
+/// What a reply has changed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Learned {
+    pub(super) went_back: bool,
+    pub(super) was_lost: bool,
+    /// The clock turned out to be known worse than the guard: how badly.
+    pub(super) uncertain: Option<Duration>,
+    /// A stricter setting than ours came into force.
+    pub(super) stricter: bool,
+    /// Nobody starts for so long from now: news.
+    pub(super) held: Option<Duration>,
+}
+
+impl Known {
+    /// `is_one` where the store's clock is this process' own.
+    pub(super) fn new(is_one: bool) -> Self {
+        Self {
+            clock: StoreClock::new(is_one),
+            trips: Trips::default(),
+            newest: None,
+            voided: 0,
+            looks: 0,
+            learned: None,
+            held_until: StoreTime(0),
+            is_wide: false,
+            is_stricter: false,
+        }
+    }
+
+    /// Fills a request with what is remembered.
+    pub(super) fn remember(&self, pace: &mut Pace) {
+        pace.seen = self.newest.as_ref().map(|newest| newest.mark.clone());
+        pace.lead = self.trips.lead(pace.guard);
+    }
+
+    /// The stamp of what is booked by a request that goes out now.
+    pub(super) fn voided(&self) -> u64 {
+        self.voided
+    }
+
+    /// When the store's clock was known well enough for a start, or as well as it can be.
+    pub(super) fn learned(&self) -> Option<Tick> {
+        self.learned
+    }
+
+    /// When the request of the newest reply was sent.
+    pub(super) fn confirmed(&self) -> Option<Tick> {
+        self.newest.as_ref().map(|newest| newest.sent)
+    }
+
+    /// How long a usual trip takes.
+    pub(super) fn usual_trip(&self) -> Duration {
+        self.trips.usual()
+    }
+
+    /// The local time of a store's time, never early.
+    pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
+        self.clock.local(time, now)
+    }
+
+    /// The store's time at a local one, at the earliest and at the latest, if anything is known.
+    pub(super) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
+        self.clock.store_time(at, now)
+    }
+
+    /// Learns from a reply to a request that was sent at `sent`, when bookings had the stamp `voided`; the starts that it
+    /// books that are good.
+    pub(super) fn take_in(
+        &mut self,
+        reply: &Reservation,
+        pace: &Pace,
+        voided: u64,
+        sent: Tick,
+        received: Tick,
+    ) -> (Vec<(StoreTime, Stamp)>, Learned) {
+        let mut learned = Learned::default();
+        self.looks = self.looks.saturating_add(1);
+        self.trips.took(received.since(sent));
+        learned.went_back = self.clock.observe(reply.now, sent, received) == Observed::WentBack;
+        self.voided += u64::from(learned.went_back);
+        // A reply to a request from before the clock went back belongs to the old time, as do its bookings.
+        let voided = if learned.went_back { self.voided } else { voided };
+
+        let mut starts = reply.starts(pace);
+        let booked: Vec<StoreTime> = starts.by_ref().collect();
+        let mark = reply.mark(pace);
+        let epoch = mark.epoch;
+        let newest = self.newest.as_ref();
+        let is_newer = newest.is_none_or(|newest| (newest.now, newest.mark.seq) <= (reply.now, mark.seq));
+        // A cell that only came to its end while nobody called is no loss: nothing was booked ahead in it.
+        learned.was_lost = is_newer
+            && newest.is_some_and(|old| old.mark.epoch != epoch && old.mark.tats.iter().any(|tat| *tat > reply.now));
+        if is_newer || learned.went_back {
+            self.newest = Some(Newest { now: reply.now, mark, lines: starts.into_lines(), sent });
+        }
+
+        self.hold(&reply.cell, reply.now, learned.went_back, &mut learned);
+        let stricter = is_stricter(&reply.cell, &pace.limits);
+        learned.stricter = stricter && !std::mem::replace(&mut self.is_stricter, stricter);
+        self.judge_the_clock(pace.guard, received, &mut learned);
+        let stamp = Stamp { epoch, voided };
+        (booked.into_iter().map(|start| (start, stamp)).collect(), learned)
+    }
+
+    fn hold(&mut self, cell: &Cell, now: StoreTime, went_back: bool, learned: &mut Learned) {
+        if went_back {
+            self.held_until = cell.held_until;
+        } else if cell.held_until > self.held_until {
+            self.held_until = cell.held_until;
+            learned.held = Some(cell.held_until.since(now)).filter(|held| !held.is_zero());
+        }
+    }
+
+    fn judge_the_clock(&mut self, guard: Duration, now: Tick, learned: &mut Learned) {
+        let spread = self.clock.spread(now);
+        if self.learned.is_none() && (self.looks >= LOOKS || spread <= guard / 4) {
+            self.learned = Some(now);
+        }
+        if self.learned.is_some() {
+            let is_wide = spread > guard;
+            let news = std::mem::replace(&mut self.is_wide, is_wide) != is_wide;
+            learned.uncertain = Some(spread).filter(|_| is_wide && news);
+        }
+    }
+
+    /// Nobody starts before this, though no reply has said so yet.
+    pub(super) fn hold_until(&mut self, until: StoreTime) {
+        self.held_until = self.held_until.max(until);
+    }
+
+    pub(super) fn held_until(&self) -> StoreTime {
+        self.held_until
+    }
+
+    /// Whether a slot is void: its cell has been lost, the clock went back, or a hold stands before it.
+    pub(super) fn is_void(&self, start: StoreTime, stamp: Stamp) -> bool {
+        let epoch = self.newest.as_ref().map_or(stamp.epoch, |newest| newest.mark.epoch);
+        stamp != Stamp { epoch, voided: self.voided } || start < self.held_until
+    }
+
+    /// By how much a start now would be late, counted from the slot; `None` if it is in time.
+    pub(super) fn lateness(&self, slot: &Slot, start: StoreTime, now: Tick, guard: Duration) -> Option<Duration> {
+        // A better bound may have come since the slot was booked: the earlier time is nearer to the true one.
+        let mut due = slot.due.min(self.clock.local(start, now));
+        // Where the clock is known well, what may be late is late: a start is never later than the guard.
+        if self.clock.spread(now) <= guard / 2 {
+            due = due.min(self.clock.local_at_least(start, now));
+        }
+        (now >= due + guard).then(|| now.since(due))
+    }
+
+    /// When a caller could start behind others who cost `before` together, as far as this process knows: others may have
+    /// booked since.
+    pub(super) fn due_behind(&self, before: &[u64], units: &[u32], now: Tick) -> Option<Tick> {
+        let newest = self.newest.as_ref()?;
+        let (earliest, _) = self.clock.store_time(now, now)?;
+        let e_min = earliest.max(self.held_until);
+        Some(self.clock.local(newest.lines.due_behind(before, units, e_min), now))
+    }
+}
+
+/// Whether the cell has a stricter setting than these.
+fn is_stricter(cell: &Cell, limits: &[Limit]) -> bool {
+    limits.iter().any(|ours| {
+        let theirs = cell.limits.iter().find(|theirs| theirs.id == ours.id);
+        theirs.is_some_and(|theirs| theirs.permits.value < ours.permits || theirs.burst.value < ours.burst)
+    })
+}

@@ -1,0 +1,114 @@
+//! Pacing within this process: the budget of a seam without a store, and the share of a process during an outage.
+
+use std::time::Duration;
+
+use stitchapi_core::pace::{Limit, Lines};
+use stitchapi_core::{StoreTime, Tick};
+
+/// A budget of this process, on the runtime's own clock.
+///
+/// Nothing is booked ahead: a start is drawn when it happens, so a caller that leaves costs nothing, and the arithmetic is
+/// that of a store's cell in which every waiter had booked when it came.
+#[derive(Debug)]
+pub(super) struct Pacing {
+    lines: Lines,
+    /// The positions of the limits of the shortest period.
+    paced: Vec<usize>,
+    guard: Duration,
+    /// Nobody starts before.
+    opens: Tick,
+    held_until: Tick,
+}
+
+/// Whether one who waits may start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// It may, as from this time; it has been drawn.
+    Now(Tick),
+    /// Not before this.
+    At(Tick),
+}
+
+impl Pacing {
+    pub(super) fn new(limits: &[Limit], guard: Duration, opens: Tick) -> Self {
+        let shortest = limits.iter().map(|limit| limit.id.period()).min();
+        let paced = (0..limits.len()).filter(|index| Some(limits[*index].id.period()) == shortest).collect();
+        Self { lines: Lines::new(limits, guard), paced, guard, opens, held_until: Tick(0) }
+    }
+
+    /// Draws for a caller that has waited since `arrived`, if it may start now.
+    ///
+    /// Its slot is that of a caller who booked on arrival. Where that has passed by more than the guard, it is now.
+    pub(super) fn turn(&mut self, units: &[u32], arrived: Tick, now: Tick) -> Turn {
+        let closed = self.opens.max(self.held_until);
+        let mut e_min = StoreTime(arrived.max(closed).0);
+        let mut due = self.lines.due(units, e_min);
+        if StoreTime(now.0) >= due + self.guard {
+            e_min = StoreTime(now.0);
+            due = self.lines.due(units, e_min);
+        }
+        if due > StoreTime(now.0) {
+            return Turn::At(Tick(due.0));
+        }
+        self.lines.draw(units, due, e_min);
+        Turn::Now(Tick(due.0))
+    }
+
+    /// When a caller that comes now could start behind others who cost `before` together.
+    pub(super) fn due_behind(&self, before: &[u64], units: &[u32], now: Tick) -> Tick {
+        let e_min = now.max(self.opens).max(self.held_until);
+        Tick(self.lines.due_behind(before, units, StoreTime(e_min.0)).0)
+    }
+
+    pub(super) fn hold(&mut self, until: Tick) {
+        self.held_until = self.held_until.max(until);
+        self.lines.hold(StoreTime(until.0), self.paced.iter().copied());
+    }
+
+    pub(super) fn held_until(&self) -> Tick {
+        self.held_until
+    }
+
+    /// Corrects what the limit at `index` was charged.
+    pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
+        self.lines.settle(index, delta, StoreTime(now.0));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use stitchapi_core::pace::{Declared, LimitId, limits};
+
+    use super::*;
+
+    fn ten(burst: u32) -> Pacing {
+        let id = LimitId::calls(Duration::from_secs(1));
+        let limits = limits(&[Declared { id, permits: 10, burst: Some(burst) }]).unwrap();
+        Pacing::new(&limits, Duration::from_millis(5), Tick(0))
+    }
+
+    #[test]
+    fn who_waited_keeps_the_slot_of_its_arrival_while_it_is_not_late() {
+        let mut pacing = ten(1);
+        assert_eq!(pacing.turn(&[1], Tick(0), Tick(0)), Turn::Now(Tick(0)));
+        assert_eq!(pacing.turn(&[1], Tick(10), Tick(20)), Turn::At(Tick(100_500)));
+        assert_eq!(pacing.turn(&[1], Tick(10), Tick(105_499)), Turn::Now(Tick(100_500)));
+        assert_eq!(pacing.turn(&[1], Tick(20), Tick(206_000)), Turn::Now(Tick(206_000)));
+        assert_eq!(pacing.turn(&[1], Tick(30), Tick(206_000)), Turn::At(Tick(306_500)));
+    }
+
+    #[test]
+    fn a_hold_leaves_no_burst_behind_it() {
+        let mut pacing = ten(3);
+        pacing.hold(Tick(2_000_000));
+        assert_eq!(pacing.turn(&[1], Tick(0), Tick(1_000_000)), Turn::At(Tick(2_000_000)));
+        assert_eq!(pacing.turn(&[1], Tick(0), Tick(2_000_000)), Turn::Now(Tick(2_000_000)));
+        assert_eq!(pacing.turn(&[1], Tick(0), Tick(2_000_000)), Turn::At(Tick(2_100_500)));
+    }
+
+    #[test]
+    fn the_place_behind_others_is_told_without_drawing() {
+        let pacing = ten(1);
+        assert_eq!(pacing.due_behind(&[3], &[1], Tick(7)), Tick(301_507));
+    }
+}

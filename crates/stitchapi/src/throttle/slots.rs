@@ -1,0 +1,95 @@
+//! The slots that a process holds and has not used yet.
+
+use std::collections::VecDeque;
+
+use stitchapi_core::{StoreTime, Tick};
+
+use super::cost::Units;
+
+/// A booked start: units per limit at a time, and nobody's until that time.
+#[derive(Debug, Clone)]
+pub(super) struct Slot {
+    pub(super) at: At,
+    pub(super) units: Units,
+    /// Whether that is one plain call.
+    pub(super) is_plain: bool,
+    /// When it may be used, on this process' clock.
+    pub(super) due: Tick,
+}
+
+/// By whose clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum At {
+    /// The store's, in a cell of this stamp.
+    Store(StoreTime, Stamp),
+    /// This process' own: paced alone.
+    Alone,
+    /// Nobody's: the store is away, and the policy is to go on without it.
+    Unpaced,
+}
+
+/// What a booking depends on: the cell that it was made in, and how often bookings had become void.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stamp {
+    pub(super) epoch: u64,
+    pub(super) voided: u64,
+}
+
+/// Slots in the order of their times.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    slots: VecDeque<Slot>,
+    odd: usize,
+}
+
+impl Slots {
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether each is one plain call.
+    pub(super) fn is_plain(&self) -> bool {
+        self.odd == 0
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.iter()
+    }
+
+    pub(super) fn get(&self, index: usize) -> Option<&Slot> {
+        self.slots.get(index)
+    }
+
+    pub(super) fn last(&self) -> Option<&Slot> {
+        self.slots.back()
+    }
+
+    pub(super) fn put(&mut self, slot: Slot) {
+        self.odd += usize::from(!slot.is_plain);
+        let index = self.slots.partition_point(|other| other.due <= slot.due);
+        self.slots.insert(index, slot);
+    }
+
+    pub(super) fn remove(&mut self, index: usize) -> Option<Slot> {
+        let slot = self.slots.remove(index)?;
+        self.odd -= usize::from(!slot.is_plain);
+        Some(slot)
+    }
+
+    /// A better bound on the store's clock makes slots due earlier, nearer to their true time.
+    pub(super) fn refresh(&mut self, local: impl Fn(StoreTime) -> Tick) {
+        for slot in &mut self.slots {
+            if let At::Store(start, _) = slot.at {
+                slot.due = slot.due.min(local(start));
+            }
+        }
+    }
+
+    /// Gives up what is void; how many those were.
+    pub(super) fn drop_void(&mut self, is_void: impl Fn(&Slot) -> bool) -> usize {
+        let before = self.slots.len();
+        self.slots.retain(|slot| !is_void(slot));
+        self.odd = self.slots.iter().filter(|slot| !slot.is_plain).count();
+        before - self.slots.len()
+    }
+}
