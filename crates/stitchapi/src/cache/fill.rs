@@ -117,6 +117,7 @@ struct Filling {
     trace: Trace,
     key: EntryKey,
     policy: Policy,
+    cost: Option<crate::Cost>,
     /// The stitch's own deadline, or that of the call which fetches if it is later: callers come and go.
     wait: Wait,
 }
@@ -128,6 +129,7 @@ impl Filling {
             seam: run.seam.clone(),
             declaration: run.declaration.clone(),
             target: target.clone(),
+            cost: run.cost.clone(),
             trace: run.trace.clone(),
             key: key.clone(),
             policy,
@@ -149,7 +151,7 @@ impl Filling {
     }
 
     async fn exchange(&self) -> Result<Fill, Flop> {
-        let mut run = Run::of_flight(&self.declaration, &self.seam, &self.trace, self.wait);
+        let mut run = Run::of_flight(&self.declaration, &self.seam, &self.trace, self.wait, self.cost.clone());
         match run.exchange_in_time(self.target.clone()).await {
             Ok(Answer { parts, body, .. }) => Ok(Fill { entry: Entry::of(parts, body), report: run.report }),
             Err(error) => {

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::response::Parts;
-use stitchapi_core::{Collected, Tick};
+use stitchapi_core::{Body, Collected};
 
 use super::request::Target;
 use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::error::ERROR_BODY;
 use crate::resilience::{TimeUp, within};
-use crate::throttle::Cost;
+use crate::throttle::{Bucket, Cost, Units, flow};
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
 
@@ -33,16 +33,17 @@ impl Answer {
 
 pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer, Failed> {
     let runtime = run.trace.runtime.clone();
-    let (credential, mut request) = loop {
+    let (credential, mut request, charged) = loop {
         let request = target.request();
         let credential = prepare(run, target).await?;
         let good_until = credential.as_ref().and_then(|credential| credential.expires_at());
         let was_good = good_until.is_some_and(|until| until > runtime.wall());
-        run.starts_at = wait_for_slot(run).await?;
+        let cost = cost_of(run, &request);
+        let charged = wait_for_slots(run, cost).await?;
         // One that has expired in the queue goes back, and the slot with it: a login takes its time. One that came
         // expired is the API's to judge: a clock may be wrong, and asking again would not end.
         if !was_good || good_until.is_some_and(|until| until > runtime.wall()) {
-            break (credential, request);
+            break (credential, request, charged);
         }
     };
     if let Some(credential) = &credential {
@@ -70,20 +71,51 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
         Err(TimeUp) => return Err(too_late()),
     };
     run.trace.emit(EventKind::Response { status: parts.status, elapsed: runtime.now().since(begins) });
+    settle(run, charged, &parts, &collected.bytes);
     Ok(Answer { parts, body: collected.bytes, complete: collected.complete, credential })
 }
 
-/// Waits for a slot of the throttle, if there is one; the reading of the clock at which the attempt may start.
-async fn wait_for_slot(run: &mut Run<'_>) -> Result<Tick, Error> {
-    let runtime = run.trace.runtime.clone();
-    let Some(bucket) = run.seam.bucket() else { return Ok(runtime.now()) };
-    let Some(units) = bucket.units(&Cost::default())? else { return Ok(runtime.now()) };
-    let started = bucket.start(&units, 0, run.wait, &run.trace).await?;
-    run.report.waited += started.waited;
-    if !started.waited.is_zero() {
-        run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
+/// What an attempt has drawn from its buckets.
+type Charged = Vec<(Arc<Bucket>, Units)>;
+
+/// What the attempt costs, as far as is known before it.
+fn cost_of(run: &Run<'_>, request: &http::Request<Body>) -> Cost {
+    match (&run.cost, &run.declaration.cost) {
+        (Some(cost), _) => cost.clone(),
+        (None, Some(cost)) => cost(request),
+        (None, None) => Cost::default(),
     }
-    Ok(started.at)
+}
+
+/// Waits for a slot of each throttle that the call passes, narrowest first; sets the reading of the clock at which the
+/// attempt may start.
+async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error> {
+    run.starts_at = run.trace.runtime.now();
+    let (declaration, seam) = (run.declaration, run.seam.clone());
+    let mut charged = Vec::new();
+    for gate in declaration.gates.iter().chain(seam.gate()) {
+        let bucket = gate.bucket(seam.principal())?;
+        let Some(units) = bucket.units(&cost)? else { continue };
+        let started = bucket.start(&units, flow(seam.principal()), run.wait, &run.trace).await?;
+        run.starts_at = started.at;
+        run.report.waited += started.waited;
+        if !started.waited.is_zero() {
+            run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
+        }
+        charged.push((bucket, units));
+    }
+    Ok(charged)
+}
+
+/// Charges what the call has really cost, where only the answer tells.
+fn settle(run: &Run<'_>, charged: Charged, parts: &Parts, body: &Bytes) {
+    let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
+    let Some(actual) = actual.filter(|_| !charged.is_empty()) else { return };
+    run.trace.runtime.spawn(Box::pin(async move {
+        for (bucket, units) in &charged {
+            bucket.settle(units, &actual).await;
+        }
+    }));
 }
 
 /// Makes the credential ready, if this target gets one.

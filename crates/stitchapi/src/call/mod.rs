@@ -26,7 +26,7 @@ use crate::auth::{AuthContext, Verdict};
 use crate::cache;
 use crate::resilience::{TimeUp, is_idempotent, retry_after, says_retry, within};
 use crate::stitch::{Declaration, Encoded, Report};
-use crate::throttle::Wait;
+use crate::throttle::{Cost, Wait};
 use crate::trace::{CallId, EventKind, Trace};
 use crate::{Error, ErrorKind, ErrorResponse, Principal, Result, Seam};
 
@@ -35,6 +35,7 @@ use crate::{Error, ErrorKind, ErrorResponse, Principal, Result, Seam};
 pub(crate) struct Overrides {
     pub(crate) deadline: Option<Duration>,
     pub(crate) max_wait: Option<Duration>,
+    pub(crate) cost: Option<Cost>,
     pub(crate) headers: HeaderMap,
     pub(crate) principal: Option<Principal>,
 }
@@ -50,6 +51,8 @@ pub(crate) struct Run<'c> {
     pub(crate) trace: Trace,
     pub(crate) wait: Wait,
     pub(crate) report: Report,
+    /// What the call itself says that it costs.
+    pub(crate) cost: Option<Cost>,
     /// When the attempt starts: the reading that passed the lateness test.
     pub(crate) starts_at: Tick,
     retries: u32,
@@ -113,13 +116,22 @@ impl<'c> Run<'c> {
         let deadline = begun + overrides.deadline.unwrap_or(declaration.deadline);
         let wait = Wait { deadline, at_most: overrides.max_wait };
         let mut run = Self::new(declaration, seam, trace, wait, begun);
+        run.cost.clone_from(&overrides.cost);
         run.done = false;
         run
     }
 
     /// A run for whoever waits for it: its events are told under the call that began it, and it tells no end.
-    pub(crate) fn of_flight(declaration: &'c Arc<Declaration>, seam: &Seam, trace: &Trace, wait: Wait) -> Self {
-        Self::new(declaration, seam.clone(), trace.clone(), wait, trace.runtime.now())
+    pub(crate) fn of_flight(
+        declaration: &'c Arc<Declaration>,
+        seam: &Seam,
+        trace: &Trace,
+        wait: Wait,
+        cost: Option<Cost>,
+    ) -> Self {
+        let mut run = Self::new(declaration, seam.clone(), trace.clone(), wait, trace.runtime.now());
+        run.cost = cost;
+        run
     }
 
     fn new(declaration: &'c Arc<Declaration>, seam: Seam, trace: Trace, wait: Wait, begun: Tick) -> Self {
@@ -129,6 +141,7 @@ impl<'c> Run<'c> {
             trace,
             wait,
             report: Report::default(),
+            cost: None,
             starts_at: begun,
             retries: 0,
             tried: None,

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
-use url::Url;
+use url::{Position, Url};
 
 use super::{Inner, Seam};
 use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{Cache, CacheRoom};
 use crate::resilience::Retry;
 use crate::store::SharedStore;
-use crate::throttle::{Place, Throttle};
+use crate::throttle::{Gates, Ground, Place, Throttle};
 use crate::trace::{Dispatch, Trace, TraceSink};
 use crate::{Error, Result};
 
@@ -196,13 +196,18 @@ impl SeamBuilder {
             None => None,
         };
         let dispatch = Dispatch::new(self.sinks);
-        let bucket = match &self.throttle {
-            Some(throttle) => {
-                let place = self.store.as_ref().map(place).transpose()?;
-                let trace = Trace::of_seam(dispatch.clone(), runtime.clone(), name.clone());
-                Some(throttle.bucket(&name, place, runtime.clone(), trace)?)
-            }
-            None => None,
+        let gates = Gates::new(Ground {
+            seam: name.clone(),
+            host: base[Position::BeforeHost..Position::AfterPort].to_owned(),
+            place: self.store.as_ref().map(place),
+            vault: vault.clone(),
+            runtime: runtime.clone(),
+            trace: Trace::of_seam(dispatch.clone(), runtime.clone(), name.clone()),
+        });
+        let throttle = self.throttle;
+        let gate = match &throttle {
+            Some(throttle) if !throttle.is_each_stitchs() => Some(gates.open(throttle, None)?),
+            _ => None,
         };
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
         let store = Arc::new(SharedStore::new(store, runtime.clone()));
@@ -219,7 +224,9 @@ impl SeamBuilder {
             attempt_timeout: self.attempt_timeout,
             redirects: self.redirects,
             body_limit: self.body_limit,
-            bucket,
+            gates,
+            gate,
+            throttle,
             auth: self.auth,
             transport,
             runtime,
@@ -268,17 +275,10 @@ fn judge_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
     Ok(judged)
 }
 
-/// A throttle needs a store that paces. One that cannot even count would undercount in silence.
-fn place(store: &Arc<dyn StitchStore>) -> Result<Place> {
-    if let Some(pacer) = store.clone().pacer() {
-        return Ok(Place { pacer, name: store.name(), limits: store.limits() });
-    }
-    let can = if store.clone().counter().is_some() { "count but not pace" } else { "neither count nor pace" };
-    let store = store.name();
-    Err(Error::config(format!(
-        "the {store} store can {can}, so no rate budget can be shared on it: put one that can beside it \
-         (SplitStore::new({store}, other)), or give it a pacer (CellFacets)"
-    )))
+/// Where its throttles are, should there be any.
+fn place(store: &Arc<dyn StitchStore>) -> Place {
+    let (pacer, counts) = (store.clone().pacer(), store.clone().counter().is_some());
+    Place { pacer, counts, name: store.name(), limits: store.limits() }
 }
 
 #[cfg(feature = "tokio")]

@@ -18,7 +18,7 @@ use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
 use crate::resilience::Retry;
 use crate::store::SharedStore;
-use crate::throttle::{Bucket, Cost, Permit, Wait};
+use crate::throttle::{Cost, Gate, Gates, Permit, Throttle, Wait, flow};
 use crate::trace::Dispatch;
 use crate::{Result, StitchBuilder};
 
@@ -51,7 +51,11 @@ struct Inner {
     attempt_timeout: Duration,
     redirects: u8,
     body_limit: usize,
-    bucket: Option<Arc<Bucket>>,
+    gates: Gates,
+    /// The throttle of all its calls.
+    gate: Option<Gate>,
+    /// What each of its stitches has for itself, if it is not that of all its calls.
+    throttle: Option<Throttle>,
     auth: Option<Arc<dyn AuthStrategy>>,
     vault: Vault,
     store: Arc<SharedStore>,
@@ -87,7 +91,8 @@ impl Seam {
     }
 
     /// The same seam, for one of your users: sessions and what is cached [per principal](crate::Cache::per_principal)
-    /// are that user's own. The budget stays everybody's. Cheap.
+    /// are that user's own. The budget stays everybody's, in turn, unless it is [each user's](crate::Throttle::per_principal).
+    /// Cheap.
     #[must_use]
     pub fn as_principal(&self, id: impl Into<Principal>) -> Self {
         Self { principal: Some(id.into()), inner: self.inner.clone() }
@@ -103,13 +108,16 @@ impl Seam {
     /// for a cost that can never be paid, [`ErrorKind::Store`](crate::ErrorKind::Store) if the store fails and the throttle
     /// is [closed](crate::OutagePolicy::Closed) then.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
-        let Some(bucket) = self.bucket() else { return Ok(Permit::free()) };
+        let Some(gate) = self.gate() else { return Ok(Permit::free()) };
+        let bucket = gate.bucket(self.principal())?;
         let Some(units) = bucket.units(&cost.into())? else { return Ok(Permit::free()) };
-        if let Some(started) = bucket.start_at_once(&units) {
-            return Ok(Permit::new(started, bucket, units));
-        }
-        let wait = Wait { deadline: self.runtime().now() + self.deadline(), at_most: None };
-        let started = bucket.start(&units, 0, wait, bucket.trace()).await?;
+        let started = match bucket.start_at_once(&units) {
+            Some(started) => started,
+            None => {
+                let wait = Wait { deadline: self.runtime().now() + self.deadline(), at_most: None };
+                bucket.start(&units, flow(self.principal()), wait, bucket.trace()).await?
+            }
+        };
         Ok(Permit::new(started, bucket, units))
     }
 
@@ -143,8 +151,14 @@ impl Seam {
     pub(crate) fn body_limit(&self) -> usize {
         self.inner.body_limit
     }
-    pub(crate) fn bucket(&self) -> Option<&Arc<Bucket>> {
-        self.inner.bucket.as_ref()
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.inner.gate.as_ref()
+    }
+
+    /// The throttles of a stitch that are not the seam's, narrowest first.
+    pub(crate) fn own_gates(&self, stitch: &str, own: Option<&Throttle>) -> Result<Vec<Gate>> {
+        let each = self.inner.throttle.as_ref().filter(|throttle| throttle.is_each_stitchs());
+        own.into_iter().chain(each).map(|throttle| self.inner.gates.open(throttle, Some(stitch))).collect()
     }
     pub(crate) fn auth(&self) -> Option<&dyn AuthStrategy> {
         self.inner.auth.as_deref()

@@ -9,13 +9,15 @@ use http::response::Parts;
 use http::{HeaderName, HeaderValue, Method, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use stitchapi_core::Body;
 
 use super::input::{Plan, Rest};
 use super::template::Template;
-use super::{Declaration, Declared, Stitch, decode};
+use super::{CostIn, CostOf, Declaration, Declared, Stitch, decode};
 use crate::cache::{Cache, Policy};
 use crate::resilience::Retry;
-use crate::{BoxError, Error, Result, Seam};
+use crate::throttle::Throttle;
+use crate::{BoxError, Cost, Error, Result, Seam};
 
 /// Collects what a stitch is. Not generic: the types are fixed by `build`.
 #[must_use]
@@ -31,6 +33,9 @@ pub struct StitchBuilder {
     retry: Option<Retry>,
     deadline: Option<Duration>,
     cache: Option<Cache>,
+    throttle: Option<Throttle>,
+    cost: Option<Box<CostOf>>,
+    settle: Option<Box<CostIn>>,
 }
 
 impl StitchBuilder {
@@ -47,6 +52,9 @@ impl StitchBuilder {
             retry: None,
             deadline: None,
             cache: None,
+            throttle: None,
+            cost: None,
+            settle: None,
         }
     }
 
@@ -96,6 +104,26 @@ impl StitchBuilder {
     /// Keeps answers, instead of as the seam does. For GET and HEAD.
     pub fn cache(mut self, cache: Cache) -> Self {
         self.cache = Some(cache);
+        self
+    }
+
+    /// Tightens the throttle: its calls pass this one first, and then the seam's. Its slot counts as used when it comes, so
+    /// where the seam's queue is long, calls may leave closer together than this throttle alone would let them.
+    pub fn throttle(mut self, tighten_only: Throttle) -> Self {
+        self.throttle = Some(tighten_only);
+        self
+    }
+
+    /// What a call costs, by its request. The default is one call.
+    pub fn cost(mut self, cost: impl Fn(&http::Request<Body>) -> Cost + Send + Sync + 'static) -> Self {
+        self.cost = Some(Box::new(cost));
+        self
+    }
+
+    /// What a call has really cost, where only the answer tells: the difference is charged or given back. `None` leaves it
+    /// at what was charged.
+    pub fn settle(mut self, cost: impl Fn(&Parts, &Bytes) -> Option<Cost> + Send + Sync + 'static) -> Self {
+        self.settle = Some(Box::new(cost));
         self
     }
 
@@ -161,9 +189,13 @@ impl StitchBuilder {
         if deadline.is_zero() {
             return Err(Error::config("a deadline of zero ends every call before it begins"));
         }
+        let gates = self.seam.own_gates(name, self.throttle.as_ref())?;
         let cache = judge_cache(self.cache.as_ref(), &self.method, &self.seam)?;
         Ok(Declaration {
             cache,
+            gates,
+            cost: self.cost,
+            settle: self.settle,
             name: name.clone(),
             method: self.method,
             plan: Plan::new(path, query, headers, rest),

@@ -11,12 +11,12 @@ use stitchapi_core::BoxFuture;
 use super::{Declared, Encoded};
 use crate::call::{Overrides, run};
 use crate::trace::CacheOutcome;
-use crate::{Error, ErrorKind, ErrorResponse, Principal, Result};
+use crate::{Cost, Error, ErrorKind, ErrorResponse, Principal, Result};
 
 /// One call of a stitch, not yet begun. Await it for the value, or [`send`](Self::send) it for the whole answer.
 ///
-/// Dropped before its slot comes, nothing has happened, but for the slot, which is lost to the fleet. Dropped after
-/// that, the request may have been sent.
+/// Dropped before its slot comes, nothing has happened: its place passes on. Dropped after that, the request may have been
+/// sent.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<O> {
     declared: Arc<Declared<O>>,
@@ -67,6 +67,12 @@ impl<O: Send + 'static> Call<O> {
         self
     }
 
+    /// What this call costs, instead of what the stitch says: `5`, or `Cost::new(1).and("tokens", 812)`.
+    pub fn cost(mut self, cost: impl Into<Cost>) -> Self {
+        self.overrides.cost = Some(cost.into());
+        self
+    }
+
     /// Sets a header on this call. A wrong one is [`ErrorKind::Input`], before anything is sent.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -82,7 +88,7 @@ impl<O: Send + 'static> Call<O> {
 
     /// Makes the call.
     ///
-    /// Dropped before its slot: nothing happened, the slot is lost. Dropped after: the request may have been sent.
+    /// Dropped before its slot: nothing happened, its place passes on. Dropped after: the request may have been sent.
     ///
     /// # Errors
     ///

@@ -18,6 +18,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use http::{HeaderMap, Method};
 use serde::Serialize;
+use stitchapi_core::Body;
 
 pub use builder::StitchBuilder;
 pub use call::{Call, Report, Response};
@@ -26,6 +27,7 @@ use input::Plan;
 
 use crate::cache::Policy;
 use crate::resilience::Retry;
+use crate::throttle::{Cost, Gate};
 use crate::{BoxError, Principal, Seam};
 
 /// One endpoint of an API, as a typed function of `I` to `O`.
@@ -62,7 +64,18 @@ pub(crate) struct Declaration {
     pub(crate) retry: Retry,
     pub(crate) deadline: Duration,
     pub(crate) cache: Option<Policy>,
+    /// Its own throttles, narrowest first; the seam's comes after them.
+    pub(crate) gates: Vec<Gate>,
+    /// What a call costs, if not one call.
+    pub(crate) cost: Option<Box<CostOf>>,
+    /// What it has cost, if that is known from the answer only.
+    pub(crate) settle: Option<Box<CostIn>>,
 }
+
+/// What a request costs.
+pub(crate) type CostOf = dyn Fn(&http::Request<Body>) -> Cost + Send + Sync;
+/// What a call has cost, by its answer.
+pub(crate) type CostIn = dyn Fn(&Parts, &Bytes) -> Option<Cost> + Send + Sync;
 
 /// Turns an answer into a value.
 type Decode<O> = dyn Fn(&Parts, Bytes) -> Result<O, BoxError> + Send + Sync;

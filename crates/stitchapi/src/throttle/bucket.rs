@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
-use stitchapi_core::{BoxFuture, Key, Pacer, Runtime, Tick};
+use stitchapi_core::{BoxFuture, Key, Pacer, Runtime, StoreLimits, Tick};
 
+use super::Place;
 use super::cost::{Cost, Units};
 use super::known::Known;
 use super::pacing::{Pacing, Turn};
@@ -23,22 +24,32 @@ use crate::{Error, ErrorKind, Result};
 
 /// One bucket, as this process sees it.
 pub(crate) struct Bucket {
-    settings: Settings,
-    max_wait: Option<Duration>,
-    max_queue: Option<usize>,
-    store: Option<StoreSide>,
-    runtime: Arc<dyn Runtime>,
-    trace: Trace,
+    declared: Arc<Declared>,
+    /// Where it lies in the store, if there is one.
+    key: Option<Key>,
     state: Mutex<State>,
 }
 
-/// Where a bucket lies, if not in this process.
-pub(super) struct StoreSide {
-    pub(super) pacer: Arc<dyn Pacer>,
-    pub(super) key: Key,
-    pub(super) name: &'static str,
-    /// Whether its clock is this process' own.
-    pub(super) boot_clock: bool,
+/// What buckets of one declaration have in common.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    pub(super) settings: Settings,
+    pub(super) max_wait: Option<Duration>,
+    pub(super) max_queue: Option<usize>,
+    pub(super) place: Option<Place>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) trace: Trace,
+}
+
+impl Declared {
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+
+    /// What the store takes, if there is one.
+    pub(super) fn store_limits(&self) -> Option<&StoreLimits> {
+        self.place.as_ref().map(|place| &place.limits)
+    }
 }
 
 /// A call may start now.
@@ -60,20 +71,18 @@ pub(crate) struct Wait {
 }
 
 impl Bucket {
-    pub(super) fn new(
-        settings: Settings,
-        max_wait: Option<Duration>,
-        max_queue: Option<usize>,
-        store: Option<StoreSide>,
-        runtime: Arc<dyn Runtime>,
-        trace: Trace,
-    ) -> Arc<Self> {
-        let source = match &store {
-            Some(side) => Source::Cell(CellSource::new(Known::new(side.boot_clock))),
-            None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(&settings, &*runtime))),
+    pub(super) fn new(declared: Arc<Declared>, key: Option<Key>) -> Arc<Self> {
+        let settings = &declared.settings;
+        let source = match &declared.place {
+            Some(place) => Source::Cell(CellSource::new(Known::new(place.limits.boot_clock))),
+            None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(settings, &*declared.runtime))),
         };
-        let state = Mutex::new(State::new(source));
-        Arc::new(Self { settings, max_wait, max_queue, store, runtime, trace, state })
+        Arc::new(Self { declared, key, state: Mutex::new(State::new(source)) })
+    }
+
+    /// Whether forgetting it changes nothing: nobody waits, nothing is held, and the budget is full.
+    pub(super) fn is_idle(&mut self, now: Tick) -> bool {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle(now)
     }
 
     /// What a cost is in the units of this bucket's limits; `None` if it draws on none of them.
@@ -83,12 +92,12 @@ impl Bucket {
     /// [`ErrorKind::Input`] for a cost above what a cap lets start at once.
     pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Units>> {
         if cost.is_plain() {
-            let draws = self.settings.plain.iter().any(|units| *units > 0);
-            return Ok(draws.then(|| self.settings.plain.clone()));
+            let draws = self.settings().plain.iter().any(|units| *units > 0);
+            return Ok(draws.then(|| self.settings().plain.clone()));
         }
-        let units = cost.on(&self.settings.limits);
-        let shortest = self.settings.limits.iter().map(|limit| limit.id.period()).min();
-        let caps = self.settings.limits.iter().zip(&*units).filter(|(limit, _)| Some(limit.id.period()) != shortest);
+        let units = cost.on(&self.settings().limits);
+        let shortest = self.settings().limits.iter().map(|limit| limit.id.period()).min();
+        let caps = self.settings().limits.iter().zip(&*units).filter(|(limit, _)| Some(limit.id.period()) != shortest);
         for (limit, units) in caps {
             if *units > limit.burst {
                 return Err(Error::input(format!(
@@ -98,8 +107,8 @@ impl Bucket {
                 )));
             }
         }
-        if *units == *self.settings.plain {
-            return Ok(Some(self.settings.plain.clone()));
+        if *units == *self.settings().plain {
+            return Ok(Some(self.settings().plain.clone()));
         }
         Ok(Some(units).filter(|units| units.iter().any(|units| *units > 0)))
     }
@@ -107,7 +116,7 @@ impl Bucket {
     /// Starts a plain call at once, if nobody waits and the budget of this process alone has room. Touches nothing but one
     /// lock.
     pub(crate) fn start_at_once(&self, units: &Units) -> Option<Started> {
-        let now = self.runtime.now();
+        let now = self.runtime().now();
         let mut state = self.state();
         let State { queue, source: Source::Here(pacing), .. } = &mut *state else { return None };
         if queue.len() > 0 || pacing.due_behind(&[], units, now) > now {
@@ -166,21 +175,21 @@ impl Bucket {
 
     /// Takes a place in the queue, unless it is clear already that its turn will not come in time.
     fn join(self: &Arc<Self>, units: &Units, flow: u64, wait: Wait, trace: &Trace) -> Result<Waiting<'_>> {
-        let now = self.runtime.now();
-        let bounds = [self.max_wait, wait.at_most].into_iter().flatten();
+        let now = self.runtime().now();
+        let bounds = [self.declared.max_wait, wait.at_most].into_iter().flatten();
         let latest = bounds.map(|most| now + most).fold(wait.deadline, Tick::min);
         let mut state = self.state();
         let estimate = if state.queue.len() > 0 || matches!(state.source, Source::Here(_)) {
-            state.estimate(&self.settings, units, now)
+            state.estimate(self.settings(), units, now)
         } else {
             None
         };
-        let no_room = self.max_queue.is_some_and(|most| state.queue.len() >= most);
+        let no_room = self.declared.max_queue.is_some_and(|most| state.queue.len() >= most);
         if no_room || estimate.is_some_and(|estimate| estimate > latest) {
             let after = estimate.map_or(Duration::ZERO, |estimate| estimate.since(if no_room { now } else { latest }));
             return Err(refused(after));
         }
-        let is_plain = Arc::ptr_eq(units, &self.settings.plain);
+        let is_plain = Arc::ptr_eq(units, &self.settings().plain);
         let waiter =
             Waiter { units: units.clone(), is_plain, arrived: now, latest, deadline: wait.deadline, waker: None };
         let ticket = state.queue.join(flow, waiter);
@@ -192,14 +201,14 @@ impl Bucket {
 
     /// The request that a caller without company makes itself.
     fn lead(&self) -> Option<super::state::Request> {
-        let now = self.runtime.now();
-        let random = self.runtime.random();
+        let now = self.runtime().now();
+        let random = self.runtime().random();
         let mut state = self.state();
         let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.is_driven;
         if !is_alone {
             return None;
         }
-        let mut work = state.turn(&self.settings, now, random);
+        let mut work = state.turn(self.settings(), now, random);
         drop(state);
         let request = work.request.take();
         self.tell(work);
@@ -209,26 +218,26 @@ impl Bucket {
     /// A sleep until one who waits has waited long enough, if that is before its deadline.
     fn patience(&self, ticket: Ticket, deadline: Tick) -> Option<BoxFuture<'static, ()>> {
         let latest = self.state().queue.latest(ticket)?;
-        let now = self.runtime.now();
-        (now <= latest && latest < deadline).then(|| self.runtime.sleep_until(latest + Duration::from_micros(1)))
+        let now = self.runtime().now();
+        (now <= latest && latest < deadline).then(|| self.runtime().sleep_until(latest + Duration::from_micros(1)))
     }
 
     /// Refuses one who has waited long enough and for whom nothing is booked.
     fn give_up(&self, ticket: Ticket, units: &Units) {
-        let now = self.runtime.now();
+        let now = self.runtime().now();
         let mut state = self.state();
         let is_too_long = state.queue.latest(ticket).is_some_and(|latest| now > latest);
         if !is_too_long || state.is_covered(ticket) {
             return;
         }
-        let after = state.estimate(&self.settings, units, now).map_or(Duration::ZERO, |estimate| estimate.since(now));
+        let after = state.estimate(self.settings(), units, now).map_or(Duration::ZERO, |estimate| estimate.since(now));
         state.queue.settle(ticket, Verdict::Refused(after));
     }
 
     /// Lets nobody start for so long, in the whole fleet, at most as long as holds last.
     pub(crate) fn hold(self: &Arc<Self>, after: Duration) {
-        let now = self.runtime.now();
-        let until = now + after.min(self.settings.max_hold);
+        let now = self.runtime().now();
+        let until = now + after.min(self.settings().max_hold);
         let mut work = Work::default();
         let (told, driver) = {
             let mut state = self.state();
@@ -237,16 +246,16 @@ impl Bucket {
         self.tell(work);
         driver.into_iter().for_each(Waker::wake);
         if let Some(until) = told {
-            self.runtime.spawn(Box::pin(self.clone().tell_hold(until)));
+            self.runtime().spawn(Box::pin(self.clone().tell_hold(until)));
         }
     }
 
     /// Corrects what a call was charged to what it has cost.
     pub(crate) async fn settle(&self, charged: &Units, actual: &Cost) {
-        let actual = actual.on(&self.settings.limits);
+        let actual = actual.on(&self.settings().limits);
         let deltas = actual.iter().zip(&**charged).map(|(actual, charged)| i64::from(*actual) - i64::from(*charged));
         for (index, delta) in deltas.enumerate().filter(|(_, delta)| *delta != 0) {
-            let now = self.runtime.now();
+            let now = self.runtime().now();
             if let Source::Here(pacing) = &mut self.state().source {
                 pacing.settle(index, delta, now);
                 continue;
@@ -258,16 +267,18 @@ impl Bucket {
     }
 
     pub(super) fn settings(&self) -> &Settings {
-        &self.settings
+        &self.declared.settings
     }
-    pub(super) fn store(&self) -> Option<&StoreSide> {
-        self.store.as_ref()
+    /// The store, and where the bucket lies in it.
+    pub(super) fn store(&self) -> Option<(&dyn Pacer, &'static str, &Key)> {
+        let place = self.declared.place.as_ref()?;
+        Some((place.pacer.as_deref()?, place.name, self.key.as_ref()?))
     }
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.runtime
+        &self.declared.runtime
     }
     pub(crate) fn trace(&self) -> &Trace {
-        &self.trace
+        &self.declared.trace
     }
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -312,12 +323,12 @@ impl Waiting<'_> {
             Verdict::Failed(error) => return Poll::Ready(Err(failed(error))),
         };
         // Read under the lock: what has become void is known before the test.
-        let now = bucket.runtime.now();
+        let now = bucket.runtime().now();
         let is_void = match (&state.source, slot.at) {
             (Source::Cell(cell), At::Store(start, stamp)) => cell.known.is_void(start, stamp),
             _ => false,
         };
-        let late = lateness(&state.source, &slot, now, bucket.settings.guard);
+        let late = lateness(&state.source, &slot, now, bucket.settings().guard);
         if !is_void && late.is_none() {
             drop(state);
             return Poll::Ready(Ok(Started { at: now, waited: now.since(self.asked) }));
@@ -348,13 +359,13 @@ impl Future for Waiting<'_> {
 /// Passes the place on, and the slot that came too late for this caller.
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let now = self.bucket.runtime.now();
+        let now = self.bucket.runtime().now();
         let mut work = Work::default();
         let driver = {
             let mut state = self.bucket.state();
             if let Some(Verdict::Slot(slot)) = state.queue.leave(self.ticket) {
                 state.slots.put(slot);
-                state.serve(&self.bucket.settings, now, &mut work);
+                state.serve(self.bucket.settings(), now, &mut work);
             }
             state.nudge()
         };
@@ -373,6 +384,6 @@ fn failed(error: Arc<stitchapi_core::StoreError>) -> Error {
 
 impl fmt::Debug for Bucket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bucket").field("settings", &self.settings).finish_non_exhaustive()
+        f.debug_struct("Bucket").field("settings", self.settings()).finish_non_exhaustive()
     }
 }

@@ -61,7 +61,7 @@ impl Cost {
 pub(super) const CALLS: &str = "calls";
 
 /// Units per limit of one bucket, in their order.
-pub(super) type Units = Arc<[u32]>;
+pub(crate) type Units = Arc<[u32]>;
 
 /// One call.
 impl Default for Cost {

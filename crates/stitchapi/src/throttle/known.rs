@@ -178,6 +178,13 @@ impl Known {
         self.held_until
     }
 
+    /// Whether nothing of what is known matters any more.
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        let Some(newest) = &self.newest else { return true };
+        let Some((earliest, _)) = self.clock.store_time(now, now) else { return true };
+        earliest >= self.held_until && newest.mark.tats.iter().all(|tat| *tat <= earliest)
+    }
+
     /// Whether a slot is void: its cell has been lost, the clock went back, or a hold stands before it.
     pub(super) fn is_void(&self, start: StoreTime, stamp: Stamp) -> bool {
         let epoch = self.newest.as_ref().map_or(stamp.epoch, |newest| newest.mark.epoch);

@@ -3,6 +3,7 @@
 mod bucket;
 mod clock;
 mod cost;
+mod gate;
 mod known;
 mod outage;
 mod pacing;
@@ -10,6 +11,7 @@ mod permit;
 mod queue;
 mod rate;
 mod reserver;
+mod scope;
 mod slots;
 mod state;
 mod trips;
@@ -18,18 +20,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stitchapi_core::pace::{Declared, Limit, default_guard, limits};
-use stitchapi_core::{Key, Pacer, Runtime, StoreLimits};
+use stitchapi_core::{Pacer, Runtime, StoreLimits};
 
 pub(crate) use bucket::{Bucket, Wait};
 pub use cost::Cost;
+pub(crate) use cost::Units;
+pub(crate) use gate::{Gate, Gates, Ground, flow};
 pub use outage::OutagePolicy;
 pub use permit::Permit;
 pub use rate::{Rate, RateError};
+pub use scope::Scope;
 
-use bucket::StoreSide;
+use bucket::Declared as DeclaredBucket;
 use state::Settings;
 
-use crate::key::fitted;
 use crate::trace::Trace;
 use crate::{Error, Result};
 
@@ -62,13 +66,33 @@ pub struct Throttle {
     max_hold: Duration,
     policy: OutagePolicy,
     fleet_size: Option<u32>,
+    scope: Option<Scope>,
+    per_principal: bool,
 }
 
-/// The store that a bucket is to lie in.
+/// The store that buckets lie in.
+#[derive(Debug, Clone)]
 pub(crate) struct Place {
-    pub(crate) pacer: Arc<dyn Pacer>,
+    pub(crate) pacer: Option<Arc<dyn Pacer>>,
+    /// Whether it has a counter.
+    pub(crate) counts: bool,
     pub(crate) name: &'static str,
     pub(crate) limits: StoreLimits,
+}
+
+impl Place {
+    /// A throttle needs a store that paces. One that cannot even count would undercount in silence.
+    fn judge(&self) -> Result<()> {
+        if self.pacer.is_some() {
+            return Ok(());
+        }
+        let can = if self.counts { "count but not pace" } else { "neither count nor pace" };
+        let store = self.name;
+        Err(Error::config(format!(
+            "the {store} store can {can}, so no rate budget can be shared on it: put one that can beside it \
+             (SplitStore::new({store}, other)), or give it a pacer (CellFacets)"
+        )))
+    }
 }
 
 impl Throttle {
@@ -84,6 +108,8 @@ impl Throttle {
             max_hold: Duration::from_secs(60),
             policy: OutagePolicy::default(),
             fleet_size: None,
+            scope: None,
+            per_principal: false,
         }
         .and_rate(rate)
     }
@@ -157,15 +183,32 @@ impl Throttle {
         self
     }
 
-    /// The bucket of this id, in a store or in this process alone.
-    pub(crate) fn bucket(
-        &self,
-        id: &str,
-        place: Option<Place>,
-        runtime: Arc<dyn Runtime>,
-        trace: Trace,
-    ) -> Result<Arc<Bucket>> {
+    /// What shares this budget. The default is all calls of the seam, or of the stitch.
+    #[must_use]
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = Some(scope);
+        self
+    }
+
+    /// Each [principal](crate::Seam::as_principal) has a budget of its own; a call that is nobody's fails as
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input).
+    #[must_use]
+    pub fn per_principal(mut self) -> Self {
+        self.per_principal = true;
+        self
+    }
+
+    /// Whether each stitch of the seam has a budget of its own.
+    pub(crate) fn is_each_stitchs(&self) -> bool {
+        self.scope == Some(Scope::Stitch)
+    }
+
+    /// What its buckets have in common, in a store or in this process alone.
+    fn declare(&self, place: Option<Place>, runtime: Arc<dyn Runtime>, trace: Trace) -> Result<DeclaredBucket> {
         let (limits, guard) = self.judge()?;
+        if let Some(place) = &place {
+            place.judge()?;
+        }
         let shortest = limits.iter().min_by_key(|limit| limit.id.period());
         let a_second =
             shortest.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
@@ -182,13 +225,8 @@ impl Throttle {
             timeout: place.as_ref().map_or(Duration::ZERO, |place| place.limits.timeout),
             limits,
         };
-        let store = place.map(|place| StoreSide {
-            pacer: place.pacer,
-            key: fitted(Key::new("pace").part(id), place.limits.max_key),
-            name: place.name,
-            boot_clock: place.limits.boot_clock,
-        });
-        Ok(Bucket::new(settings, self.max_wait, self.max_queue, store, runtime, trace))
+        let (max_wait, max_queue) = (self.max_wait, self.max_queue);
+        Ok(DeclaredBucket { settings, max_wait, max_queue, place, runtime, trace })
     }
 
     /// The limits and the guard, or what is wrong with them.

@@ -60,6 +60,12 @@ impl Pacing {
         Tick(self.lines.due_behind(before, units, StoreTime(e_min.0)).0)
     }
 
+    /// Whether it is as a new one would be.
+    pub(super) fn is_full(&self, now: Tick) -> bool {
+        let full = self.lines.tats().all(|tat| tat.rounded_up() <= StoreTime(now.0));
+        full && now >= self.opens && now >= self.held_until
+    }
+
     pub(super) fn hold(&mut self, until: Tick) {
         self.held_until = self.held_until.max(until);
         self.lines.hold(StoreTime(until.0), self.paced.iter().copied());

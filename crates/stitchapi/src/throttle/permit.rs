@@ -25,8 +25,8 @@ impl Permit {
         Self { at: None, waited: Duration::ZERO, charged: None }
     }
 
-    pub(crate) fn new(started: Started, bucket: &Arc<Bucket>, units: Units) -> Self {
-        Self { at: Some(started.at), waited: started.waited, charged: Some((bucket.clone(), units)) }
+    pub(crate) fn new(started: Started, bucket: Arc<Bucket>, units: Units) -> Self {
+        Self { at: Some(started.at), waited: started.waited, charged: Some((bucket, units)) }
     }
 
     /// How long it was waited for.

@@ -33,9 +33,9 @@ impl Bucket {
     }
 
     async fn ask(&self, request: &Request) -> Result<Reservation, Arc<StoreError>> {
-        let Some(side) = self.store() else { unreachable!("only a bucket of a store makes requests") };
-        let reserve = side.pacer.reserve(&side.key, &request.pace);
-        watch(&**self.runtime(), self.settings().timeout, side.name, "reserve", reserve).await.map_err(Arc::new)
+        let Some((pacer, name, key)) = self.store() else { unreachable!("only a bucket of a store makes requests") };
+        let reserve = pacer.reserve(key, &request.pace);
+        watch(&**self.runtime(), self.settings().timeout, name, "reserve", reserve).await.map_err(Arc::new)
     }
 
     fn take_in(self: &Arc<Self>, request: Request, answer: Result<Reservation, Arc<StoreError>>) {
@@ -61,9 +61,9 @@ impl Bucket {
 
     /// Gives bookings back, if nobody has booked behind them; whether that worked changes nothing here.
     async fn refund(self: Arc<Self>, booking: Booking) {
-        let Some(side) = self.store() else { return };
-        let refund = side.pacer.refund(&side.key, &booking);
-        let _ = watch(&**self.runtime(), self.settings().timeout, side.name, "refund", refund).await;
+        let Some((pacer, name, key)) = self.store() else { return };
+        let refund = pacer.refund(key, &booking);
+        let _ = watch(&**self.runtime(), self.settings().timeout, name, "refund", refund).await;
     }
 
     /// Sees to it that somebody serves the queue.
@@ -85,10 +85,10 @@ impl Bucket {
 
     /// Tells the store of a hold. Saying it twice is saying it once, so it is said again if the first time failed.
     pub(super) async fn tell_hold(self: Arc<Self>, until: StoreTime) {
-        let (Some(side), settings) = (self.store(), self.settings()) else { return };
+        let (Some((pacer, name, key)), settings) = (self.store(), self.settings()) else { return };
         for _ in 0..2 {
-            let hold = side.pacer.hold(&side.key, until, settings.max_hold);
-            match watch(&**self.runtime(), settings.timeout, side.name, "hold", hold).await {
+            let hold = pacer.hold(key, until, settings.max_hold);
+            match watch(&**self.runtime(), settings.timeout, name, "hold", hold).await {
                 Ok(()) => return,
                 Err(error) => {
                     self.trace().emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
@@ -99,11 +99,11 @@ impl Bucket {
 
     /// Corrects what one limit was charged. A debt may be said twice, what is given back never.
     pub(super) async fn settle_in_store(&self, index: usize, delta: i64) {
-        let (Some(side), settings) = (self.store(), self.settings()) else { return };
+        let (Some((pacer, name, key)), settings) = (self.store(), self.settings()) else { return };
         let Some(limit) = settings.limits.get(index) else { return };
         for _ in 0..if delta > 0 { 2 } else { 1 } {
-            let settle = side.pacer.settle(&side.key, &limit.id, delta);
-            match watch(&**self.runtime(), settings.timeout, side.name, "settle", settle).await {
+            let settle = pacer.settle(key, &limit.id, delta);
+            match watch(&**self.runtime(), settings.timeout, name, "settle", settle).await {
                 Ok(()) => return,
                 Err(error) => {
                     self.trace().emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });

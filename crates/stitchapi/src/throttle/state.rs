@@ -382,6 +382,15 @@ impl State {
         Some(left_over).filter(|left_over| any && *left_over > 0)
     }
 
+    /// Whether forgetting it changes nothing.
+    pub(super) fn is_idle(&self, now: Tick) -> bool {
+        let is_full = match &self.source {
+            Source::Here(pacing) => pacing.is_full(now),
+            Source::Cell(cell) => cell.in_flight.is_empty() && cell.outage.is_none() && cell.known.is_over(now),
+        };
+        is_full && self.queue.is_deserted() && self.slots.len() == 0 && !self.is_driven
+    }
+
     /// Something has changed that the driver should look at: its waker, if it sleeps.
     pub(super) fn nudge(&mut self) -> Option<Waker> {
         self.nudged = true;

@@ -101,7 +101,7 @@ impl Drop for Draining {
 }
 
 /// Goes to the end of the runtime's queue, once.
-async fn yield_once() {
+pub(crate) async fn yield_once() {
     let mut yielded = false;
     poll_fn(|context| {
         if std::mem::replace(&mut yielded, true) {

@@ -4,6 +4,6 @@ mod dispatch;
 mod event;
 mod sink;
 
-pub(crate) use dispatch::{Dispatch, Trace};
+pub(crate) use dispatch::{Dispatch, Trace, yield_once};
 pub use event::{CacheOutcome, CallId, Event, EventKind, Unreadable};
 pub use sink::{SinkFn, TraceSink, sink_fn};
