@@ -3,22 +3,21 @@
 #![cfg(feature = "redis-rs")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
+mod cells;
+#[path = "../common/mod.rs"]
 mod common;
+mod leases;
+mod usual;
 
 use std::time::Duration;
 
-use common::{Dice, Recorder, tokio};
-use stitchapi_core::lease::{self, Holder, LeaseCell, Waiter};
-use stitchapi_core::pace::step::{self, Stepped};
-use stitchapi_core::pace::{Booking, Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Strictest, Tat};
-use stitchapi_core::{Key, Lease, Leases as _, Owner, Pacer as _, Prefix, StoreTime};
-use stitchapi_redis::RedisStore;
+use common::{Dice, Recorder};
+use stitchapi_core::StoreTime;
 
-const SEQUENCES: u64 = 250;
+const SEQUENCES: u64 = 400;
 const OPERATIONS: u64 = 40;
 /// The largest time and count in a cell.
 const LARGEST: u64 = (1 << 53) - 1;
-const YEAR: u64 = 366 * 86_400 * 1_000_000;
 const SECOND: u64 = 1_000_000;
 
 /// What the server has under one key.
@@ -54,190 +53,6 @@ impl Raw {
     }
 }
 
-#[test]
-fn the_scripts_of_a_cell_are_its_arithmetic_byte_for_byte() {
-    let server = server!();
-    let mut dice = Dice::new();
-    tokio().block_on(async {
-        let recorder = Recorder::connect(&server.url()).await;
-        let store = RedisStore::new(recorder.clone());
-        let mut done = [0; 5];
-        for sequence in 0..SEQUENCES {
-            let key = Key::new("cell").part(sequence.to_string());
-            let raw = Raw { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
-            let mut twin = Twin { store: &store, raw, key, limits: limits(&mut dice), cell: None, newest: None };
-            for _ in 0..OPERATIONS {
-                done[twin.next(&mut dice).await] += 1;
-            }
-        }
-        println!("{done:?} times reserve, refund, settle, hold, another state");
-    });
-}
-
-/// A cell on the server, and what it must be.
-struct Twin<'a> {
-    store: &'a RedisStore,
-    raw: Raw,
-    key: Key,
-    limits: Vec<Limit>,
-    cell: Option<Cell>,
-    newest: Option<(Mark, Booking)>,
-}
-
-impl Twin<'_> {
-    async fn next(&mut self, dice: &mut Dice) -> usize {
-        let (before, now) = (self.cell.clone(), StoreTime::from_system_clock());
-        self.raw.persist().await;
-        match dice.below(12) {
-            0 => {
-                let Some((_, mut booking)) = self.newest.clone() else { return self.another(dice).await };
-                booking.seq += u64::from(dice.one_in(8));
-                booking.epoch ^= u64::from(dice.one_in(8));
-                let refunded = self.store.refund(&self.key, &booking).await.unwrap();
-                let Stepped { reply, write } = step::refund(before.as_ref(), &booking);
-                assert_eq!(refunded, reply, "{booking:?}");
-                self.compare(write, &format!("{booking:?}")).await;
-                1
-            }
-            1 => {
-                let id = dice.pick(&self.limits).id;
-                let id = if dice.one_in(9) { LimitId::new("nothing", id.period()) } else { id };
-                let delta = i64::from(dice.any_u32()) * dice.pick(&[-1, 1]);
-                let delta = dice.pick(&[delta, delta, delta, delta, 0, i64::MIN, i64::MAX]);
-                self.store.settle(&self.key, &id, delta).await.unwrap();
-                let Stepped { reply: (), write } = step::settle(before.as_ref(), self.raw.recorder.now(), &id, delta);
-                self.compare(write, &format!("settle {id:?} {delta}")).await;
-                2
-            }
-            2 => {
-                let until = time(dice, now);
-                let cap = duration(dice);
-                self.store.hold(&self.key, until, cap).await.unwrap();
-                let Stepped { reply: (), write } = step::hold(before.as_ref(), self.raw.recorder.now(), until, cap);
-                self.compare(write, &format!("hold {until:?} {cap:?}")).await;
-                3
-            }
-            3 => self.another(dice).await,
-            _ => {
-                let pace = self.pace(dice, now);
-                let reply = self.store.reserve(&self.key, &pace).await.unwrap();
-                let Stepped { reply: expected, write } = step::reserve(before.as_ref(), self.raw.recorder.now(), &pace);
-                let text = (reply.cell.to_text(), expected.cell.to_text());
-                assert_eq!(text.0, text.1, "for {pace:?} on {before:?}");
-                assert_eq!(reply, expected, "for {pace:?} on {before:?}");
-                self.newest = Some((reply.mark(&pace), reply.tail(&pace, dice.below(4) as usize)));
-                self.compare(write, &format!("{pace:?}")).await;
-                0
-            }
-        }
-    }
-
-    /// The server has what the step says, and keeps it as long.
-    async fn compare(&mut self, write: Option<Cell>, what: &str) {
-        let before = self.cell.as_ref().map(Cell::to_text);
-        let ttl = write.as_ref().map(|cell| cell.ttl(self.raw.recorder.now()));
-        self.raw.assert_written(ttl, what).await;
-        self.cell = write.or(self.cell.take());
-        let expected = self.cell.as_ref().map(|cell| format!("p{}", cell.to_text()));
-        assert_eq!(self.raw.get().await, expected, "after {what} on {before:?}");
-    }
-
-    /// Puts the cell into another state behind the store's back: none, or any that can be.
-    async fn another(&mut self, dice: &mut Dice) -> usize {
-        let now = StoreTime::from_system_clock();
-        if dice.one_in(4) {
-            self.cell = None;
-            self.raw.delete().await;
-            return 4;
-        }
-        let stamp = |dice: &mut Dice| {
-            let ago = dice.pick(&[0, 400_000, SECOND, 30 * SECOND, 59 * SECOND, 61 * SECOND, 3_600 * SECOND]);
-            if dice.one_in(8) { now + Duration::from_micros(ago) } else { now - Duration::from_micros(ago) }
-        };
-        let mut cell = Cell {
-            epoch: dice.pick(&[1, 7, u64::MAX, dice_epoch(&self.newest)]),
-            seq: dice.any_size(LARGEST - 1_000),
-            held_until: known(time(dice, now)),
-            local_end: known(time(dice, now)),
-            fresh_until: known(time(dice, now)),
-            guard: Strictest { value: dice.any_u32(), at: stamp(dice) },
-            limits: Vec::new(),
-        };
-        if dice.one_in(6) {
-            cell.epoch = 0;
-        } else {
-            let mut all = self.limits.clone();
-            all.extend(limits(dice).into_iter().take(2));
-            for Limit { id, permits, burst } in all {
-                if dice.one_in(3) || cell.limits.iter().any(|state| state.id == id) {
-                    continue;
-                }
-                let permits = dice.pick(&[permits, permits, permits / 2, permits.saturating_mul(3)]).max(1);
-                let burst = dice.pick(&[burst, burst, burst / 2, burst.saturating_mul(3)]).max(1);
-                let micros = known(time(dice, now)).0.min(LARGEST - 1);
-                let tat = Tat { micros, remainder: dice.any_u32() % permits };
-                let (permits, burst) =
-                    (Strictest { value: permits, at: stamp(dice) }, Strictest { value: burst, at: stamp(dice) });
-                cell.limits.push(LimitState { id, permits, burst, tat });
-            }
-        }
-        self.raw.set(format!("p{}", cell.to_text())).await;
-        self.cell = Some(cell);
-        4
-    }
-
-    fn pace(&self, dice: &mut Dice, now: StoreTime) -> Pace {
-        let mut limits = self.limits.clone();
-        for limit in &mut limits {
-            if dice.one_in(8) {
-                limit.permits = dice.any_u32().max(1);
-            }
-            if dice.one_in(8) {
-                limit.burst = dice.any_u32().max(1);
-            }
-        }
-        if dice.one_in(10) {
-            limits.truncate(1);
-        }
-        let guard = Duration::from_micros(dice.pick(&[1_000, 5_000, 0, u64::from(u32::MAX), u64::MAX]));
-        let mut pace = Pace::new(limits, guard, dice.pick(&[0, 1, dice_epoch(&None), u64::MAX, now.0]));
-        pace.horizon = duration(dice);
-        pace.lead = if dice.one_in(3) { duration(dice) } else { Duration::ZERO };
-        pace.fresh_start = if dice.one_in(2) { duration(dice) } else { Duration::from_millis(100) };
-        pace.max_hold = duration(dice);
-        pace.not_before = Some(time(dice, now)).filter(|_| dice.one_in(4));
-        pace.expires = Some(time(dice, now)).filter(|_| dice.one_in(5));
-        pace.seen = self.seen(dice, now, pace.limits.len());
-        for _ in 0..dice.below(4) {
-            let costs = pace.limits.iter().map(|limit| cost(dice, limit)).collect::<Vec<_>>();
-            let costs = if dice.one_in(12) { costs[..1].to_vec() } else { costs };
-            if costs.iter().any(|cost| *cost > 0) {
-                let times = dice.pick(&[1, 1, 2, 3, 10, 100]);
-                pace.calls.extend(std::iter::repeat_n(Costs(costs), times));
-            }
-        }
-        pace
-    }
-
-    fn seen(&self, dice: &mut Dice, now: StoreTime, limits: usize) -> Option<Mark> {
-        let epoch = self.cell.as_ref().map_or(9, |cell| cell.epoch);
-        let seq = self.cell.as_ref().map_or(9, |cell| cell.seq);
-        match dice.below(4) {
-            0 => None,
-            1 => self.newest.as_ref().map(|(mark, _)| mark.clone()),
-            _ => Some(Mark {
-                epoch: dice.pick(&[epoch, epoch, 9, u64::MAX]),
-                seq: (dice.pick(&[seq, seq + 1, seq + 40, 0])).min(LARGEST - 1_000),
-                tats: (0..limits as u64 + dice.below(2)).map(|_| time(dice, now)).collect(),
-            }),
-        }
-    }
-}
-
-fn dice_epoch(newest: &Option<(Mark, Booking)>) -> u64 {
-    newest.as_ref().map_or(0xdead_beef_dead_beef, |(mark, _)| mark.epoch)
-}
-
 /// What a cell can hold of a time.
 fn known(time: StoreTime) -> StoreTime {
     time.min(StoreTime(LARGEST))
@@ -258,107 +73,4 @@ fn time(dice: &mut Dice, now: StoreTime) -> StoreTime {
         if rare { now + far } else { now },
         if rare { StoreTime(end) } else { now },
     ])
-}
-
-fn duration(dice: &mut Dice) -> Duration {
-    let near = Duration::from_nanos(dice.any_size(200_000_000_000));
-    let far = Duration::from_micros(dice.any_size(u64::MAX));
-    dice.pick(&[Duration::ZERO, near, near, near, near, near, far, Duration::MAX])
-}
-
-fn cost(dice: &mut Dice, limit: &Limit) -> u32 {
-    let around = limit.burst.saturating_add(dice.pick(&[0, 1, 2])).saturating_sub(1);
-    let any = dice.any_u32();
-    dice.pick(&[0, 1, 1, 1, 1, 2, 7, around, any, u32::MAX])
-}
-
-/// Rates of every size: with remainders, bursts, the largest numbers, and units that need escaping.
-fn limits(dice: &mut Dice) -> Vec<Limit> {
-    let mut limits: Vec<Limit> = Vec::new();
-    for _ in 0..1 + dice.below(5) {
-        let period = dice.pick(&[100_000, SECOND, SECOND + 1, 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND, YEAR]);
-        let unit = dice.pick(&["calls", "calls", "tokens", "tokens out/é %", "", "%", "a:b c\u{0}\n-._~"]);
-        let id = LimitId::new(unit, Duration::from_micros(period));
-        let any = dice.any_u32();
-        let permits = dice.pick(&[1, 3, 7, 997, 200_000, any, u32::MAX]).max(1);
-        let any = dice.any_u32();
-        let burst = dice.pick(&[1, 1, 2, 5, 90, any, u32::MAX]).max(1);
-        if limits.iter().all(|limit| limit.id != id) {
-            limits.push(Limit { id, permits, burst });
-        }
-    }
-    limits
-}
-
-#[test]
-fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
-    let server = server!();
-    let mut dice = Dice::new();
-    tokio().block_on(async {
-        let recorder = Recorder::connect(&server.url()).await;
-        let store = RedisStore::new(recorder.clone());
-        for sequence in 0..SEQUENCES / 2 {
-            let key = Key::new("lease").part(sequence.to_string());
-            let raw = Raw { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
-            let mut cell = None::<LeaseCell>;
-            let owners: Vec<_> = (0..6).map(|n: u8| Owner::from_bytes([n.wrapping_mul(51); 16])).collect();
-            for _ in 0..OPERATIONS {
-                if dice.one_in(12) {
-                    let another = another_lease(&mut dice, &owners);
-                    raw.set(format!("l{}", another.to_text())).await;
-                    cell = Some(another);
-                }
-                raw.persist().await;
-                let owner = dice.pick(&owners);
-                let (ttl, park) = (lease_duration(&mut dice).max(Duration::from_nanos(1)), lease_duration(&mut dice));
-                let limit = dice.pick(&[1, 2, 3, u32::MAX]);
-                let (before, now) = (cell.clone(), || recorder.now());
-                let write = match dice.below(8) {
-                    0 => {
-                        let renewed = store.renew(&key, ttl, &owner).await.unwrap();
-                        let stepped = lease::step::renew(before.as_ref(), now(), ttl, &owner);
-                        assert_eq!(renewed, stepped.reply, "{ttl:?} {owner} on {before:?}");
-                        stepped.write
-                    }
-                    1 | 2 => {
-                        store.release(&key, &owner).await.unwrap();
-                        lease::step::release(before.as_ref(), now(), &owner).write
-                    }
-                    _ => {
-                        let lease: Lease = store.acquire(&key, limit, ttl, &owner, park).await.unwrap();
-                        let stepped = lease::step::acquire(before.as_ref(), now(), limit, ttl, &owner, park);
-                        assert_eq!(lease, stepped.reply, "{limit} {ttl:?} {owner} {park:?} on {before:?}");
-                        stepped.write
-                    }
-                };
-                let ttl = write.as_ref().map(|cell| cell.ttl(now()));
-                raw.assert_written(ttl, &format!("{owner} on {before:?}")).await;
-                cell = write.or(cell);
-                let expected = cell.as_ref().map(|cell| format!("l{}", cell.to_text()));
-                assert_eq!(raw.get().await, expected, "on {before:?}");
-            }
-        }
-    });
-}
-
-/// Any lease that can be, of these owners.
-fn another_lease(dice: &mut Dice, owners: &[Owner]) -> LeaseCell {
-    let now = StoreTime::from_system_clock();
-    let mut cell = LeaseCell { fence: known(time(dice, now)).0.min(LARGEST - 1_000), ..LeaseCell::default() };
-    for &owner in owners {
-        let ends = known(time(dice, now));
-        match dice.below(4) {
-            0 => cell.holders.push(Holder { owner, fence: dice.any_size(cell.fence), ends }),
-            1 => cell.waiters.push(Waiter { owner, until: ends }),
-            _ => {}
-        }
-    }
-    cell
-}
-
-/// From nothing over a few milliseconds, which pass during the test, to the end of time.
-fn lease_duration(dice: &mut Dice) -> Duration {
-    let short = Duration::from_micros(dice.below(3_000));
-    let any = Duration::from_nanos(dice.next());
-    dice.pick(&[Duration::ZERO, short, short, short, Duration::from_secs(1), any, Duration::MAX])
 }
