@@ -115,7 +115,7 @@ impl Seam {
             Some(started) => started,
             None => {
                 let wait = Wait { deadline: self.runtime().now() + self.deadline(), at_most: None };
-                bucket.start(&units, flow(self.principal()), wait, bucket.trace()).await?
+                bucket.start_in_turn(&units, flow(self.principal()), wait, bucket.trace()).await?
             }
         };
         Ok(Permit::new(started, bucket, units))
