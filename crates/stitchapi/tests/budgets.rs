@@ -270,6 +270,37 @@ fn callers_that_leave_pass_their_places_on() -> Result<()> {
 }
 
 #[test]
+fn one_that_leaves_when_it_is_served_passes_its_slot_on() -> Result<()> {
+    for shared in [false, true] {
+        let sim = SimRuntime::new(1);
+        let mut builder = seam(&sim, &api()).throttle(ten());
+        if shared {
+            builder = builder.store(store(&sim));
+        }
+        let seam = builder.build()?;
+        let _ = sim.block_on(seam.permit(1))?;
+        let (mut first, mut second) = (Box::pin(seam.permit(1)), Box::pin(seam.permit(1)));
+        assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
+        sim.block_on(sim.sleep(Duration::from_millis(102)));
+        drop(first);
+        assert!(sim.block_on(second)?.waited() <= Duration::from_millis(102));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_permit_that_does_not_come_is_given_up_at_the_deadline() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let spy = Spy::on(sim.clone()).timeout(60 * SECOND);
+    let seam = seam(&sim, &api()).store(spy.clone()).throttle(ten()).deadline(SECOND).build()?;
+    spy.hang(true);
+    let begun = sim.now();
+    assert_eq!(sim.block_on(seam.permit(1)).unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(sim.now().since(begun), SECOND);
+    Ok(())
+}
+
+#[test]
 fn at_four_times_the_load_a_bounded_wait_wastes_nothing() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
