@@ -106,6 +106,7 @@ async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error>
         if !started.waited.is_zero() {
             run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
         }
+        let units = units.into_owned();
         charged.push((bucket, units));
     }
     Ok(charged)

@@ -3,6 +3,7 @@
 mod builder;
 mod principal;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
 use crate::resilience::{Retry, TimeUp, within};
 use crate::store::SharedStore;
-use crate::throttle::{Cost, Gate, Gates, Permit, Throttle, Wait, flow};
+use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Started, Throttle, Units, Wait, flow};
 use crate::trace::Dispatch;
 use crate::{Error, ErrorKind, Result, StitchBuilder};
 
@@ -113,15 +114,23 @@ impl Seam {
         let Some(units) = bucket.units(&cost.into())? else { return Ok(Permit::free()) };
         let started = match bucket.start_at_once(&units) {
             Some(started) => started,
-            None => {
-                let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
-                let wait = Wait { deadline, at_most: None };
-                let start = bucket.start_in_turn(&units, flow(self.principal()), wait, bucket.trace());
-                let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
-                within(&**runtime, deadline, start).await.map_err(|TimeUp| too_long())??
-            }
+            // Boxed, so that the future of one who need not wait is small.
+            None => Box::pin(self.wait_for(&bucket, &units)).await?,
         };
-        Ok(Permit::new(started, bucket, units))
+        let odd = match units {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(units) => Some(units),
+        };
+        Ok(Permit::new(started, bucket, odd))
+    }
+
+    /// Waits for a slot of this bucket, at most until the deadline of a call that begins now.
+    async fn wait_for(&self, bucket: &Arc<Bucket>, units: &Units) -> Result<Started> {
+        let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
+        let wait = Wait { deadline, at_most: None };
+        let start = bucket.start_in_turn(units, flow(self.principal()), wait, bucket.trace());
+        let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
+        within(&**runtime, deadline, start).await.map_err(|TimeUp| too_long())?
     }
 
     /// Its name: given, or the base URL. The same in every process, so that they share a bucket.

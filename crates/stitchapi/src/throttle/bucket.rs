@@ -1,5 +1,6 @@
 //! A budget, as the callers of one process use it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -92,10 +93,11 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ErrorKind::Input`] for a cost above what a cap lets start at once.
-    pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Units>> {
+    pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
+        let plain = &self.settings().plain;
         if cost.is_plain() {
-            let draws = self.settings().plain.iter().any(|units| *units > 0);
-            return Ok(draws.then(|| self.settings().plain.clone()));
+            let draws = plain.iter().any(|units| *units > 0);
+            return Ok(draws.then_some(Cow::Borrowed(plain)));
         }
         let units = cost.on(&self.settings().limits);
         let shortest = self.settings().limits.iter().map(|limit| limit.id.period()).min();
@@ -109,10 +111,15 @@ impl Bucket {
                 )));
             }
         }
-        if *units == *self.settings().plain {
-            return Ok(Some(self.settings().plain.clone()));
+        if units == *plain {
+            return Ok(Some(Cow::Borrowed(plain)));
         }
-        Ok(Some(units).filter(|units| units.iter().any(|units| *units > 0)))
+        Ok(units.iter().any(|units| *units > 0).then_some(Cow::Owned(units)))
+    }
+
+    /// One plain call, in units.
+    pub(super) fn plain(&self) -> &Units {
+        &self.settings().plain
     }
 
     /// Starts a call at once, if there is no store, nobody waits and the budget has room. Touches nothing but one lock.

@@ -20,7 +20,7 @@ mod slots;
 mod state;
 mod trips;
 
-pub(crate) use bucket::{Bucket, Wait};
+pub(crate) use bucket::{Bucket, Started, Wait};
 pub use cost::Cost;
 pub(crate) use cost::Units;
 pub(crate) use declaration::Place;
