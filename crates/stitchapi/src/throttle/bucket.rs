@@ -238,6 +238,12 @@ impl Bucket {
         state.queue.settle(ticket, Verdict::Refused(after));
     }
 
+    /// Sends everybody away who waits.
+    pub(super) fn refuse_all(&self) {
+        let wakers = self.state().refuse_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Lets nobody start for so long, in the whole fleet, at most as long as holds last.
     pub(crate) fn hold(self: &Arc<Self>, after: Duration) {
         let now = self.runtime().now();
@@ -331,6 +337,7 @@ impl Waiting<'_> {
             Verdict::Slot(slot) => slot,
             Verdict::Refused(after) => return Poll::Ready(Err(refused(after))),
             Verdict::Failed(error) => return Poll::Ready(Err(failed(error))),
+            Verdict::Closed => return Poll::Ready(Err(Error::shut_down())),
         };
         // Read under the lock: what has become void is known before the test.
         let now = bucket.runtime().now();

@@ -18,6 +18,7 @@ mod scope;
 mod settings;
 mod slots;
 mod state;
+mod status;
 mod trips;
 
 pub(crate) use bucket::{Bucket, Started, Wait};
@@ -30,3 +31,4 @@ pub use outage::OutagePolicy;
 pub use permit::Permit;
 pub use rate::{Rate, RateError};
 pub use scope::Scope;
+pub use status::{BucketStatus, LimitStatus, ThrottleStatus};
