@@ -43,6 +43,7 @@ impl Drain {
     }
 
     /// Judges whether something new may begin.
+    #[inline]
     pub(crate) fn may_begin(&self) -> Result<()> {
         self.judge(CLOSED)
     }
@@ -52,6 +53,7 @@ impl Drain {
         self.judge(OVER)
     }
 
+    #[inline]
     fn judge(&self, bit: usize) -> Result<()> {
         if self.state.load(Ordering::Relaxed) & bit == 0 { Ok(()) } else { Err(Error::shut_down()) }
     }

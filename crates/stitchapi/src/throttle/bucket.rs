@@ -16,7 +16,7 @@ use super::Place;
 use super::cell::{CellSource, Request};
 use super::cost::{Cost, Units};
 use super::known::Known;
-use super::pacing::{Pacing, Turn};
+use super::pacing::Pacing;
 use super::queue::{Ticket, Waiter};
 use super::reserver::Inline;
 use super::settings::Settings;
@@ -93,6 +93,7 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ErrorKind::Input`] for a cost above what a cap lets start at once.
+    #[inline]
     pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
         let plain = &self.settings().plain;
         if cost.is_plain() {
@@ -123,11 +124,12 @@ impl Bucket {
     }
 
     /// Starts a call at once, if there is no store, nobody waits and the budget has room. Touches nothing but one lock.
+    #[inline]
     pub(crate) fn start_at_once(&self, units: &Units) -> Option<Started> {
         let now = self.runtime().now();
         let mut state = self.state();
         let State { queue, source: Source::Here(pacing), .. } = &mut *state else { return None };
-        let starts = queue.len() == 0 && matches!(pacing.turn(units, now, now), Turn::Now(_));
+        let starts = queue.len() == 0 && pacing.start(units, now);
         starts.then_some(Started { at: now, waited: Duration::ZERO })
     }
 
@@ -293,6 +295,7 @@ impl Bucket {
     pub(crate) fn trace(&self) -> &Trace {
         &self.declared.trace
     }
+    #[inline]
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

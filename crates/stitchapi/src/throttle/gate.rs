@@ -159,6 +159,7 @@ impl Gate {
     /// # Errors
     ///
     /// [`ErrorKind::Input`](crate::ErrorKind::Input) if each principal has a bucket and the call is nobody's.
+    #[inline]
     pub(crate) fn bucket(&self, principal: Option<&Principal>) -> Result<Arc<Bucket>> {
         match &*self.0 {
             Whose::Everybodys(bucket) => Ok(bucket.clone()),

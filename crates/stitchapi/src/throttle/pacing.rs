@@ -54,6 +54,12 @@ impl Pacing {
         Turn::Now(Tick(due.0))
     }
 
+    /// Draws for a caller that comes now, if it may start now.
+    #[inline]
+    pub(super) fn start(&mut self, units: &[u32], now: Tick) -> bool {
+        self.opens.max(self.held_until) <= now && self.lines.draw_at_once(units, StoreTime(now.0))
+    }
+
     /// When a caller that comes now could start behind others who cost `before` together.
     pub(super) fn due_behind(&self, before: &[u64], units: &[u32], now: Tick) -> Tick {
         let e_min = now.max(self.opens).max(self.held_until);
