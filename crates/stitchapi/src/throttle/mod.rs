@@ -4,6 +4,7 @@ mod answer;
 mod bucket;
 mod cell;
 mod clock;
+mod cooldown;
 mod cost;
 mod declaration;
 mod gate;
@@ -21,6 +22,7 @@ mod state;
 mod trips;
 
 pub(crate) use bucket::{Bucket, Wait};
+pub(crate) use cooldown::asked;
 pub use cost::Cost;
 pub(crate) use cost::Units;
 pub(crate) use declaration::Place;

@@ -9,13 +9,14 @@ use stitchapi_core::pace::Back;
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::cell::{CellSource, Request};
+use super::cooldown::BackOff;
 use super::cost::Units;
 use super::outage::{OutagePolicy, PROBE_EVERY};
 use super::pacing::{Pacing, Turn};
 use super::queue::{Queue, Ticket};
 use super::settings::Settings;
 use super::slots::{At, Slot, Slots};
-use crate::trace::EventKind;
+use crate::trace::{EventKind, HoldReason};
 
 /// A process that holds bookings talks to the store at least this often: nothing starts on what it heard longer ago.
 pub(super) const TOUCH_EVERY: Duration = Duration::from_millis(100);
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) queue: Queue<Verdict>,
     pub(super) slots: Slots,
     pub(super) source: Source,
+    /// How long to hold after a refusal that says no time.
+    pub(super) back_off: BackOff,
     /// Whether the task that serves the queue is there, and how it is woken.
     pub(super) is_driven: bool,
     driver: Option<Waker>,
@@ -77,6 +80,7 @@ impl State {
             queue: Queue::new(),
             slots: Slots::default(),
             source,
+            back_off: BackOff::new(),
             is_driven: false,
             driver: None,
             nudged: false,
@@ -293,7 +297,8 @@ impl State {
     }
 
     /// Lets nobody start before `until`; what to tell the store, if it is news to it.
-    pub(super) fn hold(&mut self, until: Tick, now: Tick, work: &mut Work) -> Option<StoreTime> {
+    pub(super) fn hold(&mut self, until: Tick, reason: HoldReason, now: Tick, work: &mut Work) -> Option<StoreTime> {
+        self.back_off.held(until, now);
         let (is_news, told) = match &mut self.source {
             Source::Here(pacing) => (pacing.hold(until), None),
             Source::Cell(cell) => {
@@ -304,7 +309,7 @@ impl State {
             }
         };
         if is_news {
-            work.events.push(EventKind::Held { by: until.since(now) });
+            work.events.push(EventKind::Held { by: until.since(now), reason });
             self.drop_void(work);
         }
         told
