@@ -112,6 +112,20 @@ fn a_pause_that_one_process_is_asked_for_holds_every_other_one_from_100_ms_later
     println!("{latest} us after the answer");
 }
 
+#[test]
+fn a_process_that_holds_bookings_touches_the_store_eleven_times_a_second_at_most() {
+    let sim = SimRuntime::new(1);
+    let (api, _) = api(&sim, Vec::new());
+    let spy = Spy::on(sim.clone());
+    let seam = seam(&sim, &api).store(spy.clone()).throttle(Throttle::rate("10/s")).build().unwrap();
+    sim.block_on(seam.permit(1)).unwrap();
+    let (begun, before) = (sim.now(), spy.operations());
+    sim.block_on(join_all((0..10).map(|_| seam.permit(1))));
+    // One booking for all of them, and the touches.
+    let (seconds, touches) = (sim.now().since(begun).as_secs_f64(), spy.operations() - before - 1);
+    assert!((9.0..=10.6).contains(&(touches as f64 / seconds)), "{touches} in {seconds} s");
+}
+
 /// That a first answer of this kind holds the next call for so many milliseconds, which this says.
 fn assert_holds(status: u16, fields: &[(&str, &str)], millis: u128, reason: HoldReason) {
     let (waited, said) = waits_after(status, fields);

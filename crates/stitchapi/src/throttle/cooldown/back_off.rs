@@ -100,8 +100,8 @@ mod tests {
         let mut back_off = BackOff::new();
         assert_eq!(refused(&mut back_off, 100, 103), Some(1));
         assert_eq!(refused(&mut back_off, 101, 103), None);
-        assert_eq!(refused(&mut back_off, 102, 109), None);
-        assert_eq!(refused(&mut back_off, 109, 109), Some(2));
+        assert_eq!(refused(&mut back_off, 102, 105), None);
+        assert_eq!(refused(&mut back_off, 105, 105), Some(2));
     }
 
     #[test]
