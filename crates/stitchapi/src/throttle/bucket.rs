@@ -246,22 +246,6 @@ impl Bucket {
         wakers.into_iter().for_each(Waker::wake);
     }
 
-    /// Lets nobody start for so long, in the whole fleet, at most as long as holds last.
-    pub(crate) fn hold(self: &Arc<Self>, after: Duration) {
-        let now = self.runtime().now();
-        let until = now + after.min(self.settings().max_hold);
-        let mut work = Work::default();
-        let (told, driver) = {
-            let mut state = self.state();
-            (state.hold(until, now, &mut work), state.nudge())
-        };
-        self.tell(work);
-        driver.into_iter().for_each(Waker::wake);
-        if let Some(until) = told {
-            self.runtime().spawn(Box::pin(self.clone().tell_hold(until)));
-        }
-    }
-
     /// Corrects what a call was charged to what it has cost.
     pub(crate) async fn settle(&self, charged: &Units, actual: &Cost) {
         let actual = actual.on(&self.settings().limits);

@@ -17,6 +17,8 @@ use crate::trace::EventKind;
 const AT_ONCE: usize = 2;
 /// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
 const LINGER: Duration = Duration::from_millis(80);
+/// A touch is sent so much earlier than it must be: timers are late, and some trips longer than the usual one.
+const TOUCH_EARLY: Duration = Duration::from_millis(5);
 /// Waits shorter than this are not worth lingering.
 const SHORT: Duration = Duration::from_millis(2);
 
@@ -81,9 +83,14 @@ impl CellSource {
         }
     }
 
-    /// When a process that holds bookings touches the cell.
+    /// When the newest request was sent.
+    pub(super) fn asked_at(&self) -> Tick {
+        self.last_sent
+    }
+
+    /// When a process that holds bookings touches the cell: so early that it is answered in time.
     pub(super) fn touch_at(&self) -> Tick {
-        self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip())
+        self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip() + TOUCH_EARLY)
     }
 
     /// When to ask for what is wanted: at once, or a little later if all wait anyway.

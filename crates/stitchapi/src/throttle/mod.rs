@@ -4,6 +4,7 @@ mod answer;
 mod bucket;
 mod cell;
 mod clock;
+mod cooldown;
 mod cost;
 mod declaration;
 mod gate;
@@ -22,6 +23,7 @@ mod status;
 mod trips;
 
 pub(crate) use bucket::{Bucket, Started, Wait};
+pub(crate) use cooldown::asked;
 pub use cost::Cost;
 pub(crate) use cost::Units;
 pub(crate) use declaration::Place;

@@ -49,6 +49,24 @@ pub enum CacheOutcome {
     Bypassed,
 }
 
+/// What in an answer of the API asks for a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HoldReason {
+    /// `Retry-After` of a refusal.
+    RetryAfter,
+    /// `RateLimit`, in any of its drafts: the budget is spent.
+    RateLimit,
+    /// `X-RateLimit-*`, in any dialect: the budget is spent.
+    XRateLimit,
+    /// Shopify's bucket is full.
+    Shopify,
+    /// A refusal that says no time.
+    Refused,
+    /// Another process was asked.
+    Elsewhere,
+}
+
 /// A value in the store that is damaged, sealed with another key, or of a newer format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -99,6 +117,8 @@ pub enum EventKind {
     Held {
         /// For so long from now.
         by: Duration,
+        /// What says so.
+        reason: HoldReason,
     },
     /// The store has failed, and the throttle goes on without it.
     OutageBegan {
