@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::str;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Back, Booking, Cell, LimitId, Pace, Reservation};
+use stitchapi_core::pace::{Back, Booking, LimitId, Pace, Reservation};
 use stitchapi_core::{Key, Pacer, Prefix, StoreError, StoreTime, async_trait, micros_up};
 
 use crate::RedisStore;
@@ -18,10 +18,18 @@ const MOST: i64 = u32::MAX as i64;
 
 impl RedisStore {
     async fn book(&self, key: &Key, pace: &Pace) -> Result<Reservation, Failure> {
-        match self.run(&RESERVE, key, &Arguments::default().text(request(pace))).await? {
-            Reply::Bytes(reply) => reservation(&reply, pace),
-            _ => Err(Failure::OddReply),
-        }
+        let reply = self.pace(&RESERVE, key, &Arguments::default().text(request(pace))).await?;
+        let [Reply::Int(now), Reply::Int(e_min), Reply::Int(granted), Reply::Bytes(cell)] = &*reply else {
+            return Err(Failure::OddReply);
+        };
+        let number = |number: &i64| u64::try_from(*number).map_err(|_| Failure::OddReply);
+        let (now, e_min) = (StoreTime(number(now)?), StoreTime(number(e_min)?));
+        // A script's numbers end at 2^53, those of a pace do not.
+        let e_min = e_min.max(now + pace.lead).max(pace.not_before.unwrap_or_default());
+        let granted = usize::try_from(*granted).map_err(|_| Failure::OddReply)?;
+        let text = str::from_utf8(cell).ok().and_then(|value| value.strip_prefix('p'));
+        let cell = text.and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
+        Ok(Reservation { now, e_min, cell, granted })
     }
 
     /// Runs a script that answers with an array, the first of it being its time.
@@ -100,35 +108,18 @@ fn request(pace: &Pace) -> String {
     words.0
 }
 
-/// What `reserve` answers, in the words that the script names.
-fn reservation(reply: &[u8], pace: &Pace) -> Result<Reservation, Failure> {
-    let reply = str::from_utf8(reply).map_err(|_| Failure::OddReply)?;
-    let words: Vec<&str> = reply.splitn(5, ' ').collect();
-    let &[seconds, micros, granted, e_min, value] = &*words else { return Err(Failure::OddReply) };
-    let number = |word: &str| word.parse::<u64>().map_err(|_| Failure::OddReply);
-    let now = StoreTime(number(seconds)?.saturating_mul(1_000_000).saturating_add(number(micros)?));
-    let granted = granted.parse().map_err(|_| Failure::OddReply)?;
-    let cell: Cell = value.strip_prefix('p').and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
-    let e_min = if e_min == "-" { cell.held_until.max(cell.fresh_until) } else { StoreTime(number(e_min)?) };
-    // A script's numbers end at 2^53, those of a pace do not.
-    let e_min = e_min.max(now + pace.lead).max(pace.not_before.unwrap_or_default());
-    Ok(Reservation { now, e_min, cell, granted })
-}
-
 /// A line of words.
 struct Words(String);
 
 impl Words {
-    fn word(&mut self, word: impl AsRef<str>) {
-        if !self.0.is_empty() {
-            self.0.push(' ');
-        }
-        self.0.push_str(word.as_ref());
+    fn word(&mut self, word: impl Display) {
+        let space = if self.0.is_empty() { "" } else { " " };
+        let _ = write!(self.0, "{space}{word}");
     }
 
     /// A number as a script can hold it.
     fn number(&mut self, number: u64) {
-        self.word(number.min(BEYOND).to_string());
+        self.word(number.min(BEYOND));
     }
 
     /// Microseconds, rounded up.

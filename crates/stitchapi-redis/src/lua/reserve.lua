@@ -252,13 +252,10 @@ if is_first and not is_expired then
   gather(cell)
 end
 local e_min = math.max(math.min(now + pace.lead, BEYOND), cell.held_until, cell.fresh_until, pace.not_before)
-local function answer(granted, shown)
-  return string.format('%s %s %.0f %.0f %s', time[1], time[2], granted, e_min, shown)
-end
 local repaired = to_text(cell)
 if is_expired or waits then
   -- Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
-  return answer(0, value or 'p' .. repaired)
+  return { now, e_min, 0, value or 'p' .. repaired }
 end
 
 local lines = {}
@@ -277,4 +274,4 @@ end
 if text ~= stored_text then
   write(cell, text, now)
 end
-return answer(granted, 'p' .. repaired)
+return { now, e_min, granted, 'p' .. repaired }

@@ -31,11 +31,6 @@ impl Recorder {
                 Some(Reply::Int(now)) => StoreTime(u64::try_from(*now).unwrap()),
                 other => panic!("no time: {other:?}"),
             },
-            // That of `reserve` is a text, with seconds and microseconds.
-            Some(Reply::Bytes(reply)) => {
-                let mut words = std::str::from_utf8(reply).unwrap().split(' ').map(|word| word.parse::<u64>().unwrap());
-                StoreTime(words.next().unwrap() * 1_000_000 + words.next().unwrap())
-            }
             other => panic!("no script's answer: {other:?}"),
         }
     }
