@@ -27,7 +27,7 @@ impl RedisStore {
         // A script's numbers end at 2^53, those of a pace do not.
         let e_min = e_min.max(now + pace.lead).max(pace.not_before.unwrap_or_default());
         // Below zero where nothing was written.
-        let counted = (*granted >= 0).then(|| Roll::window_at(now));
+        let counted = (*granted >= 0 && pace.counts).then(|| Roll::window_at(now));
         let granted = usize::try_from((*granted).max(0)).map_err(|_| Failure::OddReply)?;
         let text = str::from_utf8(cell).ok().and_then(|value| value.strip_prefix('p'));
         let cell = text.and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
@@ -93,6 +93,7 @@ fn request(pace: &Pace) -> String {
         None => words.word("- 0 0"),
     }
     match pace.counted {
+        _ if !pace.counts => words.word("*"),
         Some(window) => words.number(window),
         None => words.word("-"),
     }

@@ -25,4 +25,4 @@ pub use stitchapi_core::{
     self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick,
     Transport, TransportError, TransportErrorKind, async_trait,
 };
-pub use throttle::{Cost, OutagePolicy, Permit, Rate, RateError, Scope, Throttle};
+pub use throttle::{Cost, FleetSize, OutagePolicy, Permit, Rate, RateError, Scope, Throttle};

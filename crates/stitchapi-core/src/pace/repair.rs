@@ -60,7 +60,8 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
     // Who was counted in another cell was not counted in this one.
     let is_same = known.is_some_and(|cell| pace.seen.as_ref().is_some_and(|mark| mark.epoch == cell.epoch));
     let roll = if older.is_some() { Roll::default() } else { cell.roll };
-    cell.roll = roll.ask(pace.counted.filter(|_| is_same && older.is_none()), now);
+    let counted = pace.counted.filter(|_| is_same && older.is_none());
+    cell.roll = if pace.counts { roll.ask(counted, now) } else { roll.at(now) };
 
     if let Some(mark) = older {
         cell.epoch = fresh_epoch;

@@ -31,6 +31,8 @@ pub struct Pace {
     /// The window of the cell's [`Roll`](super::Roll) in which this process was counted last, as the
     /// [answer](Reservation::counted) to an earlier request with this [`seen`](Self::seen)'s epoch said.
     pub counted: Option<u64>,
+    /// Whether this request counts its process at all: not while another one is under way that does.
+    pub counts: bool,
     /// After this nothing is booked: the caller will be gone.
     pub expires: Option<StoreTime>,
     /// 64 random bits: the epoch of the cell, should this create it.
@@ -73,6 +75,7 @@ impl Pace {
             lead: Duration::ZERO,
             seen: None,
             counted: None,
+            counts: true,
             expires: None,
             epoch_if_new,
             fresh_start: Duration::ZERO,
@@ -112,7 +115,7 @@ pub struct Reservation {
     pub cell: Cell,
     /// How many of the calls were booked: the first ones.
     pub granted: usize,
-    /// The window in which this process is counted now, for its next [`Pace`]; `None` if it was not, because nothing was
+    /// The window in which this process is counted now, for its next [`Pace`]; `None` if it was not to be, or nothing was
     /// written.
     pub counted: Option<u64>,
 }

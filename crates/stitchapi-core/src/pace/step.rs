@@ -50,7 +50,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Stepped<Re
         after.seq += 1;
     }
     let write = (stored != Some(&after)).then_some(after);
-    let counted = Some(cell.roll.window);
+    let counted = Some(cell.roll.window).filter(|_| pace.counts);
     Stepped { reply: Reservation { now, e_min, cell, granted, counted }, write }
 }
 
@@ -291,7 +291,10 @@ mod tests {
         assert_eq!((second.reply.living(), second.write), (1, None));
         let other = reserve(first.write.as_ref(), StoreTime(1), &pace);
         assert_eq!((other.reply.living(), other.reply.counted), (2, Some(0)));
-        assert_eq!(other.write.map(|cell| cell.seq), first.write.map(|cell| cell.seq));
+        assert_eq!(other.write.map(|cell| cell.seq), first.write.as_ref().map(|cell| cell.seq));
+        let beside = Pace { counts: false, ..pace };
+        let reply = reserve(first.write.as_ref(), StoreTime(10_000_000), &beside).reply;
+        assert_eq!((reply.living(), reply.cell.roll.count, reply.counted), (1, 0, None));
     }
 
     #[test]

@@ -22,7 +22,7 @@ local pace = {
   pause = count(),
   limits = {},
 }
-local seen = { epoch = word(), seq = count(), latest = count(), counted = count() }
+local seen = { epoch = word(), seq = count(), latest = count(), counted = word() }
 for i = 1, count() do
   pace.limits[i] = { unit = word(), period = count(), permits = count(), burst = count(), seen = count() }
 end
@@ -114,14 +114,15 @@ local function take_burst_credit(cell)
   return moved
 end
 
--- Counts the caller in the window of now, unless it was counted in it before, in this very cell.
+-- Counts the caller in the window of now, unless it was counted in it before, in this very cell, or is not to be.
 local function ask(cell, is_same, now)
   local window = floor(now / ROLL_WINDOW)
   if cell.window ~= window then
     cell.last = cell.window == window - 1 and cell.count or 0
     cell.window, cell.count = window, 0
   end
-  if not is_same or seen.counted ~= window then
+  local is_counted = is_same and tonumber(seen.counted) == window
+  if not is_counted and seen.counted ~= '*' then
     cell.count = math.min(cell.count + 1, U32)
   end
 end

@@ -3,9 +3,9 @@
 --
 -- ARGV: one line of words. guard, horizon, not_before, lead, expires, max_hold; for a new cell its epoch and fresh_start;
 -- of one who comes back from an outage stay and pause (or -); of what the caller remembers the epoch (or -), seq, latest
--- tat and the window in which it was counted (or -); how many limits, and for each unit, period, permits, burst and the tat
--- remembered (0 if none); then runs of equal calls, how many and their cost on each limit. Times and durations in
--- microseconds.
+-- tat and the window in which it was counted (or -, or * where it is not to be); how many limits, and for each unit,
+-- period, permits, burst and the tat remembered (0 if none); then runs of equal calls, how many and their cost on each
+-- limit. Times and durations in microseconds.
 
 local request, value = ARGV[1], redis.call('GET', KEYS[1])
 local time = redis.call('TIME')
@@ -13,7 +13,7 @@ local now = time[1] * 1000000 + time[2]
 
 -- # The usual case
 --
--- The cell needs no repair: the caller was counted in it in this window; its limits are the cell's, in that order, with
+-- The cell needs no repair: the caller is not to be counted in it (again); its limits are the cell's, in that order, with
 -- those settings, brought within the last second; and every number is small enough for plain doubles. It takes a third
 -- of the time, so it is written for that, without a function but where one is needed. `break` leaves the rest to the
 -- general case, before anything is written; where both can answer, they answer the same.
@@ -22,11 +22,11 @@ repeat
   local PLAIN = 4503599627370496 -- 2^52: a sum of two numbers below it is exact
 
   local guard, horizon, not_before, lead, expires, max_hold, seen_epoch, seen_seq, counted, count, word =
-    match(request, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %x+ %d+ %- %- (%x+) (%d+) %d+ (%d+) ([1-9]%d*)()')
+    match(request, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %x+ %d+ %- %- (%x+) (%d+) %d+ (%S+) ([1-9]%d*)()')
   local epoch, seq, head, held_until, local_end, fresh_until, its_guard, guard_at, window, position =
     match(value or '', '^p1 ([0-9a-f]+) (%d+)( (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %d+ %d+)()')
-  if not guard or its_guard ~= guard or epoch ~= seen_epoch or window ~= counted or #epoch ~= 16
-    or epoch == '0000000000000000' then
+  if not guard or its_guard ~= guard or epoch ~= seen_epoch or window ~= counted and counted ~= '*'
+    or #epoch ~= 16 or epoch == '0000000000000000' then
     break
   end
   seq, held_until, guard_at = tonumber(seq), tonumber(held_until), tonumber(guard_at)

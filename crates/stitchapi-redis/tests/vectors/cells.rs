@@ -186,6 +186,7 @@ impl Twin<'_> {
         pace.back = Some(Back { stay: duration(dice), pause: duration(dice) }).filter(|_| dice.one_in(4));
         pace.seen = self.seen(dice, now, pace.limits.len());
         pace.counted = counted(dice, now);
+        pace.counts = !dice.one_in(4);
         for _ in 0..dice.below(4) {
             let costs = pace.limits.iter().map(|limit| cost(dice, limit)).collect::<Vec<_>>();
             let costs = if dice.one_in(12) { costs[..1].to_vec() } else { costs };

@@ -149,6 +149,7 @@ impl<'a> Copy<'a> {
         let newest = self.newest.as_ref().filter(|_| dice.below(3) > 0);
         pace.seen = newest.map(|(mark, _)| Mark { seq: mark.seq + dice.below(5) / 4 * 3, ..mark.clone() });
         pace.counted = self.counted.filter(|_| dice.below(4) > 0);
+        pace.counts = dice.below(4) > 0;
         pace.calls = (0..dice.below(5)).map(|_| Costs(declared.iter().map(|_| dice.cost()).collect())).collect();
         pace.calls.retain(|costs| costs.0.iter().any(|cost| *cost > 0));
         pace
