@@ -513,7 +513,7 @@ fn a_process_that_finds_its_store_away_after_an_idle_hour_waits_no_longer_than_o
     let (sim, throttle) = (SimRuntime::new(1), Throttle::rate("40/s").fleet_size(4));
     let spy = Spy::on(sim.clone());
     let seam = seam(&sim, &api()).store(spy.clone()).throttle(throttle).build()?;
-    sim.block_on(seam.permit(1))?;
+    let _ = sim.block_on(seam.permit(1))?;
     sim.block_on(sim.sleep(3_600 * SECOND));
     spy.fail(Some(StoreErrorKind::Unavailable));
     let waited = sim.block_on(seam.permit(1))?.waited();
