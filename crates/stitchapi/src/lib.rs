@@ -26,5 +26,5 @@ pub use stitchapi_core::{
     Transport, TransportError, TransportErrorKind, async_trait,
 };
 pub use throttle::{
-    BucketStatus, Cost, LimitStatus, OutagePolicy, Permit, Rate, RateError, Scope, Throttle, ThrottleStatus,
+    BucketStatus, Cost, FleetSize, LimitStatus, OutagePolicy, Permit, Rate, RateError, Scope, Throttle, ThrottleStatus,
 };

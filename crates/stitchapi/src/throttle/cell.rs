@@ -8,7 +8,7 @@ use stitchapi_core::{StoreError, Tick};
 
 use super::cost::Units;
 use super::known::Known;
-use super::outage::{FLEET_SIZE, Outage};
+use super::outage::{Outage, fleet_size};
 use super::settings::Settings;
 use super::state::TOUCH_EVERY;
 use crate::trace::EventKind;
@@ -28,6 +28,8 @@ pub(super) struct CellSource {
     pub(super) known: Known,
     in_flight: Vec<(u64, Vec<Units>)>,
     requests: u64,
+    /// The request by which the store counts this process, while it is under way: two would count it twice.
+    counting: Option<u64>,
     last_sent: Tick,
     /// Since when somebody waits for whom nothing is booked.
     wanted_since: Option<Tick>,
@@ -53,6 +55,7 @@ impl CellSource {
             known,
             in_flight: Vec::new(),
             requests: 0,
+            counting: None,
             last_sent: Tick(0),
             wanted_since: None,
             must_confirm: false,
@@ -78,6 +81,7 @@ impl CellSource {
     /// A request is not under way any more.
     pub(super) fn ends(&mut self, request: &Request, now: Tick) {
         self.in_flight.retain(|(number, _)| *number != request.number);
+        self.counting = self.counting.filter(|number| *number != request.number);
         if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
             outage.probed(now);
         }
@@ -125,6 +129,8 @@ impl CellSource {
         pace.expires = self.known.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
         let is_probe = back.is_some();
         self.requests += 1;
+        pace.counts = self.counting.is_none();
+        self.counting = self.counting.or(Some(self.requests));
         self.last_sent = now;
         self.wanted_since = None;
         self.in_flight.push((self.requests, units.clone()));
@@ -144,9 +150,10 @@ impl CellSource {
             outage.error = error;
             return None;
         }
-        let fleet_size = settings.fleet_size.unwrap_or(FLEET_SIZE);
-        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, request.sent, now, error));
-        Some(EventKind::OutageBegan { policy: settings.policy, fleet_size })
+        let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.living());
+        let booked = self.known.booked_until(&settings.plain, request.sent, now);
+        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, request.sent, booked, now, error));
+        Some(EventKind::OutageBegan { policy: settings.policy, fleet_size, known })
     }
 
     /// The process is on its store again, if it was not.

@@ -167,7 +167,8 @@ impl Throttle {
         self
     }
 
-    /// How many processes share the budget: each paces at that share while the store is away. The default is 8.
+    /// How many processes share the budget: each paces at that share while the store is away. The default is what the
+    /// store has counted ([`FleetSize`](super::FleetSize)), or 8.
     #[must_use]
     pub fn fleet_size(mut self, processes: u32) -> Self {
         self.fleet_size = Some(processes);

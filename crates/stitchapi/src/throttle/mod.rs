@@ -29,7 +29,7 @@ pub(crate) use cost::Units;
 pub(crate) use declaration::Place;
 pub use declaration::Throttle;
 pub(crate) use gate::{Gate, Gates, Ground, flow};
-pub use outage::OutagePolicy;
+pub use outage::{FleetSize, OutagePolicy};
 pub use permit::Permit;
 pub use rate::{Rate, RateError};
 pub use scope::Scope;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use stitchapi_core::{StoreErrorKind, Tick};
 
-use crate::{ErrorKind, OutagePolicy};
+use crate::{ErrorKind, FleetSize, OutagePolicy};
 
 /// One thing that happened during one call. No secret, no body and no query value is ever in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,6 +126,8 @@ pub enum EventKind {
         policy: OutagePolicy,
         /// By how many processes the budget is divided, if each paces alone.
         fleet_size: u32,
+        /// How that number is known.
+        known: FleetSize,
     },
     /// The throttle is on its store again.
     OutageEnded {
