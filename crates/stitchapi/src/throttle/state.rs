@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Booking, Costs, Limit, Pace, Reservation};
+use stitchapi_core::pace::{Back, Booking, Costs, Limit, Pace, Reservation};
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::cost::Units;
 use super::known::{Known, Learned};
-use super::outage::{Back, Outage, OutagePolicy};
+use super::outage::{Outage, OutagePolicy};
 use super::pacing::{Pacing, Turn};
 use super::queue::{Queue, Ticket, Waiter};
 use super::slots::{At, Slot, Slots};
@@ -339,7 +339,9 @@ impl State {
         self.drop_void(work);
         let Source::Cell(cell) = &self.source else { return None };
         let known = &cell.known;
-        let next = reply.next_start(&request.pace).map(|start| known.local(start, now));
+        // To one who comes back nothing was granted: that does not say that the others cannot wait.
+        let next = reply.next_start(&request.pace).filter(|_| cell.outage.is_none());
+        let next = next.map(|start| known.local(start, now));
         self.refuse_the_impatient(request, next, now, work)
     }
 
@@ -521,6 +523,7 @@ impl CellSource {
         pace.calls = units.iter().map(|units| Costs(units.to_vec())).collect();
         pace.fresh_start = settings.fresh_start;
         pace.max_hold = settings.max_hold;
+        pace.back = back;
         self.known.remember(&mut pace);
         let latest = queue.in_order().map(|(_, waiter)| waiter.latest).max();
         pace.horizon = latest.map_or(Duration::ZERO, |latest| latest.since(now));
