@@ -10,7 +10,7 @@ use super::request::Target;
 use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::error::ERROR_BODY;
-use crate::resilience::{TimeUp, within};
+use crate::resilience::{TimeUp, retry_after, within};
 use crate::throttle::{Bucket, Cost, Units, flow};
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
@@ -62,6 +62,7 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
         Err(TimeUp) => return Err(too_late()),
     };
     let (parts, body) = response.into_parts();
+    hold(run, &charged, &parts);
     let limit = if parts.status.is_success() { seam.body_limit() } else { ERROR_BODY };
     let collected = match within(&*runtime, ends, body.collect(limit)).await {
         Ok(Ok(collected)) => collected,
@@ -105,6 +106,15 @@ async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error>
         charged.push((bucket, units));
     }
     Ok(charged)
+}
+
+/// Lets nobody start for as long as an answer asks: 429 and 503 with a `Retry-After` (RFC 9110, 10.2.3).
+fn hold(run: &Run<'_>, charged: &Charged, parts: &Parts) {
+    let asks = matches!(parts.status.as_u16(), 429 | 503);
+    let after = retry_after(&parts.headers, run.trace.runtime.wall()).filter(|after| asks && !after.is_zero());
+    if let (Some(after), Some((bucket, _))) = (after, charged.last()) {
+        bucket.hold(after);
+    }
 }
 
 /// Charges what the call has really cost, where only the answer tells.

@@ -139,7 +139,7 @@ pub(crate) fn flow(principal: Option<&Principal>) -> u64 {
 
 fn key(declared: &Declared, name: &[String], principal: Option<&str>) -> Option<Key> {
     let limits = declared.store_limits()?;
-    let key = name.iter().fold(Key::new("pace"), |key, part| key.part(part));
+    let key = name.iter().fold(Key::new("pace"), Key::part);
     let key = principal.into_iter().fold(key, |key, digest| key.part("principal").part(digest));
     Some(fitted(key, limits.max_key))
 }

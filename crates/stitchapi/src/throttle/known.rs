@@ -174,10 +174,6 @@ impl Known {
         self.held_until = self.held_until.max(until);
     }
 
-    pub(super) fn held_until(&self) -> StoreTime {
-        self.held_until
-    }
-
     /// Whether nothing of what is known matters any more.
     pub(super) fn is_over(&self, now: Tick) -> bool {
         let Some(newest) = &self.newest else { return true };

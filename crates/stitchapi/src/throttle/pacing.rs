@@ -71,10 +71,6 @@ impl Pacing {
         self.lines.hold(StoreTime(until.0), self.paced.iter().copied());
     }
 
-    pub(super) fn held_until(&self) -> Tick {
-        self.held_until
-    }
-
     /// Corrects what the limit at `index` was charged.
     pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
         self.lines.settle(index, delta, StoreTime(now.0));

@@ -27,7 +27,7 @@ impl Bucket {
             let answer = self.ask(request).await;
             let request = under_way.request.take();
             if let Some(request) = request {
-                self.take_in(request, answer);
+                self.take_in(&request, answer);
             }
         }
     }
@@ -38,16 +38,16 @@ impl Bucket {
         watch(&**self.runtime(), self.settings().timeout, name, "reserve", reserve).await.map_err(Arc::new)
     }
 
-    fn take_in(self: &Arc<Self>, request: Request, answer: Result<Reservation, Arc<StoreError>>) {
+    fn take_in(self: &Arc<Self>, request: &Request, answer: Result<Reservation, Arc<StoreError>>) {
         let now = self.runtime().now();
         let mut work = Work::default();
         let mut give_back = None;
         let driver = {
             let mut state = self.state();
             let reply = answer.as_ref().ok().cloned();
-            let left_over = state.take_in(self.settings(), &request, answer, now, &mut work);
+            let left_over = state.take_in(self.settings(), request, answer, now, &mut work);
             if let (Some(left_over), Some(reply)) = (left_over, reply) {
-                give_back = state.give_back(&request, &reply, left_over);
+                give_back = state.give_back(request, &reply, left_over);
             }
             state.serve(self.settings(), now, &mut work);
             state.nudge()
