@@ -5,9 +5,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a library for tests: a failed unwrap is a failed test")]
 
+pub mod faketime;
 pub mod fleet;
 pub mod judge;
 pub mod lab;
+pub mod nginx;
 pub mod promise;
 pub mod record;
 pub mod redis;
