@@ -215,7 +215,7 @@ impl State {
                     let one = wanted.into_iter().take(1).collect();
                     work.request = Some(cell.request(settings, one, &self.queue, Some(back), now, random));
                 } else {
-                    work.look_at(outage.next_look());
+                    outage.next_look().into_iter().for_each(|at| work.look_at(at));
                 }
                 return;
             }
