@@ -60,7 +60,6 @@ fn a_redis_that_is_started_again_does_not_give_the_budget_twice() {
             server.kill();
             server.start_again();
         });
-        record.tell_events();
         record.assert_exact();
         assert!(record.used(7.0, SECONDS).utilisation >= 0.98);
     }
