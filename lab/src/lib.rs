@@ -14,3 +14,4 @@ pub mod promise;
 pub mod record;
 pub mod redis;
 pub mod said;
+pub mod upstream;

@@ -5,6 +5,8 @@ use stitchapi::Tick;
 use crate::judge::{Start, Use, budget_use, worst_windows};
 use crate::promise::Promise;
 
+const SECOND: u64 = 1_000_000;
+
 /// One call that is over.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -73,7 +75,7 @@ impl Record {
         println!("    {} starts; at most {}", self.starts.len(), told.join(", "));
         for worst in &worst {
             if !worst.is_kept() {
-                self.tell_events();
+                self.tell_events(worst.from.saturating_sub(SECOND), worst.from + 2 * worst.bound.window.min(SECOND));
             }
             assert!(worst.is_kept(), "more than promised: {worst}, {:.3} s after the begin", self.seconds(worst.from));
         }
@@ -121,9 +123,9 @@ impl Record {
         self.events.iter().filter(move |event| event.what.starts_with(what))
     }
 
-    /// Prints the events, for whom they explain something.
-    pub fn tell_events(&self) {
-        for event in &self.events {
+    /// Prints the events of this time, for whom they explain something.
+    pub fn tell_events(&self, from: u64, to: u64) {
+        for event in self.events.iter().filter(|event| (from..to).contains(&event.at)) {
             println!("    {:9.3} s  worker {}  {}", self.seconds(event.at), event.worker, event.what);
         }
     }

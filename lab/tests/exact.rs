@@ -61,7 +61,7 @@ fn a_cap_holds_a_fleet_that_its_pace_would_let_go_on() {
 fn assert_exact_used_even_fair(record: &Record) {
     record.assert_exact();
     let Use { utilisation, gap_variation, fairness } = record.used_after_the_first_second();
-    record.tell_events();
+    record.tell_events(record.begins, record.ends);
     assert!(utilisation >= 0.99, "used {utilisation}");
     assert!(gap_variation <= 0.15, "gaps vary by {gap_variation}");
     assert!(fairness >= 0.95, "least/most {fairness}");

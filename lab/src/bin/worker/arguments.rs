@@ -45,6 +45,9 @@ pub(crate) struct Arguments {
     /// `local`, `closed` or `open`.
     #[arg(long, default_value = "local")]
     on_outage: String,
+    /// The longest that the API holds the fleet, in milliseconds.
+    #[arg(long, default_value_t = 60_000)]
+    max_hold: u64,
     /// How many processes there are said to be.
     #[arg(long)]
     pub(crate) fleet_size: Option<u32>,
@@ -70,6 +73,10 @@ impl Arguments {
     /// How long a caller that leaves has waited at most.
     pub(crate) fn drop_within(&self) -> Duration {
         Duration::from_millis(self.drop_within)
+    }
+
+    pub(crate) fn max_hold(&self) -> Duration {
+        Duration::from_millis(self.max_hold)
     }
 
     pub(crate) fn on_outage(&self) -> OutagePolicy {

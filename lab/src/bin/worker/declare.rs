@@ -24,7 +24,7 @@ pub(crate) async fn stitches(arguments: &Arguments) -> Result<Stitches, BoxError
     };
     let throttle = with_burst(Throttle::rate(first.0), first.1);
     let mut throttle = rates.fold(throttle, |throttle, (rate, burst)| with_burst(throttle.and_rate(rate), burst));
-    throttle = throttle.on_outage(arguments.on_outage());
+    throttle = throttle.on_outage(arguments.on_outage()).max_hold(arguments.max_hold());
     if let Some(processes) = arguments.fleet_size {
         throttle = throttle.fleet_size(processes);
     }
