@@ -362,6 +362,32 @@ fn while_the_store_is_away_a_process_paces_at_its_share_and_comes_back_by_itself
 }
 
 #[test]
+fn while_a_store_does_not_answer_time_goes_on() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let (store, mood, _) = moody(&sim);
+    let stitch = get(&seam(&sim, &api()).store(store).throttle(Throttle::rate("100/s").fleet_size(5)).build()?);
+    *mood.lock().unwrap() = Mood::Hanging;
+    let begun = sim.now();
+    sim.block_on(call(&stitch, 100)).into_iter().collect::<Result<Vec<_>>>()?;
+    // A second that others may have booked ahead, and a hundred starts at 20/s.
+    assert!(sim.now().since(begun) < 7 * SECOND, "{:?}", sim.now().since(begun));
+    Ok(())
+}
+
+#[test]
+fn a_store_whose_answers_take_longer_than_touches_are_apart_is_used_to_the_end() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let (store, mood, _) = moody(&sim);
+    let throttle = Throttle::rate("100/s").guard(Duration::from_millis(200));
+    let stitch = get(&seam(&sim, &api()).store(store).throttle(throttle).build()?);
+    *mood.lock().unwrap() = Mood::SlowAnswers(u32::MAX, Duration::from_millis(150));
+    let begun = sim.now();
+    sim.block_on(call(&stitch, 300)).into_iter().collect::<Result<Vec<_>>>()?;
+    assert!(sim.now().since(begun) < 5 * SECOND, "{:?}", sim.now().since(begun));
+    Ok(())
+}
+
+#[test]
 fn an_open_throttle_lets_everybody_go_while_the_store_is_away() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (store, mood, _) = moody(&sim);

@@ -64,7 +64,7 @@ impl Outage {
 
     /// Whether it is time to try the store.
     pub(super) fn wants_probe(&self, now: Tick) -> bool {
-        !self.probing && self.until.is_none() && now >= self.next_look()
+        self.until.is_none() && self.next_look().is_some_and(|at| now >= at)
     }
 
     pub(super) fn probes(&mut self) {
@@ -96,9 +96,9 @@ impl Outage {
         }
     }
 
-    /// When to look again, at the latest.
-    pub(super) fn next_look(&self) -> Tick {
-        self.until.unwrap_or(self.tried + PROBE_EVERY)
+    /// When to look again, at the latest; while the store is being tried, its answer or its failure is what is waited for.
+    pub(super) fn next_look(&self) -> Option<Tick> {
+        self.until.or_else(|| (!self.probing).then(|| self.tried + PROBE_EVERY))
     }
 }
 
@@ -140,5 +140,17 @@ mod tests {
         assert_eq!(of(10, 4), (2, 1, second));
         assert_eq!(of(3, 8), (1, 1, 3 * second));
         assert_eq!(of(1, 8), (1, 1, 8 * second));
+    }
+
+    #[test]
+    fn while_the_store_is_tried_nothing_is_to_be_looked_at() {
+        let error = stitchapi_core::StoreError::new(stitchapi_core::StoreErrorKind::Unavailable, "memory", "reserve");
+        let mut outage = Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, Tick(0), Tick(0), error.into());
+        assert_eq!(outage.next_look(), Some(Tick(0) + PROBE_EVERY));
+        outage.probes();
+        // A time that has passed would be looked at again and again.
+        assert_eq!(outage.next_look(), None);
+        outage.probed(Tick(0) + PROBE_EVERY);
+        assert_eq!(outage.next_look(), Some(Tick(0) + 2 * PROBE_EVERY));
     }
 }

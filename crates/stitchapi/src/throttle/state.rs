@@ -215,7 +215,7 @@ impl State {
                     let one = wanted.into_iter().take(1).collect();
                     work.request = Some(cell.request(settings, one, &self.queue, Some(back), now, random));
                 } else {
-                    work.look_at(outage.next_look());
+                    outage.next_look().into_iter().for_each(|at| work.look_at(at));
                 }
                 return;
             }
@@ -232,14 +232,15 @@ impl State {
             }
             return;
         }
-        let holds_ahead = held_until.is_some_and(|held| held > now + TOUCH_EVERY);
+        // An answer that is on its way is a touch, too.
+        let touches = cell.in_flight.is_empty() && held_until.is_some_and(|held| held > now + TOUCH_EVERY);
         let touch_at = cell.last_sent + TOUCH_EVERY.saturating_sub(cell.known.usual_trip());
         let ask_at = cell.ask_at(&wanted, now);
-        if ask_at.is_some_and(|at| at <= now) || holds_ahead && touch_at <= now && cell.in_flight.is_empty() {
+        if ask_at.is_some_and(|at| at <= now) || touches && touch_at <= now {
             work.request = Some(cell.request(settings, wanted, &self.queue, None, now, random));
             return;
         }
-        ask_at.into_iter().chain(holds_ahead.then_some(touch_at)).for_each(|at| work.look_at(at));
+        ask_at.into_iter().chain(touches.then_some(touch_at)).for_each(|at| work.look_at(at));
     }
 
     /// What those cost for whom nothing is booked, as far as this process may hold more.
