@@ -12,6 +12,9 @@ use super::{Fault, FleetReport, Start};
 /// The intervals that are checked, in tenths of a period.
 const TENTHS: [u32; 5] = [1, 5, 10, 20, 50];
 
+/// So many starts of a counterexample are shown, from its beginning and from its end.
+const SHOWN: usize = 20;
+
 /// What some limits promise, whoever paces by them: see [`pace`](stitchapi_core::pace).
 #[derive(Debug, Clone)]
 pub struct Promise {
@@ -53,6 +56,8 @@ pub struct Window {
 }
 
 /// A window that holds more than it may, in a run that can be made again.
+///
+/// As text it has the first and the last starts, the faults and the seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counterexample {
     /// The seed of the run.
@@ -168,8 +173,10 @@ impl fmt::Display for Counterexample {
             write!(f, "\n  {} us  {fault}", micros_up(*at))?;
         }
         write!(f, "\n  worker@us:")?;
-        for start in &self.starts {
-            write!(f, " {}@{}", start.worker, micros_up(start.at))?;
+        let shown = |(index, _): &(usize, &Start)| *index < SHOWN || index + SHOWN >= self.starts.len();
+        for (index, start) in self.starts.iter().enumerate().filter(shown) {
+            let gap = if index > 0 && index + SHOWN == self.starts.len() { " ..." } else { "" };
+            write!(f, "{gap} {}@{}", start.worker, micros_up(start.at))?;
         }
         Ok(())
     }

@@ -36,6 +36,8 @@ struct State {
     ready: Vec<u64>,
     sleepers: BTreeMap<(Tick, u64), Waker>,
     numbers: u64,
+    /// How many polls there were since time passed.
+    polls: usize,
     running: bool,
 }
 
@@ -48,6 +50,8 @@ struct Task {
 
 /// The future that `block_on` was given, among the tasks.
 const MAIN: u64 = 0;
+/// So many polls at one time, and a hundred for each task, are somebody who never stops.
+const MOST_POLLS: usize = 1_000_000;
 /// When virtual time begins: an hour after the boot, at the start of 2026.
 const START: Tick = Tick(3_600_000_000);
 const START_OF_2026: Duration = Duration::from_secs(1_767_225_600);
@@ -63,6 +67,7 @@ impl SimRuntime {
             ready: Vec::new(),
             sleepers: BTreeMap::new(),
             numbers: MAIN,
+            polls: 0,
             running: false,
         };
         Self(Arc::new(Sim { now: AtomicU64::new(START.0), state: Mutex::new(state) }))
@@ -78,7 +83,8 @@ impl SimRuntime {
     ///
     /// # Panics
     ///
-    /// If nobody can run and nobody sleeps while the future is not finished, and if it is called inside itself.
+    /// If nobody can run and nobody sleeps while the future is not finished, if somebody runs again and again while no time
+    /// passes, and if it is called inside itself.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _running = Running::new(&self.0);
         let mut future = pin!(future);
@@ -139,10 +145,16 @@ impl Sim {
                 let number = state.ready.swap_remove(pick);
                 let Some(task) = state.tasks.get_mut(&number) else { continue };
                 task.is_ready = false;
-                return Some(Next { number, future: task.future.take(), waker: task.waker.clone() });
+                let next = Next { number, future: task.future.take(), waker: task.waker.clone() };
+                state.polls += 1;
+                let most = MOST_POLLS + 100 * state.tasks.len();
+                assert!(state.polls < most, "livelock at {}: somebody can always run", self.now());
+                return Some(next);
             }
             let ((at, _), waker) = state.sleepers.pop_first()?;
-            self.now.fetch_max(at.0, Ordering::Relaxed);
+            if self.now.fetch_max(at.0, Ordering::Relaxed) < at.0 {
+                state.polls = 0;
+            }
             drop(state);
             waker.wake();
             state = self.lock();
@@ -366,6 +378,15 @@ mod tests {
     #[should_panic(expected = "deadlock at 3600000000 us")]
     fn waiting_for_nobody_is_a_deadlock() {
         SimRuntime::new(1).block_on(std::future::pending::<()>());
+    }
+
+    #[test]
+    #[should_panic(expected = "livelock at 3600000000 us")]
+    fn a_task_that_never_stops_is_a_livelock() {
+        SimRuntime::new(1).block_on(std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            Poll::<()>::Pending
+        }));
     }
 
     #[test]

@@ -370,7 +370,8 @@ impl State {
                 }
                 Some(index) => refused.push((ticket, free[index].due.since(waiter.latest))),
                 None => match next {
-                    Some(next) if waiter.latest <= request.sent + request.pace.horizon => {
+                    // A request that came too late for its `expires` booked nothing for anybody: that refuses nobody.
+                    Some(next) if waiter.latest <= request.sent + request.pace.horizon && waiter.latest < next => {
                         refused.push((ticket, next.since(waiter.latest)));
                     }
                     _ => break,

@@ -1,0 +1,253 @@
+//! A fleet, its limits, its load and its troubles, drawn from a seed.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use stitchapi::core::pace::{Declared, Limit, LimitId, default_guard, limits};
+use stitchapi::core::{StoreLimits, StoreTime};
+use stitchapi::{Rate, Throttle};
+use stitchapi_testing::{Allowance, Fault, FaultKind, FleetReport, Promise, SimFleet, Window};
+
+use crate::draw::Draw;
+use crate::load::{Calls, Costs, Load, work};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MICRO: Duration = Duration::from_micros(1);
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Trouble {
+    Nothing,
+    FarStore,
+    Loss,
+    WorkersStopped,
+    WorkersKilled,
+    Flush,
+    Restart,
+    RestartEmpty,
+    ClockBack,
+    ClockAhead,
+    Partial,
+    Down,
+    Hangs,
+    Mixed,
+}
+
+pub(crate) const TROUBLES: [Trouble; 14] = [
+    Trouble::Nothing,
+    Trouble::FarStore,
+    Trouble::Loss,
+    Trouble::WorkersStopped,
+    Trouble::WorkersKilled,
+    Trouble::Flush,
+    Trouble::Restart,
+    Trouble::RestartEmpty,
+    Trouble::ClockBack,
+    Trouble::ClockAhead,
+    Trouble::Partial,
+    Trouble::Down,
+    Trouble::Hangs,
+    Trouble::Mixed,
+];
+
+#[derive(Debug)]
+pub(crate) struct Scenario {
+    pub(crate) seed: u64,
+    pub(crate) trouble: Trouble,
+    fleet: SimFleet,
+    limits: Vec<Limit>,
+    throttle: Throttle,
+    promise: Promise,
+    load: Load,
+    lasts: Duration,
+    about: String,
+}
+
+/// What a run showed that broke nothing.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) fullest: Option<Window>,
+    /// What part of the budget was used.
+    pub(crate) used: f64,
+}
+
+impl Scenario {
+    pub(crate) fn draw(seed: u64) -> Self {
+        let draw = Draw::new(seed);
+        let trouble = TROUBLES[(seed % TROUBLES.len() as u64) as usize];
+        let workers = draw.one_of(&[2, 3, 4, 4, 5]);
+        let way = match trouble {
+            Trouble::FarStore => draw.millis(1, 5)..draw.millis(5, 20),
+            _ => Duration::from_micros(200)..draw.one_of(&[201, 500, 1_000]) * MICRO,
+        };
+        let (declared, costs) = declare(&draw);
+        let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap();
+        // A worker must know the store's clock to half the guard: the longest round trip it may have learned it by.
+        let guard = default_guard(shortest).max(4 * way.end);
+        let throttle = throttle(&declared).guard(guard).fleet_size(workers);
+        let load = Load {
+            tasks: draw.one_of(&[1, 5, 20]),
+            calls: draw.one_of(&[
+                Calls::Steady,
+                Calls::Paused(draw.millis(10, 1_000)),
+                Calls::Crowds(draw.millis(100, 1_500)),
+                Calls::Leaving(draw.millis(5, 500)),
+                Calls::Impatient(draw.millis(1, 200)),
+            ]),
+            costs,
+        };
+        let volatile = matches!(trouble, Trouble::Flush | Trouble::RestartEmpty | Trouble::Mixed) || draw.below(2) == 0;
+        let fleet = SimFleet::new(seed)
+            .workers(workers as usize)
+            .way(way.clone())
+            .walls_apart(draw.one_of(&[Duration::ZERO, Duration::from_millis(150), 3_600 * SECOND]))
+            .store_clock(StoreTime(draw.below(1 << 40)), draw.one_of(&[0, 20, -20, 200, -200]))
+            .timers_late(Duration::ZERO..draw.one_of(&[0, 100, 2_000]) * MICRO);
+        let limits_of_store = StoreLimits::unlimited();
+        let fleet = fleet.store_limits(if volatile { limits_of_store.with_volatile() } else { limits_of_store });
+        let limits = limits(&declared).unwrap();
+        let (fleet, lasts) = go_wrong(fleet, trouble, &draw);
+        let promise = Promise::of(&limits).guard(guard).allowing(allowance(&fleet, workers));
+        let about = format!("{workers} workers, ways of {way:?}, guard {guard:?}, volatile {volatile}, {declared:?}");
+        Self { seed, trouble, fleet, limits, throttle, promise, load, lasts, about }
+    }
+
+    pub(crate) fn run(&self) -> FleetReport {
+        self.fleet.run(self.lasts, |worker| {
+            work(&worker, self.throttle.clone(), self.load);
+            async {}
+        })
+    }
+
+    pub(crate) fn judge(&self, report: &FleetReport) -> Result<Seen, String> {
+        let fullest = self.promise.judge(report).map_err(|found| found.to_string())?;
+        let pace = self.limits.iter().min_by_key(|limit| limit.id.period()).unwrap();
+        let used = report.utilisation(pace.permits, pace.id.period(), Duration::ZERO..self.lasts);
+        if !report.starts.iter().any(|start| start.at + SECOND > self.lasts) && self.somebody_calls_at_the_end(report) {
+            return Err(format!("nobody starts any more\n{report}"));
+        }
+        Ok(Seen { fullest, used })
+    }
+
+    /// Whether a second without a start shows that something is stuck.
+    fn somebody_calls_at_the_end(&self, report: &FleetReport) -> bool {
+        let killed = report.faults.iter().filter(|(_, fault)| matches!(fault, Fault::Kill { .. })).count();
+        let back: Duration = report.faults.iter().filter_map(|(_, fault)| set_back(fault)).sum();
+        self.load.calls == Calls::Steady && killed < report.workers && back < SECOND / 2 && self.limits.len() == 1
+    }
+}
+
+fn set_back(fault: &Fault) -> Option<Duration> {
+    match fault {
+        Fault::StoreClockBack(by) => Some(*by),
+        _ => None,
+    }
+}
+
+/// The rates and what calls cost of them.
+fn declare(draw: &Draw) -> (Vec<Declared>, Costs) {
+    let period = draw.one_of(&[SECOND, SECOND, SECOND, SECOND / 4]);
+    let permits = draw.one_of(&[20, 50, 200, 200, 500]);
+    let burst = draw.one_of(&[1, 5, 50]);
+    let first = Declared { id: LimitId::calls(period), permits, burst: Some(burst) };
+    let second = draw.below(4);
+    match second {
+        0 => {
+            let id = LimitId::calls(period * 3);
+            let cap = Declared { id, permits: permits * 2, burst: draw.one_of(&[None, Some(permits / 5)]) };
+            (vec![first, cap], Costs::One)
+        }
+        1 => {
+            let id = LimitId::new("tokens", period);
+            let tokens = Declared { id, permits: permits * 50, burst: draw.one_of(&[None, Some(500)]) };
+            // Two limits of one period: both pace.
+            (vec![first, tokens], Costs::Tokens(100))
+        }
+        2 => (vec![first], Costs::Calls(draw.one_of(&[2, 7]))),
+        _ => (vec![first], Costs::One),
+    }
+}
+
+fn throttle(declared: &[Declared]) -> Throttle {
+    let rate = |declared: &Declared| {
+        let rate = Rate::new(declared.permits, declared.id.period());
+        if declared.id.unit() == "tokens" { rate.of("tokens") } else { rate }
+    };
+    let burst = |throttle: Throttle, declared: &Declared| match declared.burst {
+        Some(burst) => throttle.burst(burst),
+        None => throttle,
+    };
+    let (first, others) = declared.split_first().unwrap();
+    let throttle = burst(Throttle::rate(rate(first)), first);
+    others.iter().fold(throttle, |throttle, declared| burst(throttle.and_rate(rate(declared)), declared))
+}
+
+/// The fleet with its troubles, and how long it is watched.
+fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, Duration) {
+    let drawn = |kinds: &[FaultKind], most: u64, within: Range<Duration>, lasts: u64| {
+        let faults = 1 + draw.below(most) as usize;
+        (fleet.clone().draw_faults(faults, kinds, within), Duration::from_millis(lasts))
+    };
+    let early = SECOND / 2..2 * SECOND;
+    match trouble {
+        Trouble::Nothing | Trouble::FarStore => (fleet, 3 * SECOND),
+        Trouble::Loss => {
+            let loss = || draw.one_of(&[0.0, 0.003, 0.01]);
+            (fleet.loss(loss(), 0.003 + loss()), 4 * SECOND)
+        }
+        Trouble::WorkersStopped => drawn(&[FaultKind::Freeze], 4, early, 5_000),
+        Trouble::WorkersKilled => drawn(&[FaultKind::Kill], 3, early, 4_000),
+        Trouble::Flush => drawn(&[FaultKind::Flush], 4, early, 4_000),
+        Trouble::Restart => drawn(&[FaultKind::Restart], 2, early, 4_000),
+        Trouble::RestartEmpty => drawn(&[FaultKind::RestartEmpty], 2, early, 4_000),
+        Trouble::ClockBack => drawn(&[FaultKind::StoreClockBack], 2, early, 5_000),
+        Trouble::ClockAhead => drawn(&[FaultKind::StoreClockAhead], 2, early, 4_000),
+        Trouble::Partial => drawn(&[FaultKind::Partial], 2, early, 5_000),
+        Trouble::Down => drawn(&[FaultKind::Down], 1, early, 5_000),
+        Trouble::Hangs => drawn(&[FaultKind::FreezeStore], 1, early, 5_000),
+        Trouble::Mixed => {
+            let kinds = [
+                FaultKind::Flush,
+                FaultKind::Restart,
+                FaultKind::RestartEmpty,
+                FaultKind::FreezeStore,
+                FaultKind::Down,
+                FaultKind::Partial,
+                FaultKind::Freeze,
+                FaultKind::Kill,
+            ];
+            drawn(&kinds, 4, early, 5_000)
+        }
+    }
+}
+
+/// What is promised after such faults.
+fn allowance(fleet: &SimFleet, of: u32) -> Allowance {
+    let cut_off = |(_, fault): (Duration, Fault)| match fault {
+        Fault::Partial { workers, .. } => workers as u32,
+        _ => 0,
+    };
+    match fleet.faults().into_iter().map(cut_off).sum::<u32>().min(of) {
+        0 => Allowance::Exact,
+        workers => Allowance::Share { workers, of },
+    }
+}
+
+impl Trouble {
+    /// The bound that is checked.
+    pub(crate) fn bound(self) -> &'static str {
+        match self {
+            Self::Partial => "1 + k/n",
+            Self::Mixed => "exact, 1 + k/n with a partial outage",
+            _ => "exact",
+        }
+    }
+}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, trouble, load, about, .. } = self;
+        write!(f, "seed {seed}: {trouble:?}, {about}, {load:?}")
+    }
+}
