@@ -43,7 +43,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
             if let Some(tat) = index.and_then(|index| mark.tats.get(index)) {
                 line.raise(*tat, 0);
             }
-            line.raise(now, state.burst.value);
+            line.raise(now.max(cell.fresh_until), state.burst.value);
             state.tat = line.tat();
         }
     }

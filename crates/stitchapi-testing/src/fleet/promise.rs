@@ -20,24 +20,30 @@ const SHOWN: usize = 20;
 pub struct Promise {
     limits: Vec<Limit>,
     guard: Duration,
-    allowance: Allowance,
+    allowances: Vec<Allowance>,
 }
 
 /// How much more than the promise may start, after trouble in which less is promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Allowance {
-    /// Nothing.
-    Exact,
     /// So many units more in any window, such as what one process may hold.
     Plus(u32),
-    /// The budget is used once more by a part of the fleet: so many of so many workers, `1 + k/n`.
+    /// A part of the fleet is on its own, at its share of the budget: so many of so many workers, `1 + k/n`.
     Share {
         /// How many workers are on their own.
         workers: u32,
         /// Of how many.
         of: u32,
     },
+    /// Each of so many workers paces alone at its share. All together they are within the budget in any period, but each may
+    /// start a call when the others do, however large the burst of a period's beginning is.
+    Alone {
+        /// How many.
+        workers: u32,
+    },
+    /// Every interval counts as if it were longer by this: so much time was given away.
+    Longer(Duration),
 }
 
 /// A half-open window, and what started in it.
@@ -75,7 +81,7 @@ impl Promise {
     #[must_use]
     pub fn of(limits: &[Limit]) -> Self {
         let shortest = limits.iter().map(|limit| limit.id.period()).min().unwrap_or_default();
-        Self { limits: limits.to_vec(), guard: default_guard(shortest), allowance: Allowance::Exact }
+        Self { limits: limits.to_vec(), guard: default_guard(shortest), allowances: Vec::new() }
     }
 
     /// How late a start may be, if that was declared.
@@ -85,10 +91,10 @@ impl Promise {
         self
     }
 
-    /// What may be more than promised.
+    /// What may be more than promised; said again, that too. Nothing is if it is not said.
     #[must_use]
     pub fn allowing(mut self, allowance: Allowance) -> Self {
-        self.allowance = allowance;
+        self.allowances.push(allowance);
         self
     }
 
@@ -142,19 +148,29 @@ impl Promise {
 
     fn bound(&self, limit: &Limit, tenths: u32, largest: u64) -> u64 {
         let (permits, period) = (u128::from(limit.permits), u128::from(micros_up(limit.id.period())));
-        let at_once = u128::from(largest.max(limit.burst.into()));
-        let length = period * u128::from(tenths) / 10;
-        let exact = match tenths {
-            10 => permits + at_once - 1,
+        let (largest, burst) = (u128::from(largest), u128::from(limit.burst));
+        let (mut at_once, mut longer, mut plus, mut share) = (largest.max(burst), 0, 0, (1, 1));
+        let is_one_period = tenths == 10;
+        for allowance in &self.allowances {
+            match *allowance {
+                Allowance::Plus(units) => plus += u128::from(units),
+                Allowance::Share { workers, of } => {
+                    share = (share.0 * u128::from(of.saturating_add(workers)), share.1 * u128::from(of.max(1)));
+                }
+                Allowance::Alone { workers } if is_one_period => {
+                    at_once = at_once.max(u128::from(workers) * largest.saturating_sub(1) + 1);
+                }
+                Allowance::Alone { workers } => at_once = at_once.max(u128::from(workers) * largest),
+                Allowance::Longer(by) => longer += u128::from(micros_up(by)),
+            }
+        }
+        let length = period * u128::from(tenths) / 10 + longer;
+        let units = match tenths {
+            10 if longer == 0 => permits + at_once - 1,
             0..10 => permits * (length + u128::from(micros_up(self.guard))) / period + at_once,
             _ => permits * length / period + at_once,
         };
-        let allowed = match self.allowance {
-            Allowance::Exact => exact,
-            Allowance::Plus(units) => exact + u128::from(units),
-            Allowance::Share { workers, of } => exact * (u128::from(of) + u128::from(workers)) / u128::from(of.max(1)),
-        };
-        u64::try_from(allowed).unwrap_or(u64::MAX)
+        u64::try_from((units + plus) * share.0 / share.1).unwrap_or(u64::MAX)
     }
 }
 
@@ -243,9 +259,22 @@ mod tests {
 
     #[test]
     fn an_allowance_is_what_it_says() {
-        let bound = |allowance| Promise::of(&[ten(1)]).allowing(allowance).bound(&ten(1), 10, 1);
-        assert_eq!(bound(Allowance::Exact), 10);
-        assert_eq!(bound(Allowance::Plus(3)), 13);
-        assert_eq!(bound(Allowance::Share { workers: 1, of: 4 }), 12);
+        let bound = |allowance: Option<Allowance>, tenths, largest| {
+            let promise = allowance.into_iter().fold(Promise::of(&[ten(1)]), Promise::allowing);
+            promise.bound(&ten(1), tenths, largest)
+        };
+        assert_eq!((bound(None, 10, 1), bound(None, 20, 1), bound(None, 10, 3)), (10, 21, 12));
+        assert_eq!(bound(Some(Allowance::Plus(3)), 10, 1), 13);
+        assert_eq!(bound(Some(Allowance::Share { workers: 1, of: 4 }), 10, 1), 12);
+        let alone = Some(Allowance::Alone { workers: 4 });
+        assert_eq!((bound(alone, 10, 1), bound(alone, 20, 1), bound(alone, 10, 3)), (10, 24, 18));
+        let longer = Some(Allowance::Longer(SECOND / 2));
+        assert_eq!((bound(longer, 10, 1), bound(longer, 20, 1)), (16, 26));
+    }
+
+    #[test]
+    fn allowances_add_up() {
+        let promise = Promise::of(&[ten(1)]).allowing(Allowance::Plus(1)).allowing(Allowance::Plus(2));
+        assert_eq!(promise.allowing(Allowance::Share { workers: 1, of: 1 }).bound(&ten(1), 10, 1), 26);
     }
 }

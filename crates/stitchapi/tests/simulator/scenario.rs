@@ -13,6 +13,8 @@ use crate::draw::Draw;
 use crate::load::{Calls, Costs, Load, work};
 
 const SECOND: Duration = Duration::from_secs(1);
+/// How long a process that holds bookings may not have heard from the store.
+const TOUCH: Duration = Duration::from_millis(110);
 const MICRO: Duration = Duration::from_micros(1);
 
 /// What goes wrong.
@@ -108,7 +110,8 @@ impl Scenario {
         let fleet = fleet.store_limits(if volatile { limits_of_store.with_volatile() } else { limits_of_store });
         let limits = limits(&declared).unwrap();
         let (fleet, lasts) = go_wrong(fleet, trouble, &draw);
-        let promise = Promise::of(&limits).guard(guard).allowing(allowance(&fleet, workers));
+        let promise = Promise::of(&limits).guard(guard);
+        let promise = allowances(&fleet, workers).into_iter().fold(promise, Promise::allowing);
         let about = format!("{workers} workers, ways of {way:?}, guard {guard:?}, volatile {volatile}, {declared:?}");
         Self { seed, trouble, fleet, limits, throttle, promise, load, lasts, about }
     }
@@ -130,18 +133,15 @@ impl Scenario {
         Ok(Seen { fullest, used })
     }
 
-    /// Whether a second without a start shows that something is stuck.
+    /// Whether a second without a start shows that something is stuck. What was booked may have been lost with its holders, or
+    /// with the store: those starts never come.
     fn somebody_calls_at_the_end(&self, report: &FleetReport) -> bool {
-        let killed = report.faults.iter().filter(|(_, fault)| matches!(fault, Fault::Kill { .. })).count();
-        let back: Duration = report.faults.iter().filter_map(|(_, fault)| set_back(fault)).sum();
-        self.load.calls == Calls::Steady && killed < report.workers && back < SECOND / 2 && self.limits.len() == 1
-    }
-}
-
-fn set_back(fault: &Fault) -> Option<Duration> {
-    match fault {
-        Fault::StoreClockBack(by) => Some(*by),
-        _ => None,
+        let loses = |fault: &Fault| matches!(fault, Fault::Kill { .. } | Fault::Flush | Fault::StoreClockBack(_));
+        let loses = report
+            .faults
+            .iter()
+            .any(|(_, fault)| loses(fault) || matches!(fault, Fault::Restart { keeps_state: false, .. }));
+        self.load.calls == Calls::Steady && self.limits.len() == 1 && !loses
     }
 }
 
@@ -222,24 +222,39 @@ fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, Durati
     }
 }
 
-/// What is promised after such faults.
-fn allowance(fleet: &SimFleet, of: u32) -> Allowance {
-    let cut_off = |(_, fault): (Duration, Fault)| match fault {
-        Fault::Partial { workers, .. } => workers as u32,
-        _ => 0,
-    };
-    match fleet.faults().into_iter().map(cut_off).sum::<u32>().min(of) {
-        0 => Allowance::Exact,
-        workers => Allowance::Share { workers, of },
+/// What may be more than promised, after such faults.
+fn allowances(fleet: &SimFleet, of: u32) -> Vec<Allowance> {
+    let mut allowances = Vec::new();
+    let (mut alone, mut cut_off) = (false, 0);
+    for (_, fault) in fleet.faults() {
+        match fault {
+            // What passes while the clock is set ahead is given away, and what is used before everybody knows.
+            Fault::StoreClockAhead(by) => allowances.push(Allowance::Longer(by + TOUCH)),
+            Fault::Partial { workers, .. } => {
+                cut_off += workers as u32;
+                alone = true;
+            }
+            Fault::Down(_) | Fault::FreezeStore(_) => alone = true,
+            _ => {}
+        }
     }
+    if alone {
+        allowances.push(Allowance::Alone { workers: of });
+    }
+    if cut_off > 0 {
+        allowances.push(Allowance::Share { workers: cut_off.min(of), of });
+    }
+    allowances
 }
 
 impl Trouble {
     /// The bound that is checked.
     pub(crate) fn bound(self) -> &'static str {
         match self {
+            Self::ClockAhead => "exact, as if the time it jumped had passed",
             Self::Partial => "1 + k/n",
-            Self::Mixed => "exact, 1 + k/n with a partial outage",
+            Self::Down | Self::Hangs => "exact in a period",
+            Self::Mixed => "the weakest of its faults",
             _ => "exact",
         }
     }
