@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::lines::Line;
 use super::repair::{Return, gather, repair};
-use super::{Booking, Cell, LimitId, Pace, Reservation, Starts, Strictest, Tat};
+use super::{Booking, Cell, LimitId, LimitState, Pace, Reservation, Starts, Strictest, Tat};
 use crate::StoreTime;
 use crate::time::LARGEST;
 
@@ -61,7 +61,11 @@ pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Stepped<bool> {
     };
     let mut cell = cell.clone();
     for (id, tat) in &booking.tats {
-        set_tat(&mut cell, id, *tat);
+        // A cell that went back may have come to the same seq with other permits; the remainder counts in those.
+        let fits = |state: &LimitState| state.id == *id && tat.remainder < state.permits.value;
+        let rounded = Tat { micros: tat.rounded_up().0.min(LARGEST), remainder: 0 };
+        let tat = if cell.limits.iter().any(fits) { *tat } else { rounded };
+        set_tat(&mut cell, id, tat);
     }
     cell.seq += 1;
     Stepped { reply: true, write: Some(cell) }
@@ -230,6 +234,20 @@ mod tests {
         let moved = reserve(Some(&cell), StoreTime(0), &pace).write;
         assert!(!refund(moved.as_ref(), &booking).reply);
         assert!(!refund(None, &booking).reply);
+    }
+
+    #[test]
+    fn a_refund_to_a_cell_that_has_other_permits_by_now_leaves_one_that_can_be_read() {
+        let pace = per_second(7, 1).with_calls(3);
+        let Stepped { reply, write } = reserve(None, StoreTime(0), &pace);
+        let mut cell = write.unwrap();
+        let booking = reply.tail(&pace, 1);
+        assert_eq!(booking.tats[0].1, Tat { micros: 142_857, remainder: 1 });
+        cell.limits[0].permits.value = 1;
+        cell.limits[0].tat.remainder = 0;
+        let refunded = refund(Some(&cell), &booking).write.unwrap();
+        assert_eq!(refunded.limits[0].tat, Tat { micros: 142_858, remainder: 0 });
+        assert_eq!(refunded.to_text().parse(), Ok(refunded));
     }
 
     #[test]

@@ -123,6 +123,8 @@ fn spacing(limits: &[Limit], guard: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use stitchapi_core::StoreErrorKind;
+
     use super::*;
 
     fn limit(permits: u32, burst: u32) -> Limit {
@@ -144,7 +146,7 @@ mod tests {
 
     #[test]
     fn while_the_store_is_tried_nothing_is_to_be_looked_at() {
-        let error = stitchapi_core::StoreError::new(stitchapi_core::StoreErrorKind::Unavailable, "memory", "reserve");
+        let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
         let mut outage = Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, Tick(0), Tick(0), error.into());
         assert_eq!(outage.next_look(), Some(Tick(0) + PROBE_EVERY));
         outage.probes();
