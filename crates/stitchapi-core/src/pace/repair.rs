@@ -54,7 +54,8 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
         moved = true;
     }
     if cell.held_until > StoreTime(0) {
-        moved |= take_burst_credit(&mut cell);
+        let held_until = cell.held_until;
+        moved |= take_burst_credit(&mut cell, held_until);
     }
 
     if let Some(mark) = older {
@@ -91,12 +92,12 @@ fn bring(cell: &mut Cell, limit: &Limit, now: StoreTime) -> bool {
 /// else one short 429 would make `10/s` beside `1000/h` one call per 7 s for an hour.
 ///
 /// A tat never falls below this again by itself, so applying it to every reader applies it once.
-fn take_burst_credit(cell: &mut Cell) -> bool {
+fn take_burst_credit(cell: &mut Cell, end: StoreTime) -> bool {
     let shortest = cell.limits.iter().map(|state| state.id.period()).min();
     let mut moved = false;
     for state in cell.limits.iter_mut().filter(|state| Some(state.id.period()) == shortest) {
         let mut line = Line::new(state, cell.guard.value);
-        line.raise(cell.held_until, state.burst.value - 1);
+        line.raise(end, state.burst.value - 1);
         moved |= state.tat != line.tat();
         state.tat = line.tat();
     }
@@ -126,10 +127,27 @@ impl Return {
 }
 
 /// Everybody who comes back stays alone for a while, and then everybody pauses.
-pub(super) fn gather(cell: &mut Cell, back: Back, now: StoreTime) {
+///
+/// While all were alone they used the budget, and the cell knew nothing of it: the shortest limit has spent its burst, the
+/// others what the caller says, and a cell that was lost, here `stored` under another epoch or not at all, everything.
+pub(super) fn gather(cell: &mut Cell, stored: Option<&Cell>, pace: &Pace, back: Back, now: StoreTime) {
     cell.local_end = StoreTime((now + back.stay).0.min(LARGEST));
     cell.fresh_until = StoreTime((cell.local_end + back.pause).0.min(LARGEST)).max(cell.fresh_until);
     cell.seq += 1;
+    let fresh_until = cell.fresh_until;
+    take_burst_credit(cell, fresh_until);
+    let was_lost = stored.is_none_or(|stored| stored.epoch != cell.epoch);
+    for (index, limit) in pace.limits.iter().enumerate() {
+        let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else { continue };
+        let mut line = Line::new(state, cell.guard.value);
+        if let Some(tat) = pace.seen.as_ref().and_then(|mark| mark.tats.get(index)) {
+            line.raise(*tat, 0);
+        }
+        if was_lost {
+            line.raise(fresh_until, state.burst.value);
+        }
+        state.tat = line.tat();
+    }
 }
 
 /// A cell that is more than a hold.

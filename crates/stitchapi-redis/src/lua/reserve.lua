@@ -92,13 +92,13 @@ local function restore(cell, now)
         break
       end
     end
-    raise(line, now, state.burst)
+    raise(line, math.max(now, cell.fresh_until), state.burst)
     keep_tat(line, state)
   end
 end
 
 -- A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends.
-local function take_burst_credit(cell)
+local function take_burst_credit(cell, ends)
   local shortest, moved = math.huge, false
   for _, state in ipairs(cell.limits) do
     shortest = math.min(shortest, state.period)
@@ -106,7 +106,7 @@ local function take_burst_credit(cell)
   for _, state in ipairs(cell.limits) do
     if state.period == shortest then
       local line = new_line(state, cell.guard)
-      raise(line, cell.held_until, state.burst - 1)
+      raise(line, ends, state.burst - 1)
       moved = keep_tat(line, state) or moved
     end
   end
@@ -150,7 +150,7 @@ local function repair(stored, now)
     cell.held_until, moved = longest, true
   end
   if cell.held_until > 0 then
-    moved = take_burst_credit(cell) or moved
+    moved = take_burst_credit(cell, cell.held_until) or moved
   end
 
   if older then
@@ -234,11 +234,22 @@ local function comes_back(stored)
   return waits, not waits and (not born or stored.epoch == seen.epoch and stored.seq <= seen.seq)
 end
 
--- Everybody who comes back stays alone for a while, and then everybody pauses.
-local function gather(cell)
+-- Everybody who comes back stays alone for a while, and then everybody pauses. While all were alone they used the budget:
+-- the shortest limit has spent its burst, the others what the caller says, and a cell that was lost everything.
+local function gather(cell, was_lost)
   cell.local_end = math.min(now + pace.stay, LARGEST)
   cell.fresh_until = math.max(math.min(cell.local_end + pace.pause, LARGEST), cell.fresh_until)
   cell.seq = cell.seq + 1
+  take_burst_credit(cell, cell.fresh_until)
+  for _, limit in ipairs(pace.limits) do
+    local state = find(cell, limit.unit, limit.period)
+    local line = new_line(state, cell.guard)
+    raise(line, limit.seen, 0)
+    if was_lost then
+      raise(line, cell.fresh_until, state.burst)
+    end
+    keep_tat(line, state)
+  end
 end
 
 local stored, stored_text = cell_in(value)
@@ -247,9 +258,10 @@ if stored_text and not stored then
 end
 local is_expired = now > pace.expires
 local waits, is_first = comes_back(stored)
+local epoch = stored and stored.epoch
 local cell = repair(stored, now)
 if is_first and not is_expired then
-  gather(cell)
+  gather(cell, epoch ~= cell.epoch)
 end
 local e_min = math.max(math.min(now + pace.lead, BEYOND), cell.held_until, cell.fresh_until, pace.not_before)
 local repaired = to_text(cell)

@@ -27,6 +27,8 @@ pub(super) struct CellSource {
     in_flight: Vec<(u64, Vec<Units>)>,
     requests: u64,
     last_sent: Tick,
+    /// The most that one call has drawn on each limit.
+    dearest: Vec<u32>,
     /// Since when somebody waits for whom nothing is booked.
     wanted_since: Option<Tick>,
     /// The process was suspended: nothing is used before a reply has come.
@@ -52,6 +54,7 @@ impl CellSource {
             in_flight: Vec::new(),
             requests: 0,
             last_sent: Tick(0),
+            dearest: Vec::new(),
             wanted_since: None,
             must_confirm: false,
             outage: None,
@@ -113,6 +116,16 @@ impl CellSource {
         pace.max_hold = settings.max_hold;
         pace.back = back;
         self.known.remember(&mut pace);
+        self.dearest.resize(settings.limits.len(), 1);
+        for units in units.iter().filter(|units| **units != settings.plain) {
+            self.dearest.iter_mut().zip(&**units).for_each(|(most, units)| *most = (*units).max(*most));
+        }
+        if let (Some(back), Some(outage)) = (back, &self.outage) {
+            let alone_until = now + settings.timeout + back.stay + back.pause;
+            let at_once: Vec<i64> =
+                self.dearest.iter().map(|most| i64::from(*most) * i64::from(outage.fleet_size) + 1).collect();
+            self.known.remember_alone(&mut pace, &at_once, outage.since, alone_until, now);
+        }
         pace.horizon = horizon;
         // A store that was frozen books nothing for those who have given up.
         pace.expires = self.known.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
@@ -135,10 +148,12 @@ impl CellSource {
     ) -> Option<EventKind> {
         if let Some(outage) = &mut self.outage {
             outage.error = error;
+            outage.finds(false);
             return None;
         }
         let fleet_size = settings.fleet_size.unwrap_or(FLEET_SIZE);
-        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, request.sent, now, error));
+        let since = self.known.newest().unwrap_or_default();
+        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, since, request.sent, now, error));
         Some(EventKind::OutageBegan { policy: settings.policy, fleet_size })
     }
 

@@ -79,6 +79,21 @@ impl Known {
         pace.lead = self.trips.lead(pace.guard);
     }
 
+    /// Fills the request of one who comes back from an outage: since the store's time `since` every process has drawn alone,
+    /// which the cell does not know. Together they drew at most at the rate until then, and so much at once.
+    pub(super) fn remember_alone(&self, pace: &mut Pace, at_once: &[i64], since: StoreTime, until: Tick, now: Tick) {
+        let (Some(newest), Some((_, until))) = (&self.newest, self.clock.store_time(until, now)) else { return };
+        let Some(mark) = &mut pace.seen else { return };
+        let mut lines = newest.lines.clone();
+        for (index, units) in at_once.iter().enumerate() {
+            lines.settle(index, *units, since);
+        }
+        for ((tat, drawn), limit) in mark.tats.iter_mut().zip(lines.tats()).zip(&pace.limits) {
+            let spent = until + (limit.id.period() + pace.guard) / limit.permits.max(1) * limit.burst;
+            *tat = (*tat).max(spent.min(drawn.rounded_up() + until.since(since)));
+        }
+    }
+
     /// The stamp of what is booked by a request that goes out now.
     pub(super) fn voided(&self) -> u64 {
         self.voided
@@ -87,6 +102,11 @@ impl Known {
     /// When the store's clock was known well enough for a start, or as well as it can be.
     pub(super) fn learned(&self) -> Option<Tick> {
         self.learned
+    }
+
+    /// The store's time of the newest reply.
+    pub(super) fn newest(&self) -> Option<StoreTime> {
+        self.newest.as_ref().map(|newest| newest.now)
     }
 
     /// When the request of the newest reply was sent.

@@ -165,7 +165,8 @@ impl State {
                 if outage.wants_probe(now) {
                     outage.probes();
                     let back = Back { stay: PROBE_EVERY + settings.timeout, pause: outage.pause };
-                    let one = wanted.into_iter().take(1).collect();
+                    // The first to be answered only looks.
+                    let one = wanted.into_iter().take(usize::from(outage.is_found())).collect();
                     work.request = Some(cell.request(settings, one, horizon, Some(back), now, random));
                 } else {
                     outage.next_look().into_iter().for_each(|at| work.look_at(at));

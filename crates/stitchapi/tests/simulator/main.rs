@@ -10,10 +10,11 @@ mod quality;
 mod scenario;
 mod table;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use scenario::Scenario;
+use scenario::{Scenario, Seen};
 use table::Table;
 
 const THREADS: usize = 2;
@@ -22,14 +23,13 @@ fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok().map(|number| number.parse().unwrap())
 }
 
-/// Says which seed a run that panics had.
-struct Trying(u64);
-impl Drop for Trying {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            eprintln!("seed {} panicked: STITCHAPI_SEED={0} runs it alone", self.0);
-        }
-    }
+/// A run, and what was wrong with it: a panic is, too.
+fn try_out(scenario: &Scenario) -> Result<Seen, String> {
+    let run = AssertUnwindSafe(|| scenario.judge(&scenario.run()));
+    catch_unwind(run).unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map_or("a panic", |said| said);
+        Err(format!("{said}: STITCHAPI_SEED={} runs it alone", scenario.seed))
+    })
 }
 
 #[test]
@@ -53,10 +53,8 @@ fn whatever_goes_wrong_no_window_holds_more_than_it_may() {
                     if seed >= seeds {
                         return;
                     }
-                    let _trying = Trying(seed);
                     let scenario = Scenario::draw(seed);
-                    let report = scenario.run();
-                    match scenario.judge(&report) {
+                    match try_out(&scenario) {
                         Ok(seen) => table.lock().unwrap().add(&scenario, &seen),
                         Err(found) => {
                             table.lock().unwrap().add_broken(&scenario);
