@@ -8,7 +8,7 @@ use stitchapi_core::{StoreError, Tick};
 
 use super::cost::Units;
 use super::known::Known;
-use super::outage::{FLEET_SIZE, Outage};
+use super::outage::{BOOKED_AHEAD, FLEET_SIZE, Outage};
 use super::settings::Settings;
 use super::state::TOUCH_EVERY;
 use crate::trace::EventKind;
@@ -153,7 +153,18 @@ impl CellSource {
         }
         let fleet_size = settings.fleet_size.unwrap_or(FLEET_SIZE);
         let since = self.known.newest().unwrap_or_default();
-        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, since, request.sent, now, error));
+        let booked_until = self.known.booked_until(&settings.plain, request.sent, now);
+        let from = booked_until.max(request.sent + BOOKED_AHEAD);
+        let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, from, now, error);
+        for (index, most) in self.dearest.iter().enumerate() {
+            // The pause before the first start has made up for one unit of each process where that paces.
+            let more = most - u32::from(settings.paces(index));
+            let at_once = u64::from(more) * u64::from(fleet_size);
+            if !self.known.has_credit(index, at_once, outage.pacing.opens(), now) {
+                outage.pacing.spend(index);
+            }
+        }
+        self.outage = Some(outage);
         Some(EventKind::OutageBegan { policy: settings.policy, fleet_size })
     }
 

@@ -79,6 +79,25 @@ impl Known {
         pace.lead = self.trips.lead(pace.guard);
     }
 
+    /// Until when this fleet has booked, as far as is known at `sent`: what others booked since the newest reply is taken to be
+    /// as much as was started.
+    pub(super) fn booked_until(&self, plain: &[u32], sent: Tick, now: Tick) -> Tick {
+        let next = self.due_behind(&[], plain, now).filter(|next| *next > now);
+        let confirmed = self.confirmed().unwrap_or(sent);
+        next.map_or(now, |next| next + sent.since(confirmed))
+    }
+
+    /// Whether the limit at `index` will have credit for so many units at a time, if nobody draws on it until then.
+    pub(super) fn has_credit(&self, index: usize, units: u64, at: Tick, now: Tick) -> bool {
+        let Some(newest) = self.newest.as_ref().filter(|_| units > 0) else { return true };
+        let mut before = vec![0; index + 1];
+        before[index] = units - 1;
+        let mut one = vec![0; index + 1];
+        one[index] = 1;
+        let e_min = self.clock.store_time(now, now).map_or(newest.now, |(earliest, _)| earliest);
+        self.clock.local(newest.lines.due_behind(&before, &one, e_min), now) <= at
+    }
+
     /// Fills the request of one who comes back from an outage: since the store's time `since` every process has drawn alone,
     /// which the cell does not know. Together they drew at most at the rate until then, and so much at once.
     pub(super) fn remember_alone(&self, pace: &mut Pace, at_once: &[i64], since: StoreTime, until: Tick, now: Tick) {

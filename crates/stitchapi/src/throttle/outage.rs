@@ -23,7 +23,7 @@ pub enum OutagePolicy {
 }
 
 /// How long after the failed operation others may have booked ahead.
-const BOOKED_AHEAD: Duration = Duration::from_secs(1);
+pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
 /// How often the store is tried.
 pub(super) const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// How long after it was found the store is tried once more: whoever uses it has moved the cell by then.
@@ -55,19 +55,19 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// The outage that begins with an operation that was sent at `sent` and failed.
+    /// The outage that begins now. Others use until `booked_until` what they have booked.
     pub(super) fn new(
         limits: &[Limit],
         guard: Duration,
         fleet_size: u32,
         since: StoreTime,
-        sent: Tick,
+        booked_until: Tick,
         now: Tick,
         error: Arc<StoreError>,
     ) -> Self {
         let share = share(limits, fleet_size);
         let spacing = spacing(&share, guard);
-        let pacing = Pacing::new(&share, guard, sent + BOOKED_AHEAD + spacing);
+        let pacing = Pacing::new(&share, guard, booked_until + spacing);
         Self {
             pacing,
             fleet_size,
