@@ -29,7 +29,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
     cell.guard = cell.guard.bring(guard, now, u32::max);
     moved |= cell.guard.value != in_force;
     for limit in &pace.limits {
-        moved |= bring(&mut cell, limit, now);
+        moved |= bring(&mut cell, limit, in_force, now);
     }
     cell.limits.retain(|state| {
         let brought = pace.limits.iter().any(|limit| limit.id == state.id);
@@ -67,8 +67,9 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
     cell
 }
 
-/// Brings one limit of a caller into the cell; says whether that changes what holds.
-fn bring(cell: &mut Cell, limit: &Limit, now: StoreTime) -> bool {
+/// Brings one limit of a caller into the cell, whose guard was `guard`; says whether that changes what holds.
+fn bring(cell: &mut Cell, limit: &Limit, guard: u32, now: StoreTime) -> bool {
+    let guard_now = cell.guard.value;
     let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else {
         cell.limits.push(LimitState {
             id: limit.id.clone(),
@@ -79,13 +80,23 @@ fn bring(cell: &mut Cell, limit: &Limit, now: StoreTime) -> bool {
         return true;
     };
     let before = (state.permits.value, state.burst.value);
+    let credit = Line::new(state, guard).credit();
     state.permits = state.permits.bring(limit.permits.max(1), now, u32::min);
     state.burst = state.burst.bring(limit.burst.max(1), now, u32::min);
-    if state.permits.value != before.0 {
-        // The remainder counts in another unit now: round up, to the strict side.
-        state.tat = Tat { micros: state.tat.rounded_up().0, remainder: 0 };
+    let moved = (state.permits.value, state.burst.value) != before;
+    if moved || guard_now != guard {
+        keep_credit(state, credit, guard_now, now);
     }
-    (state.permits.value, state.burst.value) != before
+    moved
+}
+
+/// A limit has changed that had so much `credit` when it was full. What of it was spent stays spent: a unit that takes longer
+/// now would be given again. The remainder counts in another unit now: rounded up, to the strict side.
+fn keep_credit(state: &mut LimitState, credit: Tat, guard: u32, now: StoreTime) {
+    let tat = state.tat.rounded_up();
+    let more = Line::new(state, guard).credit().rounded_up().0.saturating_sub(credit.micros);
+    let more = if tat > now { more } else { 0 };
+    state.tat = Tat { micros: (tat.0 + more).min(LARGEST), remainder: 0 };
 }
 
 /// A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends. Longer ones keep theirs,

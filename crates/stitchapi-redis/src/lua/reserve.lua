@@ -37,8 +37,22 @@ local function bring_setting(value, stamp, brought, now, stricter)
   return strict, renew and now or stamp
 end
 
--- Brings one limit of the caller into the cell; says whether that changes what holds.
-local function bring(cell, limit, now)
+-- T(b) in whole microseconds: how far the tat is ahead when the whole burst is spent.
+local function credit_of(state, guard)
+  local line = new_line(state, guard)
+  return T(line, line.burst)
+end
+
+-- A limit has changed that had so much credit when it was full. What of it was spent stays spent: a unit that takes longer
+-- now would be given again. The remainder counts in another unit now: rounded up, to the strict side.
+local function keep_credit(state, credit, guard, now)
+  local had = credit.high >= TOP and LARGEST or credit.high * TWO_40 + credit.low
+  local tat, more = tat_rounded_up(state), math.max(round_up(credit_of(state, guard)) - had, 0)
+  state.tat, state.remainder = math.min(tat + (tat > now and more or 0), LARGEST), 0
+end
+
+-- Brings one limit of the caller into the cell, whose guard was `guard`; says whether that changes what holds.
+local function bring(cell, limit, guard, now)
   local state = find(cell, limit.unit, limit.period)
   if not state then
     table.insert(cell.limits, {
@@ -54,15 +68,15 @@ local function bring(cell, limit, now)
     return true
   end
   local permits, permits_at, burst, burst_at = state.permits, state.permits_at, state.burst, state.burst_at
+  local credit = credit_of(state, guard)
   state.permits, state.permits_at = bring_setting(permits, permits_at, limit.permits, now, math.min)
   state.burst, state.burst_at = bring_setting(burst, burst_at, limit.burst, now, math.min)
   local moved = state.permits ~= permits or state.burst ~= burst
   if moved or state.permits_at ~= permits_at or state.burst_at ~= burst_at then
     state.settings = nil
   end
-  if state.permits ~= permits then
-    -- The remainder counts in another unit now: round up, to the strict side.
-    state.tat, state.remainder = tat_rounded_up(state), 0
+  if moved or cell.guard ~= guard then
+    keep_credit(state, credit, cell.guard, now)
   end
   return moved
 end
@@ -137,7 +151,7 @@ local function repair(stored, now)
   cell.guard, cell.guard_at = bring_setting(cell.guard, cell.guard_at, pace.guard, now, math.max)
   moved = cell.guard ~= in_force
   for _, limit in ipairs(pace.limits) do
-    moved = bring(cell, limit, now) or moved
+    moved = bring(cell, limit, in_force, now) or moved
   end
   forget(cell, now)
 

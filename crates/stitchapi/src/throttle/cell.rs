@@ -84,7 +84,12 @@ impl CellSource {
         }
     }
 
-    /// When a process that holds bookings touches the cell.
+    /// A slot that comes later is to be confirmed first.
+    pub(super) fn confirmed_until(&self) -> Tick {
+        self.last_sent + TOUCH_EVERY
+    }
+
+    /// When a process that holds such touches the cell.
     pub(super) fn touch_at(&self) -> Tick {
         self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip())
     }
@@ -153,7 +158,7 @@ impl CellSource {
         }
         let fleet_size = settings.fleet_size.unwrap_or(FLEET_SIZE);
         let since = self.known.newest().unwrap_or_default();
-        let booked_until = self.known.booked_until(&settings.plain, request.sent, now);
+        let booked_until = self.known.booked_until(settings.limits.len(), request.sent, now);
         let from = booked_until.max(request.sent + BOOKED_AHEAD);
         let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, from, now, error);
         for (index, most) in self.dearest.iter().enumerate() {

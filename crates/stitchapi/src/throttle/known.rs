@@ -81,8 +81,8 @@ impl Known {
 
     /// Until when this fleet has booked, as far as is known at `sent`: what others booked since the newest reply is taken to be
     /// as much as was started.
-    pub(super) fn booked_until(&self, plain: &[u32], sent: Tick, now: Tick) -> Tick {
-        let next = self.due_behind(&[], plain, now).filter(|next| *next > now);
+    pub(super) fn booked_until(&self, limits: usize, sent: Tick, now: Tick) -> Tick {
+        let next = self.due_behind(&[], &vec![1; limits], now).filter(|next| *next > now);
         let confirmed = self.confirmed().unwrap_or(sent);
         next.map_or(now, |next| next + sent.since(confirmed))
     }

@@ -181,7 +181,8 @@ mod tests {
     #[test]
     fn while_the_store_is_tried_nothing_is_to_be_looked_at() {
         let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
-        let mut outage = Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
+        let mut outage =
+            Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
         assert_eq!(outage.next_look(), Some(Tick(0) + PROBE_EVERY));
         outage.probes();
         // A time that has passed would be looked at again and again.

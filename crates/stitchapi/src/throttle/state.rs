@@ -17,7 +17,7 @@ use super::settings::Settings;
 use super::slots::{At, Slot, Slots};
 use crate::trace::EventKind;
 
-/// A process that holds bookings further ahead than this talks to the store at least this often.
+/// A process talks to the store at least this often while it holds bookings.
 pub(super) const TOUCH_EVERY: Duration = Duration::from_millis(100);
 /// After so long without a turn a process was stopped or suspended, and confirms what it holds before it uses it.
 const SUSPENDED: Duration = Duration::from_secs(1);
@@ -185,8 +185,8 @@ impl State {
             }
             return;
         }
-        // An answer that is on its way is a touch, too.
-        let touches = cell.is_quiet() && held_until.is_some_and(|until| until > now + TOUCH_EVERY);
+        // An answer that is on its way is a touch, too. No slot is used that was confirmed longer ago than that.
+        let touches = cell.is_quiet() && held_until.is_some_and(|until| until > cell.confirmed_until());
         let touch_at = cell.touch_at();
         let ask_at = cell.ask_at(&wanted, now);
         if ask_at.is_some_and(|at| at <= now) || touches && touch_at <= now {

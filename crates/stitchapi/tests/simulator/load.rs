@@ -3,8 +3,12 @@
 use std::time::Duration;
 
 use futures_util::future::select;
-use stitchapi::{Cost, Runtime as _, Seam, Stitch, Throttle, decode};
+use stitchapi::trace::{Event, sink_fn};
+use stitchapi::{Cost, Runtime as _, Seam, Stitch, Throttle, Tick, decode};
 use stitchapi_testing::Worker;
+
+use crate::alone::Alone;
+use crate::{SEED, number};
 
 /// How the tasks of a worker call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +43,14 @@ pub(crate) struct Load {
 }
 
 impl Costs {
+    /// What a call draws of a unit at most.
+    pub(crate) fn most(self, unit: &str) -> u32 {
+        match (self, unit) {
+            (Self::Calls(most), "calls") | (Self::Tokens(most), "tokens") => most,
+            _ => 1,
+        }
+    }
+
     fn draw(self, random: u64) -> (u32, u32) {
         let up_to = |most: u32| 1 + u32::try_from(random % u64::from(most)).unwrap();
         match self {
@@ -49,8 +61,23 @@ impl Costs {
     }
 }
 
-/// Builds this worker's seam and makes its calls.
-pub(crate) fn work(worker: &Worker, throttle: Throttle, load: Load) {
+/// Makes the calls of this worker, on a seam of this throttle; from a time on, on one of another, as a new version would.
+pub(crate) fn work(
+    worker: &Worker,
+    throttle: Throttle,
+    change: Option<(Duration, Throttle)>,
+    load: Load,
+    alone: &Alone,
+) {
+    let begun = worker.runtime().now();
+    let old = stitch(worker, throttle, alone.clone());
+    let new = change.map(|(after, throttle)| (begun + after, stitch(worker, throttle, alone.clone())));
+    for _ in 0..load.tasks {
+        worker.spawn(call(worker.clone(), old.clone(), new.clone(), load));
+    }
+}
+
+fn stitch(worker: &Worker, throttle: Throttle, alone: Alone) -> Stitch<(), ()> {
     let api = worker.upstream().costing(|request| {
         let of = |name: &str| request.headers().get(name).map_or(0, |units| units.to_str().unwrap().parse().unwrap());
         match (of("x-calls"), of("x-tokens")) {
@@ -58,19 +85,24 @@ pub(crate) fn work(worker: &Worker, throttle: Throttle, load: Load) {
             (calls, tokens) => vec![("calls", calls), ("tokens", tokens)],
         }
     });
+    let (worker_number, begun, is_shown) = (worker.number(), worker.runtime().now(), number(SEED).is_some());
+    let sink = sink_fn(move |event: &Event| {
+        alone.sees(worker_number, event);
+        if is_shown {
+            println!("{} us  worker {worker_number}  {:?}", event.at.since(begun).as_micros(), event.kind);
+        }
+    });
     let seam = Seam::builder("https://api.example.com").runtime(worker.runtime()).store(worker.store()).transport(api);
-    let seam = seam.throttle(throttle).deadline(Duration::from_secs(60)).build().unwrap();
-    let get = seam.get("/").build_with(decode::empty).unwrap();
-    for _ in 0..load.tasks {
-        worker.spawn(call(worker.clone(), get.clone(), load));
-    }
+    let seam = seam.throttle(throttle).deadline(Duration::from_secs(60)).sink(sink).build().unwrap();
+    seam.get("/").build_with(decode::empty).unwrap()
 }
 
-async fn call(worker: Worker, get: Stitch<(), ()>, load: Load) {
+async fn call(worker: Worker, old: Stitch<(), ()>, new: Option<(Tick, Stitch<(), ()>)>, load: Load) {
     let up_to = |most: Duration| Duration::from_micros(worker.runtime().random() % most.as_micros() as u64);
     let mut next_crowd = worker.runtime().now();
     loop {
-        let mut one = get.call(());
+        let new = new.as_ref().filter(|(from, _)| worker.runtime().now() >= *from);
+        let mut one = new.map_or(&old, |(_, new)| new).call(());
         let (calls, tokens) = load.costs.draw(worker.runtime().random());
         if load.costs != Costs::One {
             one = one.cost(Cost::new(calls).and("tokens", tokens));

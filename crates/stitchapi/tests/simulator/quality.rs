@@ -5,6 +5,7 @@ use std::time::Duration;
 use stitchapi::Throttle;
 use stitchapi_testing::{FleetReport, SimFleet};
 
+use crate::alone::Alone;
 use crate::load::{Calls, Costs, Load, work};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -14,7 +15,7 @@ const LASTS: Duration = Duration::from_secs(30);
 fn run(seed: u64, tasks: usize, calls: Calls) -> FleetReport {
     let load = Load { tasks, calls, costs: Costs::One };
     SimFleet::new(seed).run(LASTS, |worker| {
-        work(&worker, Throttle::rate("200/s"), load);
+        work(&worker, Throttle::rate("200/s"), None, load, &Alone::default());
         async {}
     })
 }

@@ -9,6 +9,7 @@ use stitchapi::core::{StoreLimits, StoreTime};
 use stitchapi::{Rate, Throttle};
 use stitchapi_testing::{Allowance, Fault, FaultKind, FleetReport, Promise, SimFleet, Window};
 
+use crate::alone::Alone;
 use crate::draw::Draw;
 use crate::load::{Calls, Costs, Load, work};
 
@@ -33,10 +34,11 @@ pub(crate) enum Trouble {
     Partial,
     Down,
     Hangs,
+    Rollout,
     Mixed,
 }
 
-pub(crate) const TROUBLES: [Trouble; 14] = [
+pub(crate) const TROUBLES: [Trouble; 15] = [
     Trouble::Nothing,
     Trouble::FarStore,
     Trouble::Loss,
@@ -50,6 +52,7 @@ pub(crate) const TROUBLES: [Trouble; 14] = [
     Trouble::Partial,
     Trouble::Down,
     Trouble::Hangs,
+    Trouble::Rollout,
     Trouble::Mixed,
 ];
 
@@ -57,13 +60,35 @@ pub(crate) const TROUBLES: [Trouble; 14] = [
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
     pub(crate) trouble: Trouble,
+    workers: u32,
+    /// Whether requests to the store are lost.
+    loses: bool,
     fleet: SimFleet,
     limits: Vec<Limit>,
     throttle: Throttle,
+    change: Option<Change>,
     promise: Promise,
     load: Load,
     lasts: Duration,
     about: String,
+}
+
+/// Another limit, brought by one worker after the other.
+#[derive(Debug)]
+struct Change {
+    throttle: Throttle,
+    /// When each worker brings it.
+    at: Vec<Duration>,
+    /// What holds from when on, if it is stricter than before.
+    then: Option<(Duration, Promise)>,
+}
+
+/// What a run showed.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) report: FleetReport,
+    /// How many workers were without the store for long.
+    alone: u32,
 }
 
 /// What a run showed that broke nothing.
@@ -83,13 +108,14 @@ impl Scenario {
             Trouble::FarStore => draw.millis(1, 5)..draw.millis(5, 20),
             _ => Duration::from_micros(200)..draw.one_of(&[201, 500, 1_000]) * MICRO,
         };
-        let (declared, costs) = declare(&draw);
+        let (mut declared, costs) = declare(&draw);
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap();
         // A worker must know the store's clock to half the guard: the longest round trip it may have learned it by.
         let guard = default_guard(shortest).max(4 * way.end);
-        let throttle = throttle(&declared).guard(guard).fleet_size(workers);
+        let throttle = |declared: &[Declared]| throttle(declared).guard(guard).fleet_size(workers);
+        let throttle_before = throttle(&declared);
         let load = Load {
-            tasks: draw.one_of(&[1, 5, 20]),
+            tasks: if trouble == Trouble::Rollout { draw.one_of(&[1, 5]) } else { draw.one_of(&[1, 5, 20]) },
             calls: draw.one_of(&[
                 Calls::Steady,
                 Calls::Paused(draw.millis(10, 1_000)),
@@ -108,23 +134,64 @@ impl Scenario {
             .timers_late(Duration::ZERO..draw.one_of(&[0, 100, 2_000]) * MICRO);
         let limits_of_store = StoreLimits::unlimited();
         let fleet = fleet.store_limits(if volatile { limits_of_store.with_volatile() } else { limits_of_store });
-        let limits = limits(&declared).unwrap();
-        let (fleet, lasts) = go_wrong(fleet, trouble, &draw);
-        let promise = Promise::of(&limits).guard(guard);
+        let (fleet, loses, mut lasts) = go_wrong(fleet, trouble, &draw);
+        let of =
+            |declared: &[Declared]| (limits(declared).unwrap(), Promise::of(&limits(declared).unwrap()).guard(guard));
+        let (mut limits, mut promise) = of(&declared);
+        let mut change = None;
+        if trouble == Trouble::Rollout || trouble == Trouble::Mixed && draw.below(4) == 0 {
+            let at: Vec<Duration> = (0..workers).map(|_| draw.millis(500, 2_000)).collect();
+            let is_stricter = draw.below(2) == 0;
+            let permits = &mut declared[0].permits;
+            *permits = if is_stricter { *permits / 2 } else { *permits * 2 };
+            let (new, promise_of_new) = of(&declared);
+            let mut then = None;
+            if trouble == Trouble::Mixed {
+                // A process that is alone knows its own limit only.
+                promise = if is_stricter { promise } else { promise_of_new };
+            } else if is_stricter {
+                // The first one brings it with the first call after those that it has made. What is booked by then
+                // starts as it was booked.
+                let pause = match load.calls {
+                    Calls::Paused(pause) | Calls::Crowds(pause) => pause,
+                    _ => Duration::ZERO,
+                };
+                let from = *at.iter().min().unwrap() + pause + 2 * booked_ahead(&limits, &load, workers);
+                then = Some((from, promise_of_new));
+                lasts += from;
+                limits = new;
+            }
+            change = Some(Change { throttle: throttle(&declared), at, then });
+        }
         let promise = allowances(&fleet, workers).into_iter().fold(promise, Promise::allowing);
+        let throttle = throttle_before;
         let about = format!("{workers} workers, ways of {way:?}, guard {guard:?}, volatile {volatile}, {declared:?}");
-        Self { seed, trouble, fleet, limits, throttle, promise, load, lasts, about }
+        Self { seed, trouble, workers, loses, fleet, limits, throttle, change, promise, load, lasts, about }
     }
 
-    pub(crate) fn run(&self) -> FleetReport {
-        self.fleet.run(self.lasts, |worker| {
-            work(&worker, self.throttle.clone(), self.load);
+    pub(crate) fn run(&self) -> Ran {
+        let alone = Alone::default();
+        let report = self.fleet.run(self.lasts, |worker| {
+            let change = self.change.as_ref().map(|change| (change.at[worker.number()], change.throttle.clone()));
+            work(&worker, self.throttle.clone(), change, self.load, &alone);
             async {}
-        })
+        });
+        Ran { report, alone: alone.workers() }
     }
 
-    pub(crate) fn judge(&self, report: &FleetReport) -> Result<Seen, String> {
-        let fullest = self.promise.judge(report).map_err(|found| found.to_string())?;
+    pub(crate) fn judge(&self, Ran { report, alone }: &Ran) -> Result<Seen, String> {
+        let mut promise = self.promise.clone();
+        if self.loses && *alone > 0 {
+            // One whose answers are lost one after the other is cut off.
+            promise = promise.allowing(Allowance::Alone { workers: self.workers });
+            promise = promise.allowing(Allowance::Share { workers: *alone, of: self.workers });
+        }
+        let mut fullest = promise.judge(report).map_err(|found| found.to_string())?;
+        if let Some((from, promise)) = self.change.as_ref().and_then(|change| change.then.as_ref()) {
+            let mut since = report.clone();
+            since.starts.retain(|start| start.at >= *from);
+            fullest = promise.judge(&since).map_err(|found| format!("after the change: {found}"))?;
+        }
         let pace = self.limits.iter().min_by_key(|limit| limit.id.period()).unwrap();
         let used = report.utilisation(pace.permits, pace.id.period(), Duration::ZERO..self.lasts);
         if !report.starts.iter().any(|start| start.at + SECOND > self.lasts) && self.somebody_calls_at_the_end(report) {
@@ -143,6 +210,15 @@ impl Scenario {
             .any(|(_, fault)| loses(fault) || matches!(fault, Fault::Restart { keeps_state: false, .. }));
         self.load.calls == Calls::Steady && self.limits.len() == 1 && !loses
     }
+}
+
+/// How far ahead a fleet can have booked: a call for every task.
+fn booked_ahead(limits: &[Limit], load: &Load, workers: u32) -> Duration {
+    let longest = limits.iter().map(|limit| {
+        let units = load.costs.most(limit.id.unit()) * load.tasks as u32 * workers;
+        (limit.id.period() + SECOND / 100) * units / limit.permits
+    });
+    longest.max().unwrap() + SECOND / 10
 }
 
 /// The rates and what calls cost of them.
@@ -183,18 +259,19 @@ fn throttle(declared: &[Declared]) -> Throttle {
     others.iter().fold(throttle, |throttle, declared| burst(throttle.and_rate(rate(declared)), declared))
 }
 
-/// The fleet with its troubles, and how long it is watched.
-fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, Duration) {
+/// The fleet with its troubles, whether some requests are lost, and how long it is watched.
+fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, bool, Duration) {
     let drawn = |kinds: &[FaultKind], most: u64, within: Range<Duration>, lasts: u64| {
         let faults = 1 + draw.below(most) as usize;
-        (fleet.clone().draw_faults(faults, kinds, within), Duration::from_millis(lasts))
+        (fleet.clone().draw_faults(faults, kinds, within), false, Duration::from_millis(lasts))
     };
     let early = SECOND / 2..2 * SECOND;
     match trouble {
-        Trouble::Nothing | Trouble::FarStore => (fleet, 3 * SECOND),
+        Trouble::Nothing | Trouble::FarStore => (fleet, false, 3 * SECOND),
+        Trouble::Rollout => (fleet, false, 4 * SECOND),
         Trouble::Loss => {
             let loss = || draw.one_of(&[0.0, 0.003, 0.01]);
-            (fleet.loss(loss(), 0.003 + loss()), 4 * SECOND)
+            (fleet.loss(loss(), 0.003 + loss()), true, 4 * SECOND)
         }
         Trouble::WorkersStopped => drawn(&[FaultKind::Freeze], 4, early, 5_000),
         Trouble::WorkersKilled => drawn(&[FaultKind::Kill], 3, early, 4_000),
@@ -217,7 +294,9 @@ fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, Durati
                 FaultKind::Freeze,
                 FaultKind::Kill,
             ];
-            drawn(&kinds, 4, early, 5_000)
+            let loss = draw.one_of(&[0.0, 0.0, 0.002]);
+            let (fleet, _, lasts) = drawn(&kinds, 4, early, 5_000);
+            (fleet.loss(loss, loss), loss > 0.0, lasts)
         }
     }
 }
@@ -252,8 +331,10 @@ impl Trouble {
     pub(crate) fn bound(self) -> &'static str {
         match self {
             Self::ClockAhead => "exact, as if the time it jumped had passed",
+            Self::Loss => "exact; 1 + k/n if k of n lose several in a row",
             Self::Partial => "1 + k/n",
             Self::Down | Self::Hangs => "exact in a period",
+            Self::Rollout => "exact, the stricter of the two",
             Self::Mixed => "the weakest of its faults",
             _ => "exact",
         }
