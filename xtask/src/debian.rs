@@ -16,7 +16,7 @@ use crate::tools;
 const THEIR_FONTS: &str = "etc/fonts/fonts.conf";
 const OUR_FONTS: &str = include_str!("fonts.conf");
 
-/// A program that comes in a package.
+/// A program, or a library, that comes in a package.
 #[derive(Debug)]
 pub(crate) struct Packaged {
     /// What it is called here.
@@ -25,7 +25,7 @@ pub(crate) struct Packaged {
     pub(crate) folder: &'static str,
     /// The package that has it; its dependencies come along.
     pub(crate) package: &'static str,
-    /// Where it is in that package.
+    /// Where it is in that package; of a library, which lies in a folder of the architecture's, the end of that.
     pub(crate) path: &'static str,
 }
 
@@ -41,24 +41,47 @@ pub(crate) fn program(runner: &mut Runner, servers: &Path, packaged: &Packaged) 
     if tools::version_line(runner, &script).is_some() {
         return Ok(script);
     }
-    for tool in ["apt-get", "dpkg-deb"] {
-        if tools::in_path(tool).is_none() {
-            return Err(Stop::Skipped(format!("no {}, and no {tool} to get one with", packaged.name)));
-        }
-    }
     let watch = Stopwatch::start();
-    println!("fetching Debian's {} into {}; nothing is installed", packaged.package, home.display());
-    unpack(runner, servers, &home, packaged).map_err(|stop| match stop {
-        Stop::Failed(reason) | Stop::Skipped(reason) => Stop::Skipped(format!("no {}: {reason}", packaged.name)),
-    })?;
+    unpack(runner, servers, packaged)?;
+    write_script(runner, &home, packaged).map_err(|stop| lacks(packaged, stop))?;
     let version = tools::version_line(runner, &script)
         .ok_or_else(|| Stop::Skipped(format!("{} was unpacked but does not run", script.display())))?;
     println!("{version} is ready after {:.1} s", watch.elapsed().as_secs_f64());
     Ok(script)
 }
 
-/// Fetches the packages into `debs`, unpacks them into `root`, and writes the script.
-fn unpack(runner: &mut Runner, servers: &Path, home: &Path, packaged: &Packaged) -> Verdict {
+/// The path of the library, unpacked into its folder in `servers`. What is there already is used.
+///
+/// # Errors
+///
+/// [`Stop::Skipped`] if it can be had only from somewhere else: no apt, no network.
+pub(crate) fn library(runner: &mut Runner, servers: &Path, packaged: &Packaged) -> Result<PathBuf, Stop> {
+    let root = servers.join(packaged.folder).join("root");
+    let find = || -> Result<Option<PathBuf>, Stop> {
+        let folders = if root.is_dir() { library_folders(&root)? } else { Vec::new() };
+        Ok(folders.iter().map(|folder| root.join(folder).join(packaged.path)).find(|path| path.is_file()))
+    };
+    if let Some(library) = find()? {
+        return Ok(library);
+    }
+    unpack(runner, servers, packaged)?;
+    find()?.ok_or_else(|| Stop::Skipped(format!("no {}: the packages have no {}", packaged.name, packaged.path)))
+}
+
+/// Fetches the packages and unpacks them.
+fn unpack(runner: &mut Runner, servers: &Path, packaged: &Packaged) -> Verdict {
+    for tool in ["apt-get", "dpkg-deb"] {
+        if tools::in_path(tool).is_none() {
+            return Err(Stop::Skipped(format!("no {}, and no {tool} to get one with", packaged.name)));
+        }
+    }
+    let home = servers.join(packaged.folder);
+    println!("fetching Debian's {} into {}; nothing is installed", packaged.package, home.display());
+    unpack_into(runner, servers, &home, packaged.package).map_err(|stop| lacks(packaged, stop))
+}
+
+/// Fetches the packages into `debs` and unpacks them into `root`.
+fn unpack_into(runner: &mut Runner, servers: &Path, home: &Path, package: &str) -> Verdict {
     let (debs, root) = (home.join("debs"), home.join("root"));
     // What an interrupted run left behind is not built upon.
     if home.exists() {
@@ -67,13 +90,18 @@ fn unpack(runner: &mut Runner, servers: &Path, home: &Path, packaged: &Packaged)
     for folder in [&debs.join("partial"), &root] {
         fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
     }
-    fetch(runner, servers, &debs, packaged.package)?;
+    fetch(runner, servers, &debs, package)?;
     for deb in entries(&debs)?.iter().filter(|path| path.extension().is_some_and(|extension| extension == "deb")) {
         let mut command = runner.command("dpkg-deb");
         command.arg("--extract").arg(deb).arg(&root);
         runner.read(command)?;
     }
-    fs::remove_dir_all(&debs).map_err(|error| failed("remove", &debs, &error))?;
+    fs::remove_dir_all(&debs).map_err(|error| failed("remove", &debs, &error))
+}
+
+/// Writes the script that runs the program.
+fn write_script(runner: &Runner, home: &Path, packaged: &Packaged) -> Verdict {
+    let root = home.join("root");
     if !root.join(packaged.path).exists() {
         return Err(Stop::Failed(format!("the packages have no {}", packaged.path)));
     }
@@ -86,6 +114,13 @@ fn unpack(runner: &mut Runner, servers: &Path, home: &Path, packaged: &Packaged)
     let mut command = runner.command("chmod");
     command.arg("+x").arg(&script);
     runner.read(command).map(drop)
+}
+
+/// What cannot be fetched cannot be tested: that is no failure of ours.
+fn lacks(packaged: &Packaged, stop: Stop) -> Stop {
+    match stop {
+        Stop::Failed(reason) | Stop::Skipped(reason) => Stop::Skipped(format!("no {}: {reason}", packaged.name)),
+    }
 }
 
 /// Fetches the package and what it needs that is not installed: by this machine's lists of packages, or if those are

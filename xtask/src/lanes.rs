@@ -18,11 +18,16 @@ pub(crate) const LANES: &[Lane] = &[
     Lane { name: "sqlite", about: "the SQLite store", packages: &["stitchapi-sqlite"], run: sqlite },
     Lane { name: "redis", about: "the Redis store, on a real server", packages: &["stitchapi-redis"], run: redis },
     Lane { name: "fleet", about: "several processes on one budget", packages: &[CLI], run: fleet },
+    Lane { name: "throttle", about: "what a throttle promises, of real fleets", packages: &[LAB], run: throttle },
     Lane { name: "report", about: "the page of a report, in a browser", packages: &[], run: picture::try_out },
     Lane { name: "examples", about: "runs every example", packages: &[], run: examples },
 ];
 
 const CLI: &str = "stitchapi-cli";
+/// The fleets that are judged for minutes.
+const LAB: &str = "stitchapi-lab";
+/// Tells its tests that they are wanted.
+const LAB_IS_HERE: &str = "STITCHAPI_LAB";
 /// The test of the CLI that takes minutes and is built for release.
 const FLEET: &str = "fleet";
 
@@ -79,6 +84,30 @@ fn fleet(runner: &mut Runner) -> Verdict {
     let mut command = tests(runner, &["--release", "--package", CLI, "--test", FLEET, "--", "--nocapture"]);
     command.env(servers::REDIS, server);
     runner.run(command)
+}
+
+/// One test after the other: they measure, and each has both processors to itself. What is not there is said at the end,
+/// when the rest has been tested.
+fn throttle(runner: &mut Runner) -> Verdict {
+    let mut command = tests(runner, &["--release", "--package", LAB, "--", "--test-threads=1", "--nocapture"]);
+    command.env(LAB_IS_HERE, "1");
+    let mut lacking = Vec::new();
+    let tools = [
+        (servers::REDIS, servers::redis(runner)),
+        (servers::NGINX, servers::nginx(runner)),
+        (servers::FAKETIME, servers::faketime(runner)),
+    ];
+    for (variable, tool) in tools {
+        match tool {
+            Ok(path) => {
+                command.env(variable, path);
+            }
+            Err(Stop::Skipped(reason)) if !runner.is_ci() => lacking.push(reason),
+            Err(stop) => return Err(stop),
+        }
+    }
+    runner.run(command)?;
+    if lacking.is_empty() { Ok(()) } else { Err(Stop::Skipped(lacking.join("; "))) }
 }
 
 fn examples(runner: &mut Runner) -> Verdict {

@@ -19,6 +19,14 @@ pub(crate) const REDIS: &str = "STITCHAPI_REDIS_SERVER";
 const REDIS_PACKAGED: Packaged =
     Packaged { name: "redis-server", folder: "redis", package: "redis-server", path: "usr/bin/redis-server" };
 
+/// The same of nginx, and of the library that gives a process another wall clock.
+pub(crate) const NGINX: &str = "STITCHAPI_NGINX";
+pub(crate) const FAKETIME: &str = "STITCHAPI_FAKETIME";
+
+const NGINX_PACKAGED: Packaged = Packaged { name: "nginx", folder: "nginx", package: "nginx", path: "usr/sbin/nginx" };
+const FAKETIME_PACKAGED: Packaged =
+    Packaged { name: "libfaketime", folder: "faketime", package: "libfaketime", path: "libfaketime.so.1" };
+
 /// How long a server may take to answer, in all and per attempt.
 const PATIENCE: Duration = Duration::from_secs(10);
 const ATTEMPT: Duration = Duration::from_millis(20);
@@ -44,6 +52,37 @@ pub(crate) fn redis(runner: &mut Runner) -> Result<PathBuf, Stop> {
     answers_ping(runner, &program).map_err(|error| failed(&error.to_string()))?;
     println!("Redis server {}, of {whose}, answers: {path}", version(&line).unwrap_or("of an unknown version"));
     Ok(program)
+}
+
+/// The path of a program that is nginx: the one in [`NGINX`], the one in `PATH`, or Debian's, unpacked into
+/// `target/servers`. Unpacked, its folders are not there, so it runs with `-p`, `-e` and a configuration of one's own.
+///
+/// # Errors
+///
+/// [`Stop::Failed`] if it does not run, [`Stop::Skipped`] if none can be had.
+pub(crate) fn nginx(runner: &mut Runner) -> Result<PathBuf, Stop> {
+    let program = match tools::in_variable(NGINX).or_else(|| tools::in_path("nginx")) {
+        Some(program) => program,
+        None => debian::program(runner, &Workspace::load(runner)?.target.join("servers"), &NGINX_PACKAGED)?,
+    };
+    let path = program.display();
+    let line = tools::version_line(runner, &program);
+    println!("{}: {path}", line.ok_or_else(|| Stop::Failed(format!("nginx, {path}: does not run")))?);
+    Ok(program)
+}
+
+/// The path of libfaketime: the one in [`FAKETIME`], or Debian's, unpacked into `target/servers`.
+///
+/// # Errors
+///
+/// [`Stop::Skipped`] if it cannot be had.
+pub(crate) fn faketime(runner: &mut Runner) -> Result<PathBuf, Stop> {
+    let library = match tools::in_variable(FAKETIME) {
+        Some(library) => library,
+        None => debian::library(runner, &Workspace::load(runner)?.target.join("servers"), &FAKETIME_PACKAGED)?,
+    };
+    println!("libfaketime: {}", library.display());
+    Ok(library)
 }
 
 /// The version in `Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64 build=...`.

@@ -60,9 +60,13 @@ fn absolute(program: PathBuf) -> Option<PathBuf> {
 
 /// The first line that a program prints when it is asked for its version, or nothing if it does not run.
 pub(crate) fn version_line(runner: &Runner, program: &Path) -> Option<String> {
-    let output = runner.command(program).arg("--version").output().ok()?;
-    let printed = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| printed.lines().next().map(|line| line.trim().to_owned()))?
+    // nginx knows the short one only, and answers to its standard error.
+    ["--version", "-v"].iter().find_map(|asks| {
+        let output = runner.command(program).arg(asks).output().ok()?;
+        let printed = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+        let printed = String::from_utf8(printed).ok()?;
+        output.status.success().then(|| printed.lines().next().map(|line| line.trim().to_owned()))?
+    })
 }
 
 /// The version of a program that prints `name 1.2.3`, or nothing if it is not there.

@@ -161,6 +161,11 @@ impl Line {
         self.tat = if delta > 0 { self.tat.max(now) + by } else { (self.tat + by).max(self.tat.min(now)) };
     }
 
+    /// `T(b)`: how far the tat is ahead when the whole burst is spent.
+    pub(super) fn credit(&self) -> Tat {
+        Self { tat: self.burst * self.spacing, ..*self }.tat()
+    }
+
     pub(super) fn tat(&self) -> Tat {
         let whole = self.tat.div_euclid(self.permits);
         // At the end of time there is no remainder: rounded up, it would be beyond.

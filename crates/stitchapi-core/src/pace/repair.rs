@@ -29,7 +29,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
     cell.guard = cell.guard.bring(guard, now, u32::max);
     moved |= cell.guard.value != in_force;
     for limit in &pace.limits {
-        moved |= bring(&mut cell, limit, now);
+        moved |= bring(&mut cell, limit, in_force, now);
     }
     cell.limits.retain(|state| {
         let brought = pace.limits.iter().any(|limit| limit.id == state.id);
@@ -43,7 +43,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
             if let Some(tat) = index.and_then(|index| mark.tats.get(index)) {
                 line.raise(*tat, 0);
             }
-            line.raise(now, state.burst.value);
+            line.raise(now.max(cell.fresh_until), state.burst.value);
             state.tat = line.tat();
         }
     }
@@ -54,7 +54,8 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
         moved = true;
     }
     if cell.held_until > StoreTime(0) {
-        moved |= take_burst_credit(&mut cell);
+        let held_until = cell.held_until;
+        moved |= take_burst_credit(&mut cell, held_until);
     }
 
     // Who was counted in another cell was not counted in this one.
@@ -72,8 +73,9 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
     cell
 }
 
-/// Brings one limit of a caller into the cell; says whether that changes what holds.
-fn bring(cell: &mut Cell, limit: &Limit, now: StoreTime) -> bool {
+/// Brings one limit of a caller into the cell, whose guard was `guard`; says whether that changes what holds.
+fn bring(cell: &mut Cell, limit: &Limit, guard: u32, now: StoreTime) -> bool {
+    let guard_now = cell.guard.value;
     let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else {
         cell.limits.push(LimitState {
             id: limit.id.clone(),
@@ -84,25 +86,35 @@ fn bring(cell: &mut Cell, limit: &Limit, now: StoreTime) -> bool {
         return true;
     };
     let before = (state.permits.value, state.burst.value);
+    let credit = Line::new(state, guard).credit();
     state.permits = state.permits.bring(limit.permits.max(1), now, u32::min);
     state.burst = state.burst.bring(limit.burst.max(1), now, u32::min);
-    if state.permits.value != before.0 {
-        // The remainder counts in another unit now: round up, to the strict side.
-        state.tat = Tat { micros: state.tat.rounded_up().0, remainder: 0 };
+    let moved = (state.permits.value, state.burst.value) != before;
+    if moved || guard_now != guard {
+        keep_credit(state, credit, guard_now, now);
     }
-    (state.permits.value, state.burst.value) != before
+    moved
+}
+
+/// A limit has changed that had so much `credit` when it was full. What of it was spent stays spent: a unit that takes longer
+/// now would be given again. The remainder counts in another unit now: rounded up, to the strict side.
+fn keep_credit(state: &mut LimitState, credit: Tat, guard: u32, now: StoreTime) {
+    let tat = state.tat.rounded_up();
+    let more = Line::new(state, guard).credit().rounded_up().0.saturating_sub(credit.micros);
+    let more = if tat > now { more } else { 0 };
+    state.tat = Tat { micros: (tat.0 + more).min(LARGEST), remainder: 0 };
 }
 
 /// A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends. Longer ones keep theirs,
 /// else one short 429 would make `10/s` beside `1000/h` one call per 7 s for an hour.
 ///
 /// A tat never falls below this again by itself, so applying it to every reader applies it once.
-fn take_burst_credit(cell: &mut Cell) -> bool {
+fn take_burst_credit(cell: &mut Cell, end: StoreTime) -> bool {
     let shortest = cell.limits.iter().map(|state| state.id.period()).min();
     let mut moved = false;
     for state in cell.limits.iter_mut().filter(|state| Some(state.id.period()) == shortest) {
         let mut line = Line::new(state, cell.guard.value);
-        line.raise(cell.held_until, state.burst.value - 1);
+        line.raise(end, state.burst.value - 1);
         moved |= state.tat != line.tat();
         state.tat = line.tat();
     }
@@ -132,10 +144,27 @@ impl Return {
 }
 
 /// Everybody who comes back stays alone for a while, and then everybody pauses.
-pub(super) fn gather(cell: &mut Cell, back: Back, now: StoreTime) {
+///
+/// While all were alone they used the budget, and the cell knew nothing of it: the shortest limit has spent its burst, the
+/// others what the caller says, and a cell that was lost, here `stored` under another epoch or not at all, everything.
+pub(super) fn gather(cell: &mut Cell, stored: Option<&Cell>, pace: &Pace, back: Back, now: StoreTime) {
     cell.local_end = StoreTime((now + back.stay).0.min(LARGEST));
     cell.fresh_until = StoreTime((cell.local_end + back.pause).0.min(LARGEST)).max(cell.fresh_until);
     cell.seq += 1;
+    let fresh_until = cell.fresh_until;
+    take_burst_credit(cell, fresh_until);
+    let was_lost = stored.is_none_or(|stored| stored.epoch != cell.epoch);
+    for (index, limit) in pace.limits.iter().enumerate() {
+        let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else { continue };
+        let mut line = Line::new(state, cell.guard.value);
+        if let Some(tat) = pace.seen.as_ref().and_then(|mark| mark.tats.get(index)) {
+            line.raise(*tat, 0);
+        }
+        if was_lost {
+            line.raise(fresh_until, state.burst.value);
+        }
+        state.tat = line.tat();
+    }
 }
 
 /// A cell that is more than a hold.

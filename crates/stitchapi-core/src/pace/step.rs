@@ -30,7 +30,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Stepped<Re
     let is_expired = pace.expires.is_some_and(|expires| now > expires);
     let comes = if is_expired { Return::Waits } else { Return::of(pace, stored, now) };
     if let Return::First(back) = comes {
-        gather(&mut cell, back, now);
+        gather(&mut cell, stored, pace, back, now);
     }
     let e_min = (now + pace.lead).max(cell.held_until).max(cell.fresh_until).max(pace.not_before.unwrap_or_default());
     if comes == Return::Waits {

@@ -38,8 +38,22 @@ local function bring_setting(value, stamp, brought, now, stricter)
   return strict, renew and now or stamp
 end
 
--- Brings one limit of the caller into the cell; says whether that changes what holds.
-local function bring(cell, limit, now)
+-- T(b) in whole microseconds: how far the tat is ahead when the whole burst is spent.
+local function credit_of(state, guard)
+  local line = new_line(state, guard)
+  return T(line, line.burst)
+end
+
+-- A limit has changed that had so much credit when it was full. What of it was spent stays spent: a unit that takes longer
+-- now would be given again. The remainder counts in another unit now: rounded up, to the strict side.
+local function keep_credit(state, credit, guard, now)
+  local had = credit.high >= TOP and LARGEST or credit.high * TWO_40 + credit.low
+  local tat, more = tat_rounded_up(state), math.max(round_up(credit_of(state, guard)) - had, 0)
+  state.tat, state.remainder = math.min(tat + (tat > now and more or 0), LARGEST), 0
+end
+
+-- Brings one limit of the caller into the cell, whose guard was `guard`; says whether that changes what holds.
+local function bring(cell, limit, guard, now)
   local state = find(cell, limit.unit, limit.period)
   if not state then
     table.insert(cell.limits, {
@@ -55,15 +69,15 @@ local function bring(cell, limit, now)
     return true
   end
   local permits, permits_at, burst, burst_at = state.permits, state.permits_at, state.burst, state.burst_at
+  local credit = credit_of(state, guard)
   state.permits, state.permits_at = bring_setting(permits, permits_at, limit.permits, now, math.min)
   state.burst, state.burst_at = bring_setting(burst, burst_at, limit.burst, now, math.min)
   local moved = state.permits ~= permits or state.burst ~= burst
   if moved or state.permits_at ~= permits_at or state.burst_at ~= burst_at then
     state.settings = nil
   end
-  if state.permits ~= permits then
-    -- The remainder counts in another unit now: round up, to the strict side.
-    state.tat, state.remainder = tat_rounded_up(state), 0
+  if moved or cell.guard ~= guard then
+    keep_credit(state, credit, cell.guard, now)
   end
   return moved
 end
@@ -93,13 +107,13 @@ local function restore(cell, now)
         break
       end
     end
-    raise(line, now, state.burst)
+    raise(line, math.max(now, cell.fresh_until), state.burst)
     keep_tat(line, state)
   end
 end
 
 -- A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends.
-local function take_burst_credit(cell)
+local function take_burst_credit(cell, ends)
   local shortest, moved = math.huge, false
   for _, state in ipairs(cell.limits) do
     shortest = math.min(shortest, state.period)
@@ -107,7 +121,7 @@ local function take_burst_credit(cell)
   for _, state in ipairs(cell.limits) do
     if state.period == shortest then
       local line = new_line(state, cell.guard)
-      raise(line, cell.held_until, state.burst - 1)
+      raise(line, ends, state.burst - 1)
       moved = keep_tat(line, state) or moved
     end
   end
@@ -151,7 +165,7 @@ local function repair(stored, now)
   cell.guard, cell.guard_at = bring_setting(cell.guard, cell.guard_at, pace.guard, now, math.max)
   moved = cell.guard ~= in_force
   for _, limit in ipairs(pace.limits) do
-    moved = bring(cell, limit, now) or moved
+    moved = bring(cell, limit, in_force, now) or moved
   end
   forget(cell, now)
 
@@ -164,7 +178,7 @@ local function repair(stored, now)
     cell.held_until, moved = longest, true
   end
   if cell.held_until > 0 then
-    moved = take_burst_credit(cell) or moved
+    moved = take_burst_credit(cell, cell.held_until) or moved
   end
 
   local is_same = known and known.epoch == seen.epoch and not older
@@ -254,11 +268,22 @@ local function comes_back(stored)
   return waits, not waits and (not born or stored.epoch == seen.epoch and stored.seq <= seen.seq)
 end
 
--- Everybody who comes back stays alone for a while, and then everybody pauses.
-local function gather(cell)
+-- Everybody who comes back stays alone for a while, and then everybody pauses. While all were alone they used the budget:
+-- the shortest limit has spent its burst, the others what the caller says, and a cell that was lost everything.
+local function gather(cell, was_lost)
   cell.local_end = math.min(now + pace.stay, LARGEST)
   cell.fresh_until = math.max(math.min(cell.local_end + pace.pause, LARGEST), cell.fresh_until)
   cell.seq = cell.seq + 1
+  take_burst_credit(cell, cell.fresh_until)
+  for _, limit in ipairs(pace.limits) do
+    local state = find(cell, limit.unit, limit.period)
+    local line = new_line(state, cell.guard)
+    raise(line, limit.seen, 0)
+    if was_lost then
+      raise(line, cell.fresh_until, state.burst)
+    end
+    keep_tat(line, state)
+  end
 end
 
 local stored, stored_text = cell_in(value)
@@ -267,9 +292,10 @@ if stored_text and not stored then
 end
 local is_expired = now > pace.expires
 local waits, is_first = comes_back(stored)
+local epoch = stored and stored.epoch
 local cell = repair(stored, now)
 if is_first and not is_expired then
-  gather(cell)
+  gather(cell, epoch ~= cell.epoch)
 end
 local e_min = math.max(math.min(now + pace.lead, BEYOND), cell.held_until, cell.fresh_until, pace.not_before)
 local repaired = to_text(cell)

@@ -1,14 +1,17 @@
 //! A runtime in which time is a number.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, SystemTime};
 
 use stitchapi_core::{BoxFuture, Runtime, Tick};
+
+use super::random::Random;
 
 /// A [`Runtime`] with a virtual clock, on one thread: a whole fleet runs in no time, and again from the same seed.
 ///
@@ -20,21 +23,35 @@ use stitchapi_core::{BoxFuture, Runtime, Tick};
 #[derive(Clone)]
 pub struct SimRuntime(Arc<Sim>);
 
-struct Sim(Mutex<State>);
+struct Sim {
+    now: AtomicU64,
+    state: Mutex<State>,
+}
 
 struct State {
-    now: Tick,
     random: Random,
     picks: Random,
-    tasks: HashMap<u64, BoxFuture<'static, ()>>,
-    ready: BTreeSet<u64>,
+    tasks: HashMap<u64, Task>,
+    /// In no order: the next one is picked at random, and the last one takes its place.
+    ready: Vec<u64>,
     sleepers: BTreeMap<(Tick, u64), Waker>,
     numbers: u64,
+    /// How many polls there were since time passed.
+    polls: usize,
     running: bool,
+}
+
+struct Task {
+    /// Not here while it is polled; of the main future never.
+    future: Option<BoxFuture<'static, ()>>,
+    waker: Waker,
+    is_ready: bool,
 }
 
 /// The future that `block_on` was given, among the tasks.
 const MAIN: u64 = 0;
+/// So many polls at one time, and a hundred for each task, are somebody who never stops.
+const MOST_POLLS: usize = 1_000_000;
 /// When virtual time begins: an hour after the boot, at the start of 2026.
 const START: Tick = Tick(3_600_000_000);
 const START_OF_2026: Duration = Duration::from_secs(1_767_225_600);
@@ -43,16 +60,17 @@ impl SimRuntime {
     /// A runtime at the beginning of its time.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self(Arc::new(Sim(Mutex::new(State {
-            now: START,
-            random: Random(seed),
-            picks: Random(!seed),
+        let state = State {
+            random: Random::new(seed),
+            picks: Random::new(!seed),
             tasks: HashMap::new(),
-            ready: BTreeSet::new(),
+            ready: Vec::new(),
             sleepers: BTreeMap::new(),
             numbers: MAIN,
+            polls: 0,
             running: false,
-        }))))
+        };
+        Self(Arc::new(Sim { now: AtomicU64::new(START.0), state: Mutex::new(state) }))
     }
 
     /// Sleeps for this long, in virtual time.
@@ -65,58 +83,95 @@ impl SimRuntime {
     ///
     /// # Panics
     ///
-    /// If nobody can run and nobody sleeps while the future is not finished, and if it is called inside itself.
+    /// If nobody can run and nobody sleeps while the future is not finished, if somebody runs again and again while no time
+    /// passes, and if it is called inside itself.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _running = Running::new(&self.0);
         let mut future = pin!(future);
-        self.0.lock().ready.insert(MAIN);
+        self.0.lock().add(MAIN, None, &self.0);
         loop {
-            let Some(task) = self.0.next() else {
+            let Some(Next { number, future: task, waker }) = self.0.next() else {
                 let at = self.now();
                 panic!("deadlock at {at}: the future is not finished, nobody can run and nobody sleeps");
             };
-            let waker = Waker::from(Arc::new(TaskWaker { task, sim: self.0.clone() }));
             let mut context = Context::from_waker(&waker);
-            if task == MAIN {
-                if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
-                    return output;
+            match task {
+                Some(task) => self.0.poll(number, task, &mut context),
+                None => {
+                    if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
+                        return output;
+                    }
                 }
-            } else {
-                self.0.poll(task, &mut context);
             }
+        }
+    }
+
+    /// Drops all tasks. A task may hold the runtime that holds it: without this neither would ever go.
+    pub(crate) fn drop_tasks(&self) {
+        loop {
+            // Outside the lock: their drops use the runtime, and may spawn others.
+            let tasks = std::mem::take(&mut self.0.lock().tasks);
+            if tasks.is_empty() {
+                return;
+            }
+            drop(tasks);
         }
     }
 }
 
+/// A task that is polled next; the main future where there is no future.
+struct Next {
+    number: u64,
+    future: Option<BoxFuture<'static, ()>>,
+    waker: Waker,
+}
+
 impl Sim {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> Tick {
+        Tick(self.now.load(Ordering::Relaxed))
     }
 
     /// Picks a task that can run; when there is none, lets time pass until there is.
-    fn next(&self) -> Option<u64> {
+    fn next(&self) -> Option<Next> {
+        let mut state = self.lock();
         loop {
-            let mut state = self.lock();
-            if !state.ready.is_empty() {
+            while !state.ready.is_empty() {
                 let ready = state.ready.len();
                 let pick = state.picks.below(ready);
-                let task = state.ready.iter().nth(pick).copied()?;
-                state.ready.remove(&task);
-                return Some(task);
+                let number = state.ready.swap_remove(pick);
+                let Some(task) = state.tasks.get_mut(&number) else { continue };
+                task.is_ready = false;
+                let next = Next { number, future: task.future.take(), waker: task.waker.clone() };
+                state.polls += 1;
+                let most = MOST_POLLS + 100 * state.tasks.len();
+                assert!(state.polls < most, "livelock at {}: somebody can always run", self.now());
+                return Some(next);
             }
             let ((at, _), waker) = state.sleepers.pop_first()?;
-            state.now = state.now.max(at);
+            if self.now.fetch_max(at.0, Ordering::Relaxed) < at.0 {
+                state.polls = 0;
+            }
             drop(state);
             waker.wake();
+            state = self.lock();
         }
     }
 
-    fn poll(&self, task: u64, context: &mut Context<'_>) {
-        // Outside the lock: the task will use the runtime, and so may its drop.
-        let Some(mut future) = self.lock().tasks.remove(&task) else { return };
-        if future.as_mut().poll(context).is_pending() {
-            self.lock().tasks.insert(task, future);
+    /// Outside the lock: the task will use the runtime, and so may its drop.
+    fn poll(&self, number: u64, mut future: BoxFuture<'static, ()>, context: &mut Context<'_>) {
+        let is_done = future.as_mut().poll(context).is_ready();
+        let mut state = self.lock();
+        if is_done {
+            state.tasks.remove(&number);
+        } else if let Some(task) = state.tasks.get_mut(&number) {
+            task.future = Some(future);
+            return;
         }
+        drop(state);
     }
 }
 
@@ -125,11 +180,17 @@ impl State {
         self.numbers += 1;
         self.numbers
     }
+
+    fn add(&mut self, number: u64, future: Option<BoxFuture<'static, ()>>, sim: &Arc<Sim>) {
+        let waker = Waker::from(Arc::new(TaskWaker { number, sim: sim.clone() }));
+        self.tasks.insert(number, Task { future, waker, is_ready: true });
+        self.ready.push(number);
+    }
 }
 
 impl Runtime for SimRuntime {
     fn now(&self) -> Tick {
-        self.0.lock().now
+        self.0.now()
     }
 
     fn wall(&self) -> SystemTime {
@@ -138,14 +199,13 @@ impl Runtime for SimRuntime {
 
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
         let number = self.0.lock().number();
-        Box::pin(Sleep { sim: self.0.clone(), key: (at, number) })
+        Box::pin(Sleep { sim: self.0.clone(), key: (at, number), sleeps: false })
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         let mut state = self.0.lock();
         let number = state.number();
-        state.tasks.insert(number, task);
-        state.ready.insert(number);
+        state.add(number, Some(task), &self.0);
     }
 
     fn random(&self) -> u64 {
@@ -159,25 +219,27 @@ impl Runtime for SimRuntime {
 
 impl fmt::Debug for SimRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.lock();
-        f.debug_struct("SimRuntime").field("now", &state.now).field("tasks", &state.tasks.len()).finish_non_exhaustive()
+        let tasks = self.0.lock().tasks.len();
+        f.debug_struct("SimRuntime").field("now", &self.0.now()).field("tasks", &tasks).finish_non_exhaustive()
     }
 }
 
 struct Sleep {
     sim: Arc<Sim>,
     key: (Tick, u64),
+    /// Whether it is among the sleepers, as far as it knows.
+    sleeps: bool,
 }
 
 impl Future for Sleep {
     type Output = ();
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.sim.lock();
-        if state.now >= self.key.0 {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.sim.now() >= self.key.0 {
             return Poll::Ready(());
         }
-        state.sleepers.insert(self.key, context.waker().clone());
+        self.sleeps = true;
+        self.sim.lock().sleepers.insert(self.key, context.waker().clone());
         Poll::Pending
     }
 }
@@ -185,18 +247,30 @@ impl Future for Sleep {
 /// Time does not wait for a sleeper that is gone.
 impl Drop for Sleep {
     fn drop(&mut self) {
-        self.sim.lock().sleepers.remove(&self.key);
+        if self.sleeps {
+            let waker = self.sim.lock().sleepers.remove(&self.key);
+            drop(waker);
+        }
     }
 }
 
 struct TaskWaker {
-    task: u64,
+    number: u64,
     sim: Arc<Sim>,
 }
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
-        self.sim.lock().ready.insert(self.task);
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let mut state = self.sim.lock();
+        let State { tasks, ready, .. } = &mut *state;
+        if let Some(task) = tasks.get_mut(&self.number).filter(|task| !task.is_ready) {
+            task.is_ready = true;
+            ready.push(self.number);
+        }
     }
 }
 
@@ -213,23 +287,9 @@ impl<'a> Running<'a> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.lock().running = false;
-    }
-}
-
-/// SplitMix64.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap_or(0)
+        let mut state = self.0.lock();
+        state.running = false;
+        state.tasks.remove(&MAIN);
     }
 }
 
@@ -318,6 +378,15 @@ mod tests {
     #[should_panic(expected = "deadlock at 3600000000 us")]
     fn waiting_for_nobody_is_a_deadlock() {
         SimRuntime::new(1).block_on(std::future::pending::<()>());
+    }
+
+    #[test]
+    #[should_panic(expected = "livelock at 3600000000 us")]
+    fn a_task_that_never_stops_is_a_livelock() {
+        SimRuntime::new(1).block_on(std::future::poll_fn(|context| {
+            context.waker().wake_by_ref();
+            Poll::<()>::Pending
+        }));
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl State {
             Some(outage) if request.is_probe && reply.cell.local_end > reply.now => {
                 outage.stay_until(cell.known.local(reply.cell.local_end, now));
             }
+            // It came too late to say anything: the next one will.
+            Some(outage) if request.is_probe && request.pace.expires.is_some_and(|expires| reply.now > expires) => {
+                outage.finds(false);
+            }
+            Some(outage) if request.is_probe && !outage.is_found() => outage.finds(true),
             Some(_) if request.is_probe => work.events.extend(cell.recovers(now)),
             _ => {}
         }
@@ -96,7 +101,8 @@ impl State {
                 }
                 Some(index) => refused.push((ticket, free[index].due.since(waiter.latest))),
                 None => match next {
-                    Some(next) if waiter.latest <= request.sent + request.pace.horizon => {
+                    // A store that books nothing because the request has expired says nothing of who can wait.
+                    Some(next) if waiter.latest <= request.sent + request.pace.horizon && next > waiter.latest => {
                         refused.push((ticket, next.since(waiter.latest)));
                     }
                     _ => break,

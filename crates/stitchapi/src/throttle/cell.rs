@@ -8,7 +8,7 @@ use stitchapi_core::{StoreError, Tick};
 
 use super::cost::Units;
 use super::known::Known;
-use super::outage::{Outage, fleet_size};
+use super::outage::{BOOKED_AHEAD, Outage, fleet_size};
 use super::settings::Settings;
 use super::state::TOUCH_EVERY;
 use crate::trace::EventKind;
@@ -31,6 +31,8 @@ pub(super) struct CellSource {
     /// The request by which the store counts this process, while it is under way: two would count it twice.
     counting: Option<u64>,
     last_sent: Tick,
+    /// The most that one call has drawn on each limit.
+    dearest: Vec<u32>,
     /// Since when somebody waits for whom nothing is booked.
     wanted_since: Option<Tick>,
     /// The process was suspended: nothing is used before a reply has come.
@@ -57,6 +59,7 @@ impl CellSource {
             requests: 0,
             counting: None,
             last_sent: Tick(0),
+            dearest: Vec::new(),
             wanted_since: None,
             must_confirm: false,
             outage: None,
@@ -87,12 +90,12 @@ impl CellSource {
         }
     }
 
-    /// When the newest request was sent.
-    pub(super) fn asked_at(&self) -> Tick {
-        self.last_sent
+    /// A slot that comes later is to be confirmed first.
+    pub(super) fn confirmed_until(&self) -> Tick {
+        self.last_sent + TOUCH_EVERY
     }
 
-    /// When a process that holds bookings touches the cell: so early that it is answered in time.
+    /// When a process that holds such touches the cell: so early that it is answered in time.
     pub(super) fn touch_at(&self) -> Tick {
         self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip() + TOUCH_EARLY)
     }
@@ -124,6 +127,16 @@ impl CellSource {
         pace.max_hold = settings.max_hold;
         pace.back = back;
         self.known.remember(&mut pace);
+        self.dearest.resize(settings.limits.len(), 1);
+        for units in units.iter().filter(|units| **units != settings.plain) {
+            self.dearest.iter_mut().zip(&**units).for_each(|(most, units)| *most = (*units).max(*most));
+        }
+        if let (Some(back), Some(outage)) = (back, &self.outage) {
+            let alone_until = now + settings.timeout + back.stay + back.pause;
+            let at_once: Vec<i64> =
+                self.dearest.iter().map(|most| i64::from(*most) * i64::from(outage.fleet_size) + 1).collect();
+            self.known.remember_alone(&mut pace, &at_once, outage.since, alone_until, now);
+        }
         pace.horizon = horizon;
         // A store that was frozen books nothing for those who have given up.
         pace.expires = self.known.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
@@ -148,11 +161,23 @@ impl CellSource {
     ) -> Option<EventKind> {
         if let Some(outage) = &mut self.outage {
             outage.error = error;
+            outage.finds(false);
             return None;
         }
         let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.living());
-        let booked = self.known.booked_until(&settings.plain, request.sent, now);
-        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, request.sent, booked, now, error));
+        let since = self.known.newest().unwrap_or_default();
+        let booked_until = self.known.booked_until(settings.limits.len(), request.sent, now);
+        let from = booked_until.max(request.sent + BOOKED_AHEAD);
+        let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, from, now, error);
+        for (index, most) in self.dearest.iter().enumerate() {
+            // The pause before the first start has made up for one unit of each process where that paces.
+            let more = most - u32::from(settings.paces(index));
+            let at_once = u64::from(more) * u64::from(fleet_size);
+            if !self.known.has_credit(index, at_once, outage.pacing.opens(), now) {
+                outage.pacing.spend(index);
+            }
+        }
+        self.outage = Some(outage);
         Some(EventKind::OutageBegan { policy: settings.policy, fleet_size, known })
     }
 

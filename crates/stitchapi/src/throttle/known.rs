@@ -6,7 +6,6 @@ use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation, Tat};
 use stitchapi_core::{StoreTime, Tick};
 
 use super::clock::{Observed, StoreClock};
-use super::outage::BOOKED_AHEAD;
 use super::slots::{Slot, Stamp};
 use super::trips::Trips;
 
@@ -93,6 +92,40 @@ impl Known {
         self.living
     }
 
+    /// Until when this fleet has booked, as far as is known at `sent`: what others booked since the newest reply is taken to be
+    /// as much as was started.
+    pub(super) fn booked_until(&self, limits: usize, sent: Tick, now: Tick) -> Tick {
+        let next = self.due_behind(&[], &vec![1; limits], now).filter(|next| *next > now);
+        let confirmed = self.confirmed().unwrap_or(sent);
+        next.map_or(now, |next| next + sent.since(confirmed))
+    }
+
+    /// Whether the limit at `index` will have credit for so many units at a time, if nobody draws on it until then.
+    pub(super) fn has_credit(&self, index: usize, units: u64, at: Tick, now: Tick) -> bool {
+        let Some(newest) = self.newest.as_ref().filter(|_| units > 0) else { return true };
+        let mut before = vec![0; index + 1];
+        before[index] = units - 1;
+        let mut one = vec![0; index + 1];
+        one[index] = 1;
+        let e_min = self.clock.store_time(now, now).map_or(newest.now, |(earliest, _)| earliest);
+        self.clock.local(newest.lines.due_behind(&before, &one, e_min), now) <= at
+    }
+
+    /// Fills the request of one who comes back from an outage: since the store's time `since` every process has drawn alone,
+    /// which the cell does not know. Together they drew at most at the rate until then, and so much at once.
+    pub(super) fn remember_alone(&self, pace: &mut Pace, at_once: &[i64], since: StoreTime, until: Tick, now: Tick) {
+        let (Some(newest), Some((_, until))) = (&self.newest, self.clock.store_time(until, now)) else { return };
+        let Some(mark) = &mut pace.seen else { return };
+        let mut lines = newest.lines.clone();
+        for (index, units) in at_once.iter().enumerate() {
+            lines.settle(index, *units, since);
+        }
+        for ((tat, drawn), limit) in mark.tats.iter_mut().zip(lines.tats()).zip(&pace.limits) {
+            let spent = until + (limit.id.period() + pace.guard) / limit.permits.max(1) * limit.burst;
+            *tat = (*tat).max(spent.min(drawn.rounded_up() + until.since(since)));
+        }
+    }
+
     /// The stamp of what is booked by a request that goes out now.
     pub(super) fn voided(&self) -> u64 {
         self.voided
@@ -101,6 +134,11 @@ impl Known {
     /// When the store's clock was known well enough for a start, or as well as it can be.
     pub(super) fn learned(&self) -> Option<Tick> {
         self.learned
+    }
+
+    /// The store's time of the newest reply.
+    pub(super) fn newest(&self) -> Option<StoreTime> {
+        self.newest.as_ref().map(|newest| newest.now)
     }
 
     /// When the request of the newest reply was sent.
@@ -244,13 +282,6 @@ impl Known {
             due = due.min(self.clock.local_at_least(start, now));
         }
         (now >= due + guard).then(|| now.since(due))
-    }
-
-    /// Until when the fleet may have booked at `sent`, if that is known to be ahead: as far as the newest reply had it, and
-    /// further by as long as that was ago, in which others may have booked anew what they had used.
-    pub(super) fn booked_until(&self, units: &[u32], sent: Tick, now: Tick) -> Option<Tick> {
-        let since = sent.since(self.confirmed()?).min(BOOKED_AHEAD);
-        self.due_behind(&[], units, now).filter(|due| *due > now).map(|due| due + since)
     }
 
     /// When a caller could start behind others who cost `before` together, as far as this process knows: others may have

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stitchapi_core::pace::{Limit, LimitId};
-use stitchapi_core::{StoreError, Tick};
+use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::pacing::Pacing;
 
@@ -27,6 +27,8 @@ pub enum OutagePolicy {
 pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
 /// How often the store is tried.
 pub(super) const PROBE_EVERY: Duration = Duration::from_millis(250);
+/// How long after it was found the store is tried once more: whoever uses it has moved the cell by then.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// So many processes there are taken to be, if nobody says.
 const ASSUMED: u32 = 8;
 
@@ -56,12 +58,18 @@ pub(super) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, F
 pub(super) struct Outage {
     /// This process' share of the budget.
     pub(super) pacing: Pacing,
+    /// So many processes share the budget.
+    pub(super) fleet_size: u32,
     /// How far apart its starts are, and how late one may be: how long a returning fleet pauses.
     pub(super) pause: Duration,
     pub(super) began: Tick,
+    /// The store's time of the newest reply before it: nobody was alone then.
+    pub(super) since: StoreTime,
     /// The last try of the store ended then.
     tried: Tick,
     probing: bool,
+    /// The last try found it.
+    is_found: bool,
     /// The store is back, and the fleet stays alone until then.
     until: Option<Tick>,
     /// What failed last.
@@ -69,22 +77,31 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// The outage that begins with an operation that was sent at `sent` and failed, when the fleet was seen to have booked
-    /// until `booked`.
+    /// The outage that begins now. Others use until `booked_until` what they have booked.
     pub(super) fn new(
         limits: &[Limit],
         guard: Duration,
         fleet_size: u32,
-        sent: Tick,
-        booked: Option<Tick>,
+        since: StoreTime,
+        booked_until: Tick,
         now: Tick,
         error: Arc<StoreError>,
     ) -> Self {
         let share = share(limits, fleet_size);
         let spacing = spacing(&share, guard);
-        let free = sent + BOOKED_AHEAD;
-        let pacing = Pacing::new(&share, guard, booked.map_or(free, |booked| booked.max(free)) + spacing);
-        Self { pacing, pause: spacing + guard, began: now, tried: now, probing: false, until: None, error }
+        let pacing = Pacing::new(&share, guard, booked_until + spacing);
+        Self {
+            pacing,
+            fleet_size,
+            pause: spacing + guard,
+            began: now,
+            since,
+            tried: now,
+            probing: false,
+            is_found: false,
+            until: None,
+            error,
+        }
     }
 
     /// Whether it is time to try the store.
@@ -100,6 +117,19 @@ impl Outage {
     pub(super) fn probed(&mut self, now: Tick) {
         self.probing = false;
         self.tried = now;
+    }
+
+    /// The store has answered, or failed again.
+    ///
+    /// What this process remembers of the cell is from before the outage, and others have moved it until that began: only a
+    /// move between two answers says that somebody uses it.
+    pub(super) fn finds(&mut self, is_found: bool) {
+        self.is_found = is_found;
+    }
+
+    /// Whether the last try but one found it: then the last one told whether anybody uses it.
+    pub(super) fn is_found(&self) -> bool {
+        self.is_found
     }
 
     /// The store is back; everybody stays alone until then.
@@ -123,7 +153,8 @@ impl Outage {
 
     /// When to look again, at the latest; while the store is being tried, its answer or its failure is what is waited for.
     pub(super) fn next_look(&self) -> Option<Tick> {
-        self.until.or_else(|| (!self.probing).then(|| self.tried + PROBE_EVERY))
+        let pause = if self.is_found { LOOK_AGAIN } else { PROBE_EVERY };
+        self.until.or_else(|| (!self.probing).then(|| self.tried + pause))
     }
 }
 
@@ -173,7 +204,7 @@ mod tests {
     fn while_the_store_is_tried_nothing_is_to_be_looked_at() {
         let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
         let mut outage =
-            Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, Tick(0), None, Tick(0), error.into());
+            Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
         assert_eq!(outage.next_look(), Some(Tick(0) + PROBE_EVERY));
         outage.probes();
         // A time that has passed would be looked at again and again.

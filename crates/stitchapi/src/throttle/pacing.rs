@@ -36,6 +36,16 @@ impl Pacing {
         Self { lines: Lines::new(limits, guard), paced, guard, opens, held_until: Tick(0) }
     }
 
+    /// When the first one may start.
+    pub(super) fn opens(&self) -> Tick {
+        self.opens
+    }
+
+    /// When it opens, one unit of the limit at `index` has been spent.
+    pub(super) fn spend(&mut self, index: usize) {
+        self.lines.settle(index, 1, StoreTime(self.opens.0));
+    }
+
     /// Draws for a caller that has waited since `arrived`, if it may start now.
     ///
     /// Its slot is that of a caller who booked on arrival. Where that has passed by more than the guard, it is now.

@@ -23,3 +23,11 @@ pub(super) struct Settings {
     /// The longest that an operation of the store takes.
     pub(super) timeout: Duration,
 }
+
+impl Settings {
+    /// Whether the limit at `index` is one of the shortest period.
+    pub(super) fn paces(&self, index: usize) -> bool {
+        let period = self.limits.get(index).map(|limit| limit.id.period());
+        self.limits.iter().all(|limit| Some(limit.id.period()) >= period)
+    }
+}

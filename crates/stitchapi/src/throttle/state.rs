@@ -171,7 +171,8 @@ impl State {
                 if outage.wants_probe(now) {
                     outage.probes();
                     let back = Back { stay: PROBE_EVERY + settings.timeout, pause: outage.pause };
-                    let one = wanted.into_iter().take(1).collect();
+                    // The first to be answered only looks.
+                    let one = wanted.into_iter().take(usize::from(outage.is_found())).collect();
                     work.request = Some(cell.request(settings, one, horizon, Some(back), now, random));
                 } else {
                     outage.next_look().into_iter().for_each(|at| work.look_at(at));
@@ -190,8 +191,8 @@ impl State {
             }
             return;
         }
-        // An answer that is on its way is a touch, too.
-        let touches = cell.is_quiet() && held_until.is_some_and(|until| until > cell.asked_at() + TOUCH_EVERY);
+        // An answer that is on its way is a touch, too. No slot is used that was confirmed longer ago than that.
+        let touches = cell.is_quiet() && held_until.is_some_and(|until| until > cell.confirmed_until());
         let touch_at = cell.touch_at();
         let ask_at = cell.ask_at(&wanted, now);
         if ask_at.is_some_and(|at| at <= now) || touches && touch_at <= now {

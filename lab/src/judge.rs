@@ -1,0 +1,161 @@
+//! The judge: the starts of a fleet against the promise, and how well the budget was used.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::promise::{Bound, Promise};
+
+const SECOND: f64 = 1_000_000.0;
+
+/// One start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Start {
+    /// When, in microseconds of the boot clock.
+    pub at: u64,
+    /// Of which worker.
+    pub worker: usize,
+    /// What it cost.
+    pub units: u32,
+}
+
+/// The fullest window of a length, beside what is promised of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Worst {
+    /// What is promised.
+    pub bound: Bound,
+    /// The most units in one window.
+    pub most: u64,
+    /// Where that window begins.
+    pub from: u64,
+}
+
+/// How the budget was used.
+#[derive(Debug, Clone, Copy)]
+pub struct Use {
+    /// The units, of those that the pacing limit has in that time.
+    pub utilisation: f64,
+    /// The standard deviation of the gaps between starts, by their mean.
+    pub gap_variation: f64,
+    /// The least units of a worker by the most.
+    pub fairness: f64,
+}
+
+/// The fullest windows; `starts` are in order.
+#[must_use]
+pub fn worst_windows(starts: &[Start], promise: &Promise) -> Vec<Worst> {
+    promise.bounds().into_iter().map(|bound| worst_window(starts, bound)).collect()
+}
+
+/// The fullest half-open window; one of the fullest begins with a start.
+fn worst_window(starts: &[Start], bound: Bound) -> Worst {
+    let mut worst = Worst { bound, most: 0, from: 0 };
+    let (mut units, mut end) = (0, 0);
+    for first in starts {
+        while let Some(next) = starts.get(end).filter(|next| next.at - first.at < bound.window) {
+            units += u64::from(next.units);
+            end += 1;
+        }
+        if units > worst.most {
+            worst = Worst { most: units, from: first.at, ..worst };
+        }
+        units -= u64::from(first.units);
+    }
+    worst
+}
+
+/// How the budget was used from `from` to `to`, by so many workers.
+#[must_use]
+pub fn budget_use(starts: &[Start], promise: &Promise, workers: usize, from: u64, to: u64) -> Use {
+    let within: Vec<&Start> = starts.iter().filter(|start| (from..to).contains(&start.at)).collect();
+    let units: u64 = within.iter().map(|start| u64::from(start.units)).sum();
+    let paces = &promise.limits[0];
+    let budget = f64::from(paces.permits) * (to - from) as f64 / paces.period as f64;
+    let gaps: Vec<f64> = within.windows(2).map(|pair| (pair[1].at - pair[0].at) as f64).collect();
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
+    let mut of: BTreeMap<usize, u64> = (0..workers).map(|worker| (worker, 0)).collect();
+    for start in within {
+        *of.entry(start.worker).or_default() += u64::from(start.units);
+    }
+    let (least, most) = (of.values().min().copied().unwrap_or(0), of.values().max().copied().unwrap_or(0));
+    Use {
+        utilisation: units as f64 / budget,
+        gap_variation: variance.sqrt() / mean,
+        fairness: least as f64 / most as f64,
+    }
+}
+
+impl Worst {
+    /// Whether the promise is kept.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        self.most as f64 <= self.bound.most
+    }
+}
+
+impl fmt::Display for Worst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { bound: Bound { window, most: promised }, most, .. } = self;
+        write!(f, "{most} of {promised:.1} in {} s", *window as f64 / SECOND)
+    }
+}
+
+impl fmt::Display for Use {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { utilisation, gap_variation, fairness } = self;
+        write!(f, "used {utilisation:.4}, gaps vary by {gap_variation:.3}, least/most {fairness:.3}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn starts(at: impl IntoIterator<Item = u64>) -> Vec<Start> {
+        at.into_iter().enumerate().map(|(index, at)| Start { at, worker: index % 2, units: 1 }).collect()
+    }
+
+    fn kept(starts: &[Start], promise: &Promise) -> bool {
+        worst_windows(starts, promise).iter().all(Worst::is_kept)
+    }
+
+    #[test]
+    fn an_even_fleet_keeps_the_promise_to_the_last_permit() {
+        let even = starts((0..1_000).map(|n| n * 5_000));
+        let promise = Promise::of(&["200/s"], 1);
+        assert!(kept(&even, &promise));
+        assert_eq!(worst_windows(&even, &promise)[0].most, 200);
+    }
+
+    #[test]
+    fn one_start_too_many_in_one_window_breaks_it() {
+        let mut at: Vec<u64> = (0..1_000).map(|n| n * 5_000).collect();
+        at.push(2_502_000);
+        at.sort_unstable();
+        assert!(!kept(&starts(at), &Promise::of(&["200/s"], 1)));
+    }
+
+    #[test]
+    fn a_window_is_half_open() {
+        // The 201st start is exactly one period after the first one.
+        let full = starts((0..=200).map(|n| n * 5_000));
+        assert_eq!(worst_windows(&full, &Promise::of(&["200/s"], 1))[0].most, 200);
+    }
+
+    #[test]
+    fn units_count_and_not_starts() {
+        let mut dear = starts((0..10).map(|n| n * 100_000));
+        dear[5].units = 3;
+        assert!(!kept(&dear, &Promise::of(&["10/s"], 1)));
+        assert!(kept(&dear, &Promise::of(&["10/s"], 3)));
+    }
+
+    #[test]
+    fn use_is_of_the_budget_of_that_time() {
+        let promise = Promise::of(&["200/s"], 1);
+        let half = starts((0..400).map(|n| n * 10_000));
+        let used = budget_use(&half, &promise, 2, 0, 4_000_000);
+        assert_eq!((used.utilisation, used.gap_variation, used.fairness), (0.5, 0.0, 1.0));
+        assert_eq!(budget_use(&half, &promise, 3, 0, 4_000_000).fairness, 0.0);
+    }
+}
