@@ -100,28 +100,40 @@ impl Seam {
 
     /// Waits for leave to start one call, for what is not a stitch: the throttle alone.
     ///
+    /// Where there is a [concurrency](Throttle::and_concurrency) limit it has a place until it is dropped or settled.
+    ///
     /// Dropped while waiting: nothing happened, the place passes on.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if it is clear that no slot comes in time and [`ErrorKind::Timeout`] if none came,
+    /// [`ErrorKind::Refused`] if it is clear that no slot comes in time, or no place came, and [`ErrorKind::Timeout`] if none came,
     /// [`ErrorKind::Input`] for a cost that can never be paid, [`ErrorKind::Store`] if the store fails and the throttle is
     /// [closed](crate::OutagePolicy::Closed) then.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
-        let Some(gate) = self.gate() else { return Ok(Permit::free()) };
-        let bucket = gate.bucket(self.principal())?;
-        let Some(units) = bucket.units(&cost.into())? else { return Ok(Permit::free()) };
-        let started = match bucket.start_at_once(&units) {
-            Some(started) => started,
-            None => {
-                let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
-                let wait = Wait { deadline, at_most: None };
-                let start = bucket.start_in_turn(&units, flow(self.principal()), wait, bucket.trace());
-                let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
-                within(&**runtime, deadline, start).await.map_err(|TimeUp| too_long())??
-            }
+        let Some(gate) = self.gate() else { return Ok(Permit::free(None)) };
+        let (bucket, flow) = (gate.bucket(self.principal())?, flow(self.principal()));
+        let units = bucket.units(&cost.into())?;
+        let at_once =
+            units.as_ref().filter(|_| bucket.places().is_none()).and_then(|units| bucket.start_at_once(units));
+        if let (Some(started), Some(units)) = (at_once, &units) {
+            return Ok(Permit::new(started, bucket, units.clone(), None));
+        }
+        let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
+        let wait = Wait { deadline, at_most: None };
+        let permit = async {
+            let place = match bucket.places() {
+                Some(places) => Some(places.take(flow, wait).await?),
+                None => None,
+            };
+            let Some(units) = units else { return Ok(Permit::free(place)) };
+            let started = match bucket.start_at_once(&units) {
+                Some(started) => started,
+                None => bucket.start_in_turn(&units, flow, wait, bucket.trace()).await?,
+            };
+            Ok(Permit::new(started, bucket, units, place))
         };
-        Ok(Permit::new(started, bucket, units))
+        let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
+        within(&**runtime, deadline, permit).await.map_err(|TimeUp| too_long())?
     }
 
     /// Its name: given, or the base URL. The same in every process, so that they share a bucket.

@@ -13,6 +13,7 @@ use stitchapi_core::{BoxFuture, Key, Pacer, Runtime, StoreLimits, Tick};
 
 use super::Place;
 use super::cell::{CellSource, Request};
+use super::concurrency::Places;
 use super::cost::{Cost, Units};
 use super::known::Known;
 use super::pacing::{Pacing, Turn};
@@ -29,6 +30,8 @@ pub(crate) struct Bucket {
     declared: Arc<Declared>,
     /// Where it lies in the store, if there is one.
     key: Option<Key>,
+    /// How many calls it lets be under way at once, if it says.
+    places: Option<Arc<Places>>,
     state: Mutex<State>,
 }
 
@@ -38,6 +41,7 @@ pub(crate) struct Declared {
     pub(super) settings: Settings,
     pub(super) max_wait: Option<Duration>,
     pub(super) max_queue: Option<usize>,
+    pub(super) concurrency: Option<u32>,
     pub(super) place: Option<Place>,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) trace: Trace,
@@ -73,18 +77,27 @@ pub(crate) struct Wait {
 }
 
 impl Bucket {
-    pub(super) fn new(declared: Arc<Declared>, key: Option<Key>) -> Arc<Self> {
+    /// The bucket whose budget lies under `key` and whose places under `places`, if it is one of a store.
+    pub(super) fn new(declared: Arc<Declared>, key: Option<Key>, places: Option<Key>) -> Arc<Self> {
         let settings = &declared.settings;
         let source = match &declared.place {
             Some(place) => Source::Cell(CellSource::new(Known::new(place.limits.boot_clock))),
             None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(settings, &*declared.runtime))),
         };
-        Arc::new(Self { declared, key, state: Mutex::new(State::new(source)) })
+        let places = declared.concurrency.map(|limit| Places::new(declared.clone(), limit, places));
+        Arc::new(Self { declared, key, places, state: Mutex::new(State::new(source)) })
     }
 
-    /// Whether forgetting it changes nothing: nobody waits, nothing is held, and the budget is full.
+    /// Whether forgetting it changes nothing: nobody waits, nothing is held, no call is under way, and the budget is full.
     pub(super) fn is_idle(&mut self, now: Tick) -> bool {
-        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle(now)
+        let places = self.places.as_mut();
+        places.is_none_or(|places| Arc::get_mut(places).is_some_and(Places::is_idle))
+            && self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle(now)
+    }
+
+    /// The places of its concurrency limit, if it has one.
+    pub(crate) fn places(&self) -> Option<&Arc<Places>> {
+        self.places.as_ref()
     }
 
     /// What a cost is in the units of this bucket's limits; `None` if it draws on none of them.
@@ -381,7 +394,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn failed(error: Arc<stitchapi_core::StoreError>) -> Error {
+pub(super) fn failed(error: Arc<stitchapi_core::StoreError>) -> Error {
     let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
     Error::new(ErrorKind::Store, "the store failed")
         .with_retryable(retryable)

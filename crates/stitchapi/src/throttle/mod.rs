@@ -1,9 +1,10 @@
-//! One rate budget for all calls of a seam, and for a whole fleet if the seam's store is shared.
+//! One budget for all calls of a seam, and for a whole fleet if the seam's store is shared: so fast, so many at a time.
 
 mod answer;
 mod bucket;
 mod cell;
 mod clock;
+mod concurrency;
 mod cost;
 mod declaration;
 mod gate;
@@ -21,6 +22,7 @@ mod state;
 mod trips;
 
 pub(crate) use bucket::{Bucket, Wait};
+pub(crate) use concurrency::Taken;
 pub use cost::Cost;
 pub(crate) use cost::Units;
 pub(crate) use declaration::Place;
