@@ -59,6 +59,6 @@ impl Away {
 
     /// How long it has been, if it is over.
     pub(super) fn is_over(&self, now: Tick) -> Option<Duration> {
-        self.until.is_some_and(|until| now >= until).then(|| now.since(self.began))
+        self.until.filter(|until| now >= *until).map(|until| until.since(self.began))
     }
 }
