@@ -274,6 +274,26 @@ fn who_waits_too_long_or_behind_too_many_is_refused() -> Result<()> {
 }
 
 #[test]
+fn no_patience_at_all_is_enough_for_a_place_that_is_free() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let (api, store) = (Busy::always(&sim, SECOND), Spy::on(sim.clone()).far(20 * MILLI));
+    let fleet = fleet(&sim, &api, &store, &Throttle::concurrency(2));
+    let impatient = |number: usize| {
+        let stitch = fleet[number].clone();
+        async move { stitch.call(()).max_wait(Duration::ZERO).await }
+    };
+    let begun = sim.now();
+    let (two, third) = sim.block_on(join(join(impatient(0), impatient(1)), async {
+        sim.sleep(100 * MILLI).await;
+        (impatient(2).await, sim.now().since(begun))
+    }));
+    assert!(two.0.is_ok() && two.1.is_ok());
+    assert_eq!(third.0.unwrap_err().kind(), ErrorKind::Refused);
+    assert!(third.1 < 150 * MILLI, "{:?}", third.1);
+    Ok(())
+}
+
+#[test]
 fn a_place_in_this_process_alone_is_had_at_once() -> Result<()> {
     let sim = SimRuntime::new(1);
     let seam = seam(sim.clone(), &Busy::always(&sim, MILLI), Throttle::concurrency(2)).build()?;

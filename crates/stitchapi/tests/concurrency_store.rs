@@ -122,33 +122,35 @@ fn one_that_was_paused_beyond_its_lease_is_replaced_and_says_so() {
 
 #[test]
 fn one_whose_lease_ended_while_it_waited_for_a_slot_takes_another_place() {
-    let sim = SimRuntime::new(1);
-    let api = Busy::always(&sim, 30 * SECOND);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
-    let (paused, other) = (Process::on(&sim), Process::on(&sim));
-    let throttle = Throttle::rate("1/m").burst(2).and_concurrency(1);
-    let build = |process: &Process| {
-        let seam = seam(process.clone(), &api, throttle.clone()).store(store.clone()).deadline(600 * SECOND);
-        seam.attempt_timeout(50 * SECOND).build().unwrap()
-    };
-    let (first, second) = (build(&paused), build(&other));
-    // The second slot of this process comes after a minute.
-    sim.block_on(async {
-        drop(first.permit(1).await.unwrap());
-        drop(first.permit(1).await.unwrap());
-    });
-    let mine = calls(&get(&first), 1);
-    paused.spawn(Box::pin(async move { drop(mine.await) }));
-    sim.block_on(sim.sleep(20 * SECOND));
-    paused.stop();
-    sim.block_on(sim.sleep(15 * SECOND));
-    let held = sim.block_on(async { second.permit(0).await.unwrap() });
-    paused.resume();
-    sim.block_on(sim.sleep(80 * SECOND));
-    assert_eq!(api.most(), 0);
-    drop(held);
-    sim.block_on(sim.sleep(120 * SECOND));
-    assert_eq!(api.most(), 1);
+    for seed in 0..10 {
+        let sim = SimRuntime::new(seed);
+        let api = Busy::always(&sim, 30 * SECOND);
+        let store = MemoryStore::on(Arc::new(sim.clone()));
+        let (paused, other) = (Process::on(&sim), Process::on(&sim));
+        let throttle = Throttle::rate("1/m").burst(2).and_concurrency(1);
+        let build = |process: &Process| {
+            let seam = seam(process.clone(), &api, throttle.clone()).store(store.clone()).deadline(600 * SECOND);
+            seam.attempt_timeout(50 * SECOND).build().unwrap()
+        };
+        let (first, second) = (build(&paused), build(&other));
+        // The second slot of this process comes after a minute.
+        sim.block_on(async {
+            drop(first.permit(1).await.unwrap());
+            drop(first.permit(1).await.unwrap());
+        });
+        let mine = calls(&get(&first), 1);
+        paused.spawn(Box::pin(async move { drop(mine.await) }));
+        sim.block_on(sim.sleep(20 * SECOND));
+        paused.stop();
+        sim.block_on(sim.sleep(15 * SECOND));
+        let held = sim.block_on(async { second.permit(0).await.unwrap() });
+        paused.resume();
+        sim.block_on(sim.sleep(80 * SECOND));
+        assert_eq!(api.most(), 0);
+        drop(held);
+        sim.block_on(sim.sleep(120 * SECOND));
+        assert_eq!(api.most(), 1);
+    }
 }
 
 /// Four processes on one store that can fail.

@@ -16,6 +16,7 @@ use super::cell::{CellSource, Request};
 use super::concurrency::Places;
 use super::cost::{Cost, Units};
 use super::known::Known;
+use super::outage::failed;
 use super::pacing::{Pacing, Turn};
 use super::queue::{Ticket, Waiter};
 use super::reserver::Inline;
@@ -77,7 +78,6 @@ pub(crate) struct Wait {
 }
 
 impl Bucket {
-    /// The bucket whose budget lies under `key` and whose places under `places`, if it is one of a store.
     pub(super) fn new(declared: Arc<Declared>, key: Option<Key>, places: Option<Key>) -> Arc<Self> {
         let settings = &declared.settings;
         let source = match &declared.place {
@@ -90,8 +90,7 @@ impl Bucket {
 
     /// Whether forgetting it changes nothing: nobody waits, nothing is held, no call is under way, and the budget is full.
     pub(super) fn is_idle(&mut self, now: Tick) -> bool {
-        let places = self.places.as_mut();
-        places.is_none_or(|places| Arc::get_mut(places).is_some_and(Places::is_idle))
+        self.places.as_mut().is_none_or(|places| Arc::get_mut(places).is_some_and(Places::is_idle))
             && self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle(now)
     }
 
@@ -392,14 +391,6 @@ impl Drop for Waiting<'_> {
         self.bucket.tell(work);
         driver.into_iter().for_each(Waker::wake);
     }
-}
-
-pub(super) fn failed(error: Arc<stitchapi_core::StoreError>) -> Error {
-    let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
-    Error::new(ErrorKind::Store, "the store failed")
-        .with_retryable(retryable)
-        .with_retry_after(retry_after)
-        .with_source(error)
 }
 
 impl fmt::Debug for Bucket {

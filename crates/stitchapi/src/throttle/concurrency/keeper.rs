@@ -13,20 +13,25 @@ use super::places::Places;
 use crate::resilience::watch;
 
 /// There while anybody waits or holds a place.
-pub(super) struct Keeper(Arc<Places>);
+pub(super) struct Keeper {
+    places: Arc<Places>,
+    /// Whether it has ended by itself: another one may be there already.
+    is_finished: bool,
+}
 
 impl Keeper {
     pub(super) fn new(places: Arc<Places>) -> Self {
-        Self(places)
+        Self { places, is_finished: false }
     }
 
-    pub(super) async fn run(self) {
-        let places = &self.0;
+    pub(super) async fn run(mut self) {
+        let places = &self.places.clone();
         let mut operations = FuturesUnordered::new();
         loop {
             let (planned, look_again) = places.turn();
             operations.extend(planned.into_iter().map(|operation| ask(places, operation)));
             if operations.is_empty() && self.is_done() {
+                self.is_finished = true;
                 return;
             }
             let mut sleep = look_again.map(|at| places.runtime().sleep_until(at));
@@ -48,11 +53,11 @@ impl Keeper {
 
     /// Nobody is here: whoever comes next finds no keeper and brings one.
     fn is_done(&self) -> bool {
-        let now = self.0.runtime().now();
-        let mut register = self.0.register();
+        let now = self.places.runtime().now();
+        let mut register = self.places.register();
         let done = register.is_done();
         if done {
-            register.is_left(self.0.terms(), now);
+            register.is_left(self.places.terms(), now);
         }
         done
     }
@@ -61,13 +66,13 @@ impl Keeper {
 /// Should it end before its time, with its runtime, those who wait bring another.
 impl Drop for Keeper {
     fn drop(&mut self) {
-        let now = self.0.runtime().now();
+        if self.is_finished {
+            return;
+        }
+        let now = self.places.runtime().now();
         let wakers = {
-            let mut register = self.0.register();
-            if register.is_done() {
-                return;
-            }
-            register.is_left(self.0.terms(), now);
+            let mut register = self.places.register();
+            register.is_left(self.places.terms(), now);
             register.queue.wake_all()
         };
         wakers.into_iter().for_each(Waker::wake);

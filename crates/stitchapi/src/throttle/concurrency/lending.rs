@@ -29,6 +29,8 @@ pub(super) struct Lending {
     releases: VecDeque<(Owner, Tick)>,
     /// So many more are asked for at once: places seem to be free.
     batch: usize,
+    /// When that was asked to which the store has last said that no place is free.
+    busy_at: Tick,
     pub(super) away: Option<Away>,
     /// No loan is to be looked at before.
     look_at: Tick,
@@ -69,6 +71,7 @@ impl Default for Lending {
             parked: None,
             releases: VecDeque::new(),
             batch: 0,
+            busy_at: Tick(0),
             away: None,
             look_at: Tick(u64::MAX),
         }
@@ -99,6 +102,12 @@ impl Lending {
             Backing::Lost => false,
             Backing::Nothing => true,
         })
+    }
+
+    /// Whether the store has still to be heard about somebody who waits since `asked`.
+    pub(super) fn is_open(&self, asked: Tick, terms: &Terms) -> bool {
+        let is_away = self.away.as_ref().is_some_and(Away::is_away);
+        !is_away && self.busy_at < asked && self.loans.len() < self.most(terms)
     }
 
     /// A place without the store, if this process' share has one left.
@@ -139,6 +148,9 @@ impl Lending {
     ) -> Option<Owner> {
         let Operation { kind, owner } = answered.operation;
         self.under_way.remove(&owner);
+        if matches!(answered.answer, Ok(Answer::Lease(Lease::Busy { .. }))) {
+            self.busy_at = self.busy_at.max(answered.sent);
+        }
         let valid_until = answered.sent + terms.ttl;
         let answer = match &answered.answer {
             Ok(answer) => *answer,

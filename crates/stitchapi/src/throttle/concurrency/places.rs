@@ -88,9 +88,16 @@ impl Places {
         if latest >= wait.deadline {
             return waiting.await;
         }
-        match select(&mut waiting, self.runtime().sleep_until(latest + Duration::from_micros(1))).await {
-            Either::Left((taken, _)) => taken,
-            Either::Right(((), _)) => waiting.give_up(),
+        let mut sleep = self.runtime().sleep_until(latest + Duration::from_micros(1));
+        loop {
+            if let Either::Left((taken, _)) = select(&mut waiting, sleep).await {
+                return taken;
+            }
+            if !waiting.is_open() {
+                return waiting.give_up();
+            }
+            // No patience at all is enough for a place that is free.
+            sleep = self.runtime().sleep_until(self.runtime().now() + self.terms.glance());
         }
     }
 

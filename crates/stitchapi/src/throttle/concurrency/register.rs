@@ -170,6 +170,11 @@ impl Register {
         true
     }
 
+    /// Whether a place may come at once for somebody who waits since `asked`: the store has not been heard yet.
+    pub(super) fn is_open(&self, asked: Tick, terms: &Terms) -> bool {
+        matches!(&self.source, Source::Store(lending) if lending.is_open(asked, terms))
+    }
+
     /// Whether the keeper has nothing to do.
     pub(super) fn is_done(&self) -> bool {
         let Source::Store(lending) = &self.source else { return true };

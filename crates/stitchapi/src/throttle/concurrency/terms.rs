@@ -56,6 +56,11 @@ impl Terms {
         if self.timeout < FAR { POLL.0 } else { POLL_FAR }
     }
 
+    /// How soon to look again for an answer that is on its way.
+    pub(super) fn glance(&self) -> Duration {
+        self.first_poll() / 5
+    }
+
     /// When to ask again after a pause of about `poll`, and the next pause.
     pub(super) fn ask_again(&self, poll: Duration, now: Tick, runtime: &dyn Runtime) -> (Tick, Duration) {
         let half = poll / 2;

@@ -11,7 +11,7 @@ use super::places::{Places, refused};
 use super::register::Verdict;
 use super::taken::Taken;
 use crate::Result;
-use crate::throttle::bucket::failed;
+use crate::throttle::outage::failed;
 use crate::throttle::queue::Ticket;
 
 /// A place in this process' queue.
@@ -26,6 +26,11 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn new(places: Arc<Places>, ticket: Ticket, asked: Tick) -> Self {
         Self { places, ticket, asked, is_done: false }
+    }
+
+    /// Whether the store has still to be asked on its behalf, or has not answered yet.
+    pub(super) fn is_open(&self) -> bool {
+        self.places.register().is_open(self.asked, self.places.terms())
     }
 
     /// Leaves the queue; takes what has come for it meanwhile.
