@@ -88,3 +88,16 @@ fn a_seam_outlives_the_runtime_it_was_built_in() {
         runtime().block_on(stitch.call(()).send()).unwrap();
     }
 }
+
+#[test]
+fn a_place_outlives_the_runtime_it_was_taken_in_and_is_given_back_in_the_next_one() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let seam = runtime().block_on(async {
+        let builder = Seam::builder("https://api.example.com").store(MemoryStore::new());
+        builder.transport(MockTransport::routes()).throttle(Throttle::concurrency(1)).build().unwrap()
+    });
+    for _ in 0..3 {
+        let permit = runtime().block_on(seam.permit(1)).unwrap();
+        assert!(permit.waited() < Duration::from_secs(1), "{permit:?}");
+    }
+}
