@@ -300,8 +300,13 @@ fn a_place_in_this_process_alone_is_had_at_once() -> Result<()> {
     let first = seam.permit(1).now_or_never().unwrap()?;
     let second = seam.permit(1).now_or_never().unwrap()?;
     assert!(seam.permit(1).now_or_never().is_none());
+    let mut waiting = Box::pin(seam.permit(1));
+    assert!((&mut waiting).now_or_never().is_none());
     drop((first, second));
-    assert!(seam.permit(1).now_or_never().is_some());
+    // One that leaves with what has just come for it leaves that behind.
+    drop(waiting);
+    let both = (seam.permit(1).now_or_never(), seam.permit(1).now_or_never());
+    assert!(both.0.is_some() && both.1.is_some());
     Ok(())
 }
 

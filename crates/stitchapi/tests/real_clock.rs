@@ -48,6 +48,7 @@ async fn no_patience_at_all_is_enough_for_a_slot_that_is_free() {
 }
 
 /// Several threads, with the store's leases and without.
+#[expect(clippy::disallowed_methods, reason = "this is about tasks on several threads")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn never_more_calls_are_under_way_than_it_says_on_several_threads() {
     for shared in [false, true] {

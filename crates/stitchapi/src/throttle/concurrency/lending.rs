@@ -360,3 +360,28 @@ fn lose(loan: &mut Loan, now: Tick, work: &mut Work) {
     }
     (loan.lease, loan.renew_at) = (Backing::Lost, now);
 }
+
+#[cfg(test)]
+mod tests {
+    use stitchapi_testing::SimRuntime;
+
+    use super::*;
+    use crate::OutagePolicy;
+
+    #[test]
+    fn a_lease_is_held_for_its_ttl_from_when_it_was_asked_for() {
+        let (second, sim) = (Duration::from_secs(1), SimRuntime::new(1));
+        let (ttl, timeout, park) = (10 * second, second / 4, second / 8);
+        let policy = OutagePolicy::Local;
+        let terms = Terms { limit: 1, share: 1, policy, fleet_size: 8, timeout, ttl, park };
+        let (mut lending, mut work) = (Lending::default(), Work::default());
+        let operation = Operation { kind: Kind::Ask, owner: Owner::random(&sim) };
+        let (sent, came) = (Tick(0), Tick(0) + second);
+        let answered = Answered { operation, sent, answer: Ok(Answer::Lease(Lease::Held { fence: 1 })) };
+        assert_eq!(lending.take_in(&answered, &terms, came, &sim, &mut work), Some(operation.owner));
+        let at = |now| lending.is_held(&operation.owner, now);
+        assert_eq!([at(came), at(sent + ttl - Duration::from_micros(1)), at(sent + ttl)], [true, true, false]);
+        // One that is not held is passed on to nobody.
+        assert!(!lending.give_back(&operation.owner, true, &terms, sent + ttl));
+    }
+}
