@@ -142,6 +142,26 @@ fn a_place_goes_to_the_process_that_waits_longest() {
 }
 
 #[test]
+fn one_who_leaves_the_queue_keeps_nobody_elsewhere_waiting() {
+    let sim = SimRuntime::new(1);
+    let (api, store) = (Busy::always(&sim, 200 * MILLI), memory(&sim));
+    let fleet = fleet(&sim, &api, &store, &Throttle::concurrency(1));
+    let begun = sim.now();
+    let after = |number: usize, pause: u32, patience: Duration| {
+        let (stitch, sim) = (fleet[number].clone(), sim.clone());
+        async move {
+            sim.sleep(pause * MILLI).await;
+            select(Box::pin(async { stitch.call(()).await }), sim.sleep(patience)).await;
+        }
+    };
+    // The second one leaves while the first one runs, just after it has asked.
+    let (first, second) = (after(0, 0, SECOND), after(1, 10, 180 * MILLI));
+    sim.block_on(join(join(first, second), after(2, 20, SECOND)));
+    let starts = api.starts(begun);
+    assert!(starts.len() == 2 && starts[1] < 240, "{starts:?}");
+}
+
+#[test]
 fn principals_take_turns() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = Busy::always(&sim, 100 * MILLI);
