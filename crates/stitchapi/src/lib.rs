@@ -26,5 +26,6 @@ pub use stitchapi_core::{
     Transport, TransportError, TransportErrorKind, async_trait,
 };
 pub use throttle::{
-    BucketStatus, Cost, FleetSize, LimitStatus, OutagePolicy, Permit, Rate, RateError, Scope, Throttle, ThrottleStatus,
+    BucketStatus, Cost, FleetSize, LimitStatus, OutagePolicy, Permit, PlacesStatus, Rate, RateError, Scope, Throttle,
+    ThrottleStatus,
 };

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use stitchapi::runtime::TokioRuntime;
 use stitchapi::trace::{EventKind, sink_fn};
-use stitchapi::{ErrorKind, Seam, Stitch, Throttle, decode};
+use stitchapi::{ErrorKind, MemoryStore, Seam, Stitch, Throttle, decode};
 use stitchapi_testing::MockTransport;
 
 fn stitch(throttle: Throttle, late: &Arc<AtomicU32>) -> Stitch<(), ()> {
@@ -47,6 +47,37 @@ async fn no_patience_at_all_is_enough_for_a_slot_that_is_free() {
     assert_eq!(error.kind(), ErrorKind::Refused);
 }
 
+/// Several threads, with the store's leases and without.
+#[expect(clippy::disallowed_methods, reason = "this is about tasks on several threads")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn never_more_calls_are_under_way_than_it_says_on_several_threads() {
+    for shared in [false, true] {
+        let (under_way, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let store = MemoryStore::new();
+        let seams: Vec<Seam> = (0..if shared { 4 } else { 1 })
+            .map(|_| {
+                let builder = Seam::builder("https://api.example.com").throttle(Throttle::concurrency(5));
+                let builder = builder.transport(MockTransport::routes());
+                if shared { builder.store(store.clone()).build() } else { builder.build() }.unwrap()
+            })
+            .collect();
+        let call = |number: usize| {
+            let (seam, under_way, most) = (seams[number % seams.len()].clone(), under_way.clone(), most.clone());
+            tokio::spawn(async move {
+                let permit = seam.permit(1).await.unwrap();
+                most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                tokio::task::yield_now().await;
+                under_way.fetch_sub(1, Ordering::SeqCst);
+                drop(permit);
+            })
+        };
+        for ended in join_all((0..2_000).map(call)).await {
+            ended.unwrap();
+        }
+        assert!(most.load(Ordering::SeqCst) <= 5, "{shared}: {most:?}");
+    }
+}
+
 #[test]
 fn a_seam_outlives_the_runtime_it_was_built_in() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -56,5 +87,18 @@ fn a_seam_outlives_the_runtime_it_was_built_in() {
     });
     for _ in 0..3 {
         runtime().block_on(stitch.call(()).send()).unwrap();
+    }
+}
+
+#[test]
+fn a_place_outlives_the_runtime_it_was_taken_in_and_is_given_back_in_the_next_one() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let seam = runtime().block_on(async {
+        let builder = Seam::builder("https://api.example.com").store(MemoryStore::new());
+        builder.transport(MockTransport::routes()).throttle(Throttle::concurrency(1)).build().unwrap()
+    });
+    for _ in 0..3 {
+        let permit = runtime().block_on(seam.permit(1)).unwrap();
+        assert!(permit.waited() < Duration::from_secs(1), "{permit:?}");
     }
 }

@@ -201,3 +201,18 @@ fn a_principal_sees_its_own_bucket_and_everybody_their_number() -> Result<()> {
     assert_eq!(only(status(&sim, &one)).next_start.map(|wait| wait.as_millis()), Some(100));
     Ok(())
 }
+
+#[test]
+fn the_status_tells_how_many_places_are_taken() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let seam = seam(&sim, &api()).store(store).throttle(Throttle::concurrency(2)).build()?;
+    let held = sim.block_on(join_all((0..2).map(|_| seam.permit(1))));
+    let mut more = Box::pin(seam.permit(1));
+    let _ = sim.block_on(async { futures_util::future::select(&mut more, sim.sleep(ms(10))).await });
+    let places = only(status(&sim, &seam)).places.unwrap();
+    assert_eq!((places.limit, places.held, places.waiting), (2, 2, 1));
+    drop(held);
+    let _ = sim.block_on(more)?;
+    Ok(())
+}

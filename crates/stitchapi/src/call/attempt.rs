@@ -1,6 +1,7 @@
 //! One attempt: credential, slot, request, answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
@@ -11,7 +12,7 @@ use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::error::ERROR_BODY;
 use crate::resilience::{TimeUp, within};
-use crate::throttle::{Bucket, Cost, Units, asked, flow};
+use crate::throttle::{Bucket, Cost, Taken, Units, asked, flow};
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
 
@@ -33,17 +34,21 @@ impl Answer {
 
 pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer, Failed> {
     let runtime = run.trace.runtime.clone();
-    let (credential, mut request, charged) = loop {
+    let (credential, mut request, Drawn { charged, places: _in_use }) = loop {
         let request = target.request();
         let credential = prepare(run, target).await?;
         let good_until = credential.as_ref().and_then(|credential| credential.expires_at());
         let was_good = good_until.is_some_and(|until| until > runtime.wall());
         let cost = cost_of(run, &request);
-        let charged = wait_for_slots(run, cost).await?;
+        let drawn = wait_in_turn(run, cost).await?;
+        // One whose place was lost meanwhile, since its process was paused, takes another one.
+        if !drawn.places.iter().all(Taken::is_held) {
+            continue;
+        }
         // One that has expired in the queue goes back, and the slot with it: a login takes its time. One that came
         // expired is the API's to judge: a clock may be wrong, and asking again would not end.
         if !was_good || good_until.is_some_and(|until| until > runtime.wall()) {
-            break (credential, request, charged);
+            break (credential, request, drawn);
         }
     };
     if let Some(credential) = &credential {
@@ -79,6 +84,13 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
 /// What an attempt has drawn from its buckets.
 type Charged = Vec<(Arc<Bucket>, Units)>;
 
+/// What an attempt has: its charges, and its places for as long as it lasts.
+#[derive(Default)]
+struct Drawn {
+    charged: Charged,
+    places: Vec<Taken>,
+}
+
 /// What the attempt costs, as far as is known before it.
 fn cost_of(run: &Run<'_>, request: &http::Request<Body>) -> Cost {
     match (&run.cost, &run.declaration.cost) {
@@ -88,29 +100,42 @@ fn cost_of(run: &Run<'_>, request: &http::Request<Body>) -> Cost {
     }
 }
 
-/// Waits for a slot of each throttle that the call passes, narrowest first; sets the reading of the clock at which the
-/// attempt may start.
-async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error> {
+/// Waits for a place and then for a slot of each throttle that the call passes, narrowest first; sets the reading of the
+/// clock at which the attempt may start.
+async fn wait_in_turn(run: &mut Run<'_>, cost: Cost) -> Result<Drawn, Error> {
     run.starts_at = run.trace.runtime.now();
     let (declaration, seam) = (run.declaration, run.seam.clone());
     seam.drain().may_start()?;
-    let mut charged = Vec::new();
-    for gate in declaration.gates.iter().chain(seam.gate()) {
-        let bucket = gate.bucket(seam.principal())?;
+    let buckets = declaration.gates.iter().chain(seam.gate()).map(|gate| gate.bucket(seam.principal()));
+    let buckets: Vec<Arc<Bucket>> = buckets.collect::<Result<_, Error>>()?;
+    let mut drawn = Drawn::default();
+    for bucket in &buckets {
+        let Some(places) = bucket.places() else { continue };
+        let place = places.take(flow(seam.principal()), run.wait).await?;
+        run.starts_at = run.trace.runtime.now();
+        has_waited(run, place.waited());
+        drawn.places.push(place);
+    }
+    for bucket in buckets {
         let Some(units) = bucket.units(&cost)? else { continue };
         let started = match bucket.start_at_once(&units) {
             Some(started) => started,
             None => bucket.start_in_turn(&units, flow(seam.principal()), run.wait, &run.trace).await?,
         };
         run.starts_at = started.at;
-        run.report.waited += started.waited;
-        if !started.waited.is_zero() {
-            run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
-        }
+        has_waited(run, started.waited);
         let units = units.into_owned();
-        charged.push((bucket, units));
+        drawn.charged.push((bucket, units));
     }
-    Ok(charged)
+    Ok(drawn)
+}
+
+/// Says that the attempt has waited, until it could start.
+fn has_waited(run: &mut Run<'_>, waited: Duration) {
+    run.report.waited += waited;
+    if !waited.is_zero() {
+        run.trace.emit_at(run.starts_at, EventKind::Throttled { waited });
+    }
 }
 
 /// Lets nobody start for as long as an answer asks. Another origin's answer says nothing about this API.

@@ -278,8 +278,9 @@ fn judge_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
 
 /// Where its throttles are, should there be any.
 fn place(store: &Arc<dyn StitchStore>) -> Place {
-    let (pacer, counts) = (store.clone().pacer(), store.clone().counter().is_some());
-    Place { pacer, counts, name: store.name(), limits: store.limits() }
+    let (pacer, leases) = (store.clone().pacer(), store.clone().leases());
+    let counts = store.clone().counter().is_some();
+    Place { pacer, leases, counts, name: store.name(), limits: store.limits() }
 }
 
 #[cfg(feature = "tokio")]

@@ -21,7 +21,7 @@ use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
 use crate::resilience::{Retry, TimeUp, within};
 use crate::store::SharedStore;
-use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Started, Throttle, ThrottleStatus, Units, Wait, flow};
+use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Throttle, ThrottleStatus, Units, Wait, flow};
 use crate::trace::Dispatch;
 use crate::{Error, ErrorKind, Result, StitchBuilder};
 
@@ -104,39 +104,60 @@ impl Seam {
 
     /// Waits for leave to start one call, for what is not a stitch: the throttle alone.
     ///
+    /// Where there is a [concurrency](Throttle::and_concurrency) limit it has a place until it is dropped or settled.
+    ///
     /// Dropped while waiting: nothing happened, the place passes on.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ShutDown`] after [`shutdown`](Self::shutdown),
-    /// [`ErrorKind::Refused`] if it is clear that no slot comes in time and [`ErrorKind::Timeout`] if none came,
+    /// [`ErrorKind::ShutDown`] after [`shutdown`](Self::shutdown), [`ErrorKind::Refused`] if it is clear that no slot comes
+    /// in time, or no place came, [`ErrorKind::Timeout`] if none came before the deadline of the seam,
     /// [`ErrorKind::Input`] for a cost that can never be paid, [`ErrorKind::Store`] if the store fails and the throttle is
     /// [closed](crate::OutagePolicy::Closed) then.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
         self.drain().may_begin()?;
-        let Some(gate) = self.gate() else { return Ok(Permit::free()) };
+        let Some(gate) = self.gate() else { return Ok(Permit::free(None)) };
         let bucket = gate.bucket(self.principal())?;
-        let Some(units) = bucket.units(&cost.into())? else { return Ok(Permit::free()) };
-        let started = match bucket.start_at_once(&units) {
-            Some(started) => started,
-            // Boxed, so that the future of one who need not wait is small.
-            None => Box::pin(self.wait_for(&bucket, &units)).await?,
+        let units = bucket.units(&cost.into())?;
+        let started = match &units {
+            Some(units) if bucket.places().is_none() => bucket.start_at_once(units),
+            None if bucket.places().is_none() => return Ok(Permit::free(None)),
+            _ => None,
         };
-        let odd = match units {
+        let odd = units.map(|units| match units {
             Cow::Borrowed(_) => None,
-            Cow::Owned(units) => Some(units),
-        };
-        Ok(Permit::new(started, bucket, odd))
+            Cow::Owned(odd) => Some(odd),
+        });
+        match (started, odd) {
+            (Some(started), Some(odd)) => Ok(Permit::new(started, bucket, odd, None)),
+            (_, odd) => {
+                let units = odd.map(|odd| odd.unwrap_or_else(|| bucket.plain().clone()));
+                // Boxed, so that the future of one who need not wait is small.
+                Box::pin(self.wait_for(bucket, units)).await
+            }
+        }
     }
 
-    /// Waits for a slot of this bucket, at most until the deadline of a call that begins now.
-    async fn wait_for(&self, bucket: &Arc<Bucket>, units: &Units) -> Result<Started> {
+    /// Waits for a place and a slot of this bucket, at most until the deadline of a call that begins now.
+    async fn wait_for(&self, bucket: Arc<Bucket>, units: Option<Units>) -> Result<Permit> {
         let _under_way = self.drain().begin()?;
-        let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
+        let (runtime, flow) = (self.runtime(), flow(self.principal()));
+        let deadline = runtime.now() + self.deadline();
         let wait = Wait { deadline, at_most: None };
-        let start = bucket.start_in_turn(units, flow(self.principal()), wait, bucket.trace());
+        let permit = async {
+            let place = match bucket.places() {
+                Some(places) => Some(places.take(flow, wait).await?),
+                None => None,
+            };
+            let Some(units) = units else { return Ok(Permit::free(place)) };
+            let started = match bucket.start_at_once(&units) {
+                Some(started) => started,
+                None => bucket.start_in_turn(&units, flow, wait, bucket.trace()).await?,
+            };
+            Ok(Permit::new(started, bucket, Some(units), place))
+        };
         let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
-        within(&**runtime, deadline, start).await.map_err(|TimeUp| too_long())?
+        within(&**runtime, deadline, permit).await.map_err(|TimeUp| too_long())?
     }
 
     /// What its throttles are now: the seam's, those of its stitches, and where each principal has one, that of this

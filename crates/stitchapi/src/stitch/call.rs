@@ -44,7 +44,7 @@ pub struct Response<O> {
 pub struct Report {
     /// How many requests were sent, redirects included.
     pub attempts: u32,
-    /// How long the call waited for slots of the throttle, in sum.
+    /// How long the call waited for places and slots of the throttle, in sum.
     pub waited: Duration,
     /// How the cache answered, if the stitch has one. What another call has fetched took this one no request.
     pub cache: Option<CacheOutcome>,

@@ -14,8 +14,10 @@ use stitchapi_core::{BoxFuture, Key, Pacer, Runtime, StoreLimits, Tick};
 
 use super::Place;
 use super::cell::{CellSource, Request};
+use super::concurrency::Places;
 use super::cost::{Cost, Units};
 use super::known::Known;
+use super::outage::failed;
 use super::pacing::Pacing;
 use super::queue::{Ticket, Waiter};
 use super::reserver::Inline;
@@ -30,6 +32,8 @@ pub(crate) struct Bucket {
     declared: Arc<Declared>,
     /// Where it lies in the store, if there is one.
     key: Option<Key>,
+    /// How many calls it lets be under way at once, if it says.
+    places: Option<Arc<Places>>,
     state: Mutex<State>,
 }
 
@@ -39,6 +43,7 @@ pub(crate) struct Declared {
     pub(super) settings: Settings,
     pub(super) max_wait: Option<Duration>,
     pub(super) max_queue: Option<usize>,
+    pub(super) concurrency: Option<u32>,
     pub(super) place: Option<Place>,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) trace: Trace,
@@ -74,18 +79,25 @@ pub(crate) struct Wait {
 }
 
 impl Bucket {
-    pub(super) fn new(declared: Arc<Declared>, key: Option<Key>) -> Arc<Self> {
+    pub(super) fn new(declared: Arc<Declared>, key: Option<Key>, places: Option<Key>) -> Arc<Self> {
         let settings = &declared.settings;
         let source = match &declared.place {
             Some(place) => Source::Cell(CellSource::new(Known::new(place.limits.boot_clock))),
             None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(settings, &*declared.runtime))),
         };
-        Arc::new(Self { declared, key, state: Mutex::new(State::new(source)) })
+        let places = declared.concurrency.map(|limit| Places::new(declared.clone(), limit, places));
+        Arc::new(Self { declared, key, places, state: Mutex::new(State::new(source)) })
     }
 
-    /// Whether forgetting it changes nothing: nobody waits, nothing is held, and the budget is full.
+    /// Whether forgetting it changes nothing: nobody waits, nothing is held, no call is under way, and the budget is full.
     pub(super) fn is_idle(&mut self, now: Tick) -> bool {
-        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle(now)
+        self.places.as_mut().is_none_or(|places| Arc::get_mut(places).is_some_and(Places::is_idle))
+            && self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle(now)
+    }
+
+    /// The places of its concurrency limit, if it has one.
+    pub(crate) fn places(&self) -> Option<&Arc<Places>> {
+        self.places.as_ref()
     }
 
     /// What a cost is in the units of this bucket's limits; `None` if it draws on none of them.
@@ -119,7 +131,7 @@ impl Bucket {
     }
 
     /// One plain call, in units.
-    pub(super) fn plain(&self) -> &Units {
+    pub(crate) fn plain(&self) -> &Units {
         &self.settings().plain
     }
 
@@ -380,14 +392,6 @@ impl Drop for Waiting<'_> {
         self.bucket.tell(work);
         driver.into_iter().for_each(Waker::wake);
     }
-}
-
-fn failed(error: Arc<stitchapi_core::StoreError>) -> Error {
-    let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
-    Error::new(ErrorKind::Store, "the store failed")
-        .with_retryable(retryable)
-        .with_retry_after(retry_after)
-        .with_source(error)
 }
 
 impl fmt::Debug for Bucket {

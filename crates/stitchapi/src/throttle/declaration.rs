@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stitchapi_core::pace::{Declared, Limit, default_guard, limits};
-use stitchapi_core::{Pacer, Runtime, StoreLimits};
+use stitchapi_core::{Leases, Pacer, Runtime, StoreLimits};
 
 use super::bucket::Declared as DeclaredBucket;
 use super::cost::Cost;
@@ -15,7 +15,7 @@ use super::settings::Settings;
 use crate::trace::Trace;
 use crate::{Error, Result};
 
-/// How fast the calls of a seam may start. A plain value; [`SeamBuilder::build`](crate::SeamBuilder::build) judges it.
+/// How fast the calls of a seam may start, and how many may be under way at once. A plain value; [`SeamBuilder::build`](crate::SeamBuilder::build) judges it.
 ///
 /// * Starts are **evenly spaced**: at `10/s` one every 100 ms. [`burst`](Self::burst) lets some start at once after a
 ///   pause, at the price of that many more in one period.
@@ -27,6 +27,8 @@ use crate::{Error, Result};
 /// * Callers of one process are served in the order of asking, those of several [principals](crate::Seam::as_principal)
 ///   in turn. A call that is dropped while it waits passes its place on.
 /// * What a process waits for it books for all its callers at once, at most a second ahead.
+/// * With a [concurrency](Self::concurrency) a call takes a place before it waits for a slot, and has it until its answer
+///   has been read.
 ///
 /// ```
 /// use stitchapi::{Rate, Throttle};
@@ -37,6 +39,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Throttle {
     rates: Vec<(Result<Rate, RateError>, Option<u32>)>,
+    concurrency: Option<u32>,
     max_wait: Option<Duration>,
     max_queue: Option<usize>,
     guard: Option<Duration>,
@@ -52,6 +55,7 @@ pub struct Throttle {
 #[derive(Debug, Clone)]
 pub(crate) struct Place {
     pub(crate) pacer: Option<Arc<dyn Pacer>>,
+    pub(crate) leases: Option<Arc<dyn Leases>>,
     /// Whether it has a counter.
     pub(crate) counts: bool,
     pub(crate) name: &'static str,
@@ -59,8 +63,20 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A throttle needs a store that paces. One that cannot even count would undercount in silence.
-    fn judge(&self) -> Result<()> {
+    /// A concurrency limit needs a store that lends.
+    fn judge_lending(&self) -> Result<()> {
+        if self.leases.is_some() {
+            return Ok(());
+        }
+        let store = self.name;
+        Err(Error::config(format!(
+            "the {store} store cannot lend, so no concurrency limit can be shared on it: put one that can beside it \
+             (SplitStore::new({store}, other)), or give it leases (CellFacets)"
+        )))
+    }
+
+    /// A rate needs a store that paces. One that cannot even count would undercount in silence.
+    fn judge_pacing(&self) -> Result<()> {
         if self.pacer.is_some() {
             return Ok(());
         }
@@ -77,8 +93,19 @@ impl Throttle {
     /// A budget of this rate: a [`Rate`], or its text such as `"10/s"`.
     #[must_use]
     pub fn rate<R: TryInto<Rate, Error: Into<RateError>>>(rate: R) -> Self {
+        Self::unlimited().and_rate(rate)
+    }
+
+    /// So many calls at a time and any number a second: see [`and_concurrency`](Self::and_concurrency).
+    #[must_use]
+    pub fn concurrency(calls: u32) -> Self {
+        Self::unlimited().and_concurrency(calls)
+    }
+
+    fn unlimited() -> Self {
         Self {
             rates: Vec::new(),
+            concurrency: None,
             max_wait: None,
             max_queue: None,
             guard: None,
@@ -89,13 +116,35 @@ impl Throttle {
             scope: None,
             per_principal: false,
         }
-        .and_rate(rate)
     }
 
     /// Another rate that holds beside it.
     #[must_use]
     pub fn and_rate<R: TryInto<Rate, Error: Into<RateError>>>(mut self, rate: R) -> Self {
         self.rates.push((rate.try_into().map_err(Into::into), None));
+        self
+    }
+
+    /// And at most so many calls under way at once, of the fleet if the seam has a store; said twice, the last one counts.
+    ///
+    /// * A call takes its place before it waits for any slot, and has it until its answer has been read or the attempt has
+    ///   failed; while it waits to try again it has none. [`Seam::permit`](crate::Seam::permit) takes one, too.
+    /// * On a store each place is a lease of 10 s that is renewed while the call runs, so that a process that dies frees its
+    ///   places in that time. The limit is exceeded only by calls whose process was paused for longer, by up to a share
+    ///   each around the beginning and the end of an outage, and by what the [policy](Self::on_outage) lets pass.
+    /// * Callers are served in the order of asking, in a process and between processes; a process may pass a place on
+    ///   among its own callers for half a second before others have it.
+    /// * While the store is away each process has its share of the places, at least one.
+    ///
+    /// ```
+    /// use stitchapi::Throttle;
+    ///
+    /// let throttle = Throttle::rate("10/s").and_concurrency(4);
+    /// # let _ = throttle;
+    /// ```
+    #[must_use]
+    pub fn and_concurrency(mut self, calls: u32) -> Self {
+        self.concurrency = Some(calls);
         self
     }
 
@@ -111,6 +160,9 @@ impl Throttle {
 
     /// The longest a call waits for its slot. One that would wait longer is refused at once, with the time after which
     /// it would not be. The default is the call's deadline.
+    ///
+    /// So long it waits for its place, too, if there is a [concurrency](Self::and_concurrency) limit; nobody knows when one
+    /// will be free, so it is refused when that time is over.
     #[must_use]
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);
@@ -204,7 +256,17 @@ impl Throttle {
     ) -> Result<DeclaredBucket> {
         let (limits, guard) = self.judge()?;
         if let Some(place) = &place {
-            place.judge()?;
+            if !limits.is_empty() {
+                place.judge_pacing()?;
+            }
+            if self.concurrency.is_some() {
+                place.judge_lending()?;
+            }
+        } else if self.concurrency.is_some() && !runtime.joins_callers() {
+            return Err(Error::config(
+                "the throttle: on this runtime no call waits for another one, so a concurrency limit needs a store that \
+                 lends: .store(..)",
+            ));
         }
         let shortest = limits.iter().min_by_key(|limit| limit.id.period());
         let a_second =
@@ -222,8 +284,8 @@ impl Throttle {
             timeout: place.as_ref().map_or(Duration::ZERO, |place| place.limits.timeout),
             limits,
         };
-        let (max_wait, max_queue) = (self.max_wait, self.max_queue);
-        Ok(DeclaredBucket { settings, max_wait, max_queue, place, runtime, trace })
+        let Self { max_wait, max_queue, concurrency, .. } = *self;
+        Ok(DeclaredBucket { settings, max_wait, max_queue, concurrency, place, runtime, trace })
     }
 
     /// The limits and the guard, or what is wrong with them.
@@ -234,14 +296,19 @@ impl Throttle {
             let rate = rate.as_ref().map_err(|error| wrong(error))?;
             declared.push(Declared { id: rate.limit_id(), permits: rate.permits(), burst: *burst });
         }
+        if self.fleet_size == Some(0) || self.max_queue == Some(0) || self.concurrency == Some(0) {
+            return Err(wrong(
+                &"a fleet of no processes, a queue for nobody, or no call at a time, lets no call start",
+            ));
+        }
+        if declared.is_empty() && self.concurrency.is_some() {
+            return Ok((Vec::new(), default_guard(Duration::ZERO)));
+        }
         let limits = limits(&declared).map_err(|error| wrong(&error))?;
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap_or_default();
         let guard = self.guard.unwrap_or_else(|| default_guard(shortest));
         if guard < Duration::from_millis(1) || guard > shortest {
             return Err(wrong(&"a guard is at least 1 ms and at most the shortest period"));
-        }
-        if self.fleet_size == Some(0) || self.max_queue == Some(0) {
-            return Err(wrong(&"a fleet of no processes, or a queue for nobody, lets no call start"));
         }
         Ok((limits, guard))
     }

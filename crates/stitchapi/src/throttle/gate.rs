@@ -147,8 +147,8 @@ impl Gates {
                 Whose::Principals(Principals { declared, name, vault, me, buckets: Mutex::default() })
             })
         } else {
-            let key = key(&declared, &name, None);
-            Arc::new(Whose::Everybodys(Bucket::new(declared, key)))
+            let [pace, places] = ["pace", "places"].map(|kind| key(kind, &declared, &name, None));
+            Arc::new(Whose::Everybodys(Bucket::new(declared, pace, places)))
         }))
     }
 }
@@ -180,9 +180,9 @@ pub(crate) fn flow(principal: Option<&Principal>) -> u64 {
     })
 }
 
-fn key(declared: &Declared, name: &[String], principal: Option<&str>) -> Option<Key> {
+fn key(kind: &'static str, declared: &Declared, name: &[String], principal: Option<&str>) -> Option<Key> {
     let limits = declared.store_limits()?;
-    let key = name.iter().fold(Key::new("pace"), Key::part);
+    let key = name.iter().fold(Key::new(kind), Key::part);
     let key = principal.into_iter().fold(key, |key, digest| key.part("principal").part(digest));
     Some(fitted(key, limits.max_key))
 }
@@ -195,7 +195,8 @@ impl Principals {
         }
         // A principal is hashed: with the vault's key, if it has one.
         let digest = self.vault.digest(&[b"principal", principal.as_str().as_bytes()]);
-        let bucket = Bucket::new(self.declared.clone(), key(&self.declared, &self.name, Some(&digest)));
+        let [pace, places] = ["pace", "places"].map(|kind| key(kind, &self.declared, &self.name, Some(&digest)));
+        let bucket = Bucket::new(self.declared.clone(), pace, places);
         buckets.of.insert(principal.clone(), bucket.clone());
         let starts = !std::mem::replace(&mut buckets.is_swept, true);
         drop(buckets);

@@ -1,9 +1,10 @@
-//! One rate budget for all calls of a seam, and for a whole fleet if the seam's store is shared.
+//! One budget for all calls of a seam, and for a whole fleet if the seam's store is shared: so fast, so many at a time.
 
 mod answer;
 mod bucket;
 mod cell;
 mod clock;
+mod concurrency;
 mod cooldown;
 mod cost;
 mod declaration;
@@ -22,7 +23,8 @@ mod state;
 mod status;
 mod trips;
 
-pub(crate) use bucket::{Bucket, Started, Wait};
+pub(crate) use bucket::{Bucket, Wait};
+pub(crate) use concurrency::Taken;
 pub(crate) use cooldown::asked;
 pub use cost::Cost;
 pub(crate) use cost::Units;
@@ -33,4 +35,4 @@ pub use outage::{FleetSize, OutagePolicy};
 pub use permit::Permit;
 pub use rate::{Rate, RateError};
 pub use scope::Scope;
-pub use status::{BucketStatus, LimitStatus, ThrottleStatus};
+pub use status::{BucketStatus, LimitStatus, PlacesStatus, ThrottleStatus};

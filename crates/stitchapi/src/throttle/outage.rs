@@ -7,6 +7,7 @@ use stitchapi_core::pace::{Limit, LimitId};
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::pacing::Pacing;
+use crate::{Error, ErrorKind};
 
 /// How the throttle of a process goes on when its store fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -175,6 +176,15 @@ fn share(limits: &[Limit], fleet_size: u32) -> Vec<Limit> {
 fn spacing(limits: &[Limit], guard: Duration) -> Duration {
     let spacings = limits.iter().map(|limit| (limit.id.period(), (limit.id.period() + guard) / limit.permits.max(1)));
     spacings.min().map_or(Duration::ZERO, |(_, spacing)| spacing + Duration::from_micros(1))
+}
+
+/// The end of a call that the store has failed.
+pub(super) fn failed(error: Arc<StoreError>) -> Error {
+    let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
+    Error::new(ErrorKind::Store, "the store failed")
+        .with_retryable(retryable)
+        .with_retry_after(retry_after)
+        .with_source(error)
 }
 
 #[cfg(test)]

@@ -7,16 +7,21 @@ use std::time::Duration;
 use stitchapi_core::Tick;
 
 use super::bucket::{Bucket, Started};
+use super::concurrency::Taken;
 use super::cost::{Cost, Units};
 
 /// Leave to start one call, now: from [`Seam::permit`](crate::Seam::permit).
 ///
-/// It is spent when it is given: dropping it gives nothing back.
+/// What it costs is spent when it is given: dropping it gives nothing back. Its place, where the throttle has a
+/// [concurrency](super::Throttle::and_concurrency) limit, it has until it is dropped or settled: keep it while the call
+/// runs.
 #[must_use = "a permit is for a call that starts now"]
 pub struct Permit {
     at: Option<Tick>,
     waited: Duration,
     charged: Option<Charged>,
+    /// Given back when this is dropped.
+    place: Option<Taken>,
 }
 
 struct Charged {
@@ -26,14 +31,17 @@ struct Charged {
 }
 
 impl Permit {
-    /// Where nothing is throttled, or nothing was drawn.
-    pub(crate) fn free() -> Self {
-        Self { at: None, waited: Duration::ZERO, charged: None }
+    /// Where nothing is throttled, or nothing but a place was taken.
+    pub(crate) fn free(place: Option<Taken>) -> Self {
+        let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited);
+        Self { at: None, waited, charged: None, place }
     }
 
     /// `odd` is what was charged where that is not one plain call.
-    pub(crate) fn new(started: Started, bucket: Arc<Bucket>, odd: Option<Units>) -> Self {
-        Self { at: Some(started.at), waited: started.waited, charged: Some(Charged { bucket, odd }) }
+    #[inline]
+    pub(crate) fn new(started: Started, bucket: Arc<Bucket>, odd: Option<Units>, place: Option<Taken>) -> Self {
+        let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited) + started.waited;
+        Self { at: Some(started.at), waited, charged: Some(Charged { bucket, odd }), place }
     }
 
     /// How long it was waited for.
@@ -42,17 +50,18 @@ impl Permit {
         self.waited
     }
 
-    /// The reading of the clock that passed the lateness test; nothing where there is no throttle.
+    /// The reading of the clock that passed the lateness test; nothing where there is no rate.
     #[must_use]
     pub fn at(&self) -> Option<Tick> {
         self.at
     }
 
     /// Says what the call has really cost, where that is known only afterwards: more is a debt that later calls wait for,
-    /// less is given back. A store that fails keeps what was charged.
+    /// less is given back. A store that fails keeps what was charged. The place is given back at once.
     ///
     /// Dropped: done or not done.
-    pub async fn settle(self, actual: impl Into<Cost> + Send) {
+    pub async fn settle(mut self, actual: impl Into<Cost> + Send) {
+        drop(self.place.take());
         if let Some(Charged { bucket, odd }) = &self.charged {
             bucket.settle(odd.as_ref().unwrap_or(bucket.plain()), &actual.into()).await;
         }

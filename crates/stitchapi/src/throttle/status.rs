@@ -41,8 +41,22 @@ pub struct BucketStatus {
     pub is_stricter_elsewhere: bool,
     /// Since when this process goes without the store.
     pub outage: Option<Duration>,
+    /// The calls under way, where their number is bounded.
+    pub places: Option<PlacesStatus>,
     /// How old the newest answer of the store is. `None` without a store, and before the first answer.
     pub age: Option<Duration>,
+}
+
+/// The places of a bucket, as this process sees them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PlacesStatus {
+    /// How many there are in the fleet.
+    pub limit: u32,
+    /// How many this process holds.
+    pub held: usize,
+    /// How many callers of this process wait for one.
+    pub waiting: usize,
 }
 
 /// One limit of a bucket.
@@ -72,7 +86,12 @@ impl Bucket {
             self.clone().fetch(touch).await;
         }
         let now = self.runtime().now();
-        self.state().status(name.join("/"), self.settings(), now)
+        let places = self.places().map(|places| PlacesStatus {
+            limit: places.limit(),
+            held: places.held(),
+            waiting: places.waiting(),
+        });
+        BucketStatus { places, ..self.state().status(name.join("/"), self.settings(), now) }
     }
 }
 
@@ -98,6 +117,7 @@ impl State {
             booked: self.slots.len(),
             held: Some(held).filter(|held| !held.is_zero()),
             is_stricter_elsewhere: cell.is_some_and(|cell| cell.known.is_stricter()),
+            places: None,
             outage: cell.and_then(|cell| cell.outage.as_ref()).map(|outage| now.since(outage.began)),
             age: cell.and_then(|cell| cell.known.confirmed()).map(|sent| now.since(sent)),
         }

@@ -85,11 +85,14 @@ pub enum Unreadable {
 pub enum EventKind {
     /// A call was begun.
     Start,
-    /// The call waited this long for its slot.
+    /// The call waited this long for its slot, or for its place among those that may be under way at once.
     Throttled {
         /// From asking to starting.
         waited: Duration,
     },
+    /// A call's place among those that may be under way at once was lost, since its process was paused or its store away
+    /// for longer than a lease: the call goes on, beside whoever has the place now.
+    PlaceLost,
     /// The slot came, and the process was too late to use it: another one is booked.
     Late {
         /// By how much, beyond the slot.
