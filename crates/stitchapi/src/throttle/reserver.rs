@@ -18,7 +18,7 @@ use super::bucket::Bucket;
 use super::cell::Request;
 use super::state::Work;
 use crate::resilience::watch;
-use crate::trace::EventKind;
+use crate::trace::{EventKind, yield_once};
 
 impl Bucket {
     /// Makes one request to the store and takes in what it answers. Dropped, it is as if it had not been answered.
@@ -186,13 +186,17 @@ impl Driver {
                 return;
             }
             let mut sleep = look_again.map(|at| bucket.runtime().sleep_until(at));
-            poll_fn(|context| {
+            let slept = poll_fn(|context| {
                 let answered = !requests.is_empty() && requests.poll_next_unpin(context).is_ready();
                 let slept = sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
                 let nudged = bucket.state().is_nudged(context.waker());
-                if answered || slept || nudged { Poll::Ready(()) } else { Poll::Pending }
+                if answered || slept || nudged { Poll::Ready(slept) } else { Poll::Pending }
             })
             .await;
+            if !slept {
+                // Those who were woken together come back one by one: the next request is for all of them.
+                yield_once().await;
+            }
         }
     }
 

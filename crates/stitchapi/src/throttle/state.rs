@@ -23,6 +23,9 @@ pub(super) const TOUCH_EVERY: Duration = Duration::from_millis(100);
 /// After so long without a turn a process was stopped or suspended, and confirms what it holds before it uses it.
 const SUSPENDED: Duration = Duration::from_secs(1);
 
+/// Beside a request that is under way for so many times as many, another one is not made yet.
+const FEW: usize = 2;
+
 /// What one who waited is told.
 #[derive(Debug)]
 pub(super) enum Verdict {
@@ -182,6 +185,10 @@ impl State {
             work.events.extend(cell.recovers(now));
         }
         if cell.is_filled() {
+            return;
+        }
+        // A few are not worth a request of their own beside one for many: they go with the next one.
+        if !wanted.is_empty() && wanted.len() * FEW < cell.asked().count() {
             return;
         }
         if cell.known.learned().is_none() || cell.must_confirm {
