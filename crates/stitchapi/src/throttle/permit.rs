@@ -20,8 +20,8 @@ pub struct Permit {
     at: Option<Tick>,
     waited: Duration,
     charged: Option<Charged>,
-    /// Given back when this is dropped.
-    place: Option<Taken>,
+    /// Given back when this is dropped. Boxed: most have none.
+    place: Option<Box<Taken>>,
 }
 
 struct Charged {
@@ -34,14 +34,14 @@ impl Permit {
     /// Where nothing is throttled, or nothing but a place was taken.
     pub(crate) fn free(place: Option<Taken>) -> Self {
         let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited);
-        Self { at: None, waited, charged: None, place }
+        Self { at: None, waited, charged: None, place: place.map(Box::new) }
     }
 
     /// `odd` is what was charged where that is not one plain call.
     #[inline]
     pub(crate) fn new(started: Started, bucket: Arc<Bucket>, odd: Option<Units>, place: Option<Taken>) -> Self {
-        let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited) + started.waited;
-        Self { at: Some(started.at), waited, charged: Some(Charged { bucket, odd }), place }
+        let Self { waited, place, .. } = Self::free(place);
+        Self { at: Some(started.at), waited: waited + started.waited, charged: Some(Charged { bucket, odd }), place }
     }
 
     /// How long it was waited for.
