@@ -1,9 +1,12 @@
 //! What keeps a call going, or ends it in time.
 
+mod circuit;
 mod retry;
 mod timeout;
 mod watch;
 
+pub use circuit::Circuit;
+pub(crate) use circuit::{Breaker, Circuits, Outcome, Symptom, Ticket, is_failure};
 pub use retry::Retry;
 pub(crate) use retry::{is_idempotent, retry_after, says_retry};
 pub(crate) use timeout::{TimeUp, within};
