@@ -209,10 +209,10 @@ impl Breaker {
         let Some(looking) = Looking::begin(self) else { return };
         let trace = trace.clone();
         self.aside(async move {
-            if let Some(shared) = &looking.0.shared {
-                if let Ok(seen) = shared.look(&trace).await {
-                    looking.0.learn(&seen, &trace);
-                }
+            if let Some(shared) = &looking.0.shared
+                && let Ok(seen) = shared.look(&trace).await
+            {
+                looking.0.learn(&seen, &trace);
             }
         })
         .await;

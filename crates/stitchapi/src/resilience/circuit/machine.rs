@@ -134,11 +134,11 @@ impl Machine {
 
     /// The probe is none; nobody else is one before `not_before`.
     pub(super) fn give_back(&mut self, generation: u64, not_before: Tick) {
-        if let Some(open) = &mut self.open {
-            if open.probe.is_some_and(|probe| probe.generation == generation) {
-                open.probe = None;
-                open.until = open.until.max(not_before);
-            }
+        if let Some(open) = &mut self.open
+            && open.probe.is_some_and(|probe| probe.generation == generation)
+        {
+            open.probe = None;
+            open.until = open.until.max(not_before);
         }
     }
 
@@ -217,7 +217,7 @@ mod tests {
     }
 
     /// What may happen to a circuit.
-    #[derive(Debug, Clone)]
+    #[derive(Debug, Clone, Copy)]
     enum Step {
         Pass(u64),
         Admit,
