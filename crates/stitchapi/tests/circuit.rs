@@ -93,10 +93,20 @@ fn store(sim: &SimRuntime) -> MemoryStore {
     MemoryStore::on(Arc::new(sim.clone()))
 }
 
-/// A process of a fleet, its circuit that of `/a` after one failure.
+/// A process of a fleet, its circuit that of `/a` after one failure; and what it tells.
+fn worker_that_tells(
+    sim: &SimRuntime,
+    api: &Api,
+    process: &Process,
+    store: &(impl StitchStore + Clone),
+) -> (Stitch<(), ()>, Arc<Mutex<Vec<Event>>>) {
+    let (sink, taken) = events();
+    let builder = plain(sim, api).runtime(process.clone()).store(store.clone()).circuit(Circuit::after(1)).sink(sink);
+    (get(&builder.build().unwrap(), "/a"), taken)
+}
+
 fn worker(sim: &SimRuntime, api: &Api, process: &Process, store: &(impl StitchStore + Clone)) -> Stitch<(), ()> {
-    let builder = plain(sim, api).runtime(process.clone()).store(store.clone()).circuit(Circuit::after(1));
-    get(&builder.build().unwrap(), "/a")
+    worker_that_tells(sim, api, process, store).0
 }
 
 fn told(taken: &Mutex<Vec<Event>>) -> Vec<&'static str> {
@@ -288,33 +298,46 @@ fn what_was_sent_before_a_change_does_not_count_when_it_is_answered_after_it() -
 
 #[test]
 fn a_fleet_sends_one_probe_and_closes_for_all() {
-    (0..20).for_each(a_fleet_probes_and_closes);
+    (0..6).for_each(a_fleet_probes_and_closes);
 }
 
 fn a_fleet_probes_and_closes(seed: u64) {
     let sim = SimRuntime::new(seed);
-    let api = Api::answering(503).taking(SECOND, &sim);
+    let api = Api::answering(503).taking(3 * SECOND, &sim);
     let (store, processes) = (Spy::on(sim.clone()).far(Duration::from_millis(5)), [(); 4].map(|()| Process::on(&sim)));
-    let workers = processes.map(|process| worker(&sim, &api, &process, &store));
-    let all = || join_all(workers.iter().flat_map(|worker| (0..50).map(move |_| calls(worker, 1))));
-    sim.block_on(calls(&workers[0], 1));
-    api.answers(200);
-    sim.block_on(join_all(workers.iter().map(|worker| comes_to_know(&sim, worker))));
-    sim.block_on(sim.sleep(20 * SECOND));
-    let before = api.requests();
-    sim.block_on(all());
-    assert_eq!(api.requests(), before, "it is open everywhere");
+    let (workers, told_by): (Vec<_>, Vec<_>) =
+        processes.iter().map(|process| worker_that_tells(&sim, &api, process, &store)).unzip();
+    let all =
+        || async { join_all(workers.iter().flat_map(|worker| (0..50).map(move |_| calls(worker, 1)))).await.concat() };
+    sim.block_on(async {
+        calls(&workers[0], 1).await;
+        api.answers(200);
+        join_all(workers.iter().map(|worker| comes_to_know(&sim, worker))).await;
+        sim.sleep(20 * SECOND).await;
+        let before = api.requests();
+        all().await;
+        assert_eq!(api.requests(), before, "it is open everywhere");
 
-    sim.block_on(sim.sleep(10 * SECOND));
-    let ends = sim.block_on(all()).concat();
-    assert_eq!(ends.iter().filter(|end| end.is_ok()).count(), 1);
-    assert_eq!(api.requests(), before + 1);
-    // Whoever calls comes to know within a second.
-    for _ in 0..9 {
-        sim.block_on(join_all(workers.iter().map(|worker| calls(worker, 1))));
-        sim.block_on(sim.sleep(SECOND / 10));
-    }
-    assert!(sim.block_on(all()).concat().iter().all(Result::is_ok));
+        sim.sleep(10 * SECOND).await;
+        let begun = sim.now();
+        // The rounds overlap: those who come while the probe is under way, and as it ends.
+        let rounds = (0..40).map(|round| {
+            let (sim, all) = (&sim, &all);
+            async move {
+                sim.sleep(round * SECOND / 10).await;
+                all().await
+            }
+        });
+        let ends = join_all(rounds).await;
+        assert_eq!(ends[..29].concat().iter().filter(|end| end.is_ok()).count(), 1, "one probe");
+        // Whoever calls comes to know within a second.
+        assert!(sim.now().since(begun) < 8 * SECOND);
+        assert!(all().await.iter().all(Result::is_ok));
+    });
+    let told: Vec<_> = told_by.iter().flat_map(|taken| told(taken)).collect();
+    let times = |what| told.iter().filter(|told| **told == what).count();
+    assert_eq!((times("opened"), times("half open"), times("closed")), (1, 1, 1), "{told:?}");
+    assert_eq!((times("opened elsewhere"), times("closed elsewhere")), (3, 3), "{told:?}");
 }
 
 #[test]
