@@ -220,12 +220,26 @@ fn an_open_circuit_draws_no_slot() -> Result<()> {
 
 #[test]
 fn who_waits_for_a_slot_fails_as_soon_as_it_opens() -> Result<()> {
-    let (sim, api) = (SimRuntime::new(1), Api::answering(503));
+    let sim = SimRuntime::new(1);
+    let api = Api::answering(503).taking(SECOND / 2, &sim);
     let seam = plain(&sim, &api).circuit(Circuit::after(1)).throttle(Throttle::rate("1/s")).build()?;
     let (stitch, before) = (get(&seam, "/a"), sim.now());
     let ends = sim.block_on(join_all((0..20).map(|_| calls(&stitch, 1)))).concat();
     assert_eq!(ends.iter().filter(|end| **end == Err(ErrorKind::CircuitOpen)).count(), 19);
-    assert_eq!((sim.now(), api.requests()), (before, 1));
+    assert_eq!((sim.now(), api.requests()), (before + SECOND / 2, 1));
+    Ok(())
+}
+
+#[test]
+fn what_a_redirect_meets_at_another_origin_is_not_counted() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let transport = MockTransport::new(|request| {
+        let at_home = request.uri().host() == Some("api.example.com");
+        let answer = http::Response::builder().status(if at_home { 302 } else { 503 });
+        answer.header("location", "https://elsewhere.example.com/a").body(Bytes::new()).unwrap()
+    });
+    let builder = seam(&sim, &transport).retry(Retry::none()).redirects(1).circuit(Circuit::after(1));
+    assert_eq!(sim.block_on(calls(&get(&builder.build()?, "/a"), 3)), [Err(ErrorKind::Status); 3]);
     Ok(())
 }
 
@@ -304,7 +318,7 @@ fn a_fleet_sends_one_probe_and_closes_for_all() {
 fn a_fleet_probes_and_closes(seed: u64) {
     let sim = SimRuntime::new(seed);
     let api = Api::answering(503).taking(3 * SECOND, &sim);
-    let (store, processes) = (Spy::on(sim.clone()).far(Duration::from_millis(5)), [(); 4].map(|()| Process::on(&sim)));
+    let (store, processes) = (Spy::on(sim.clone()).far(Duration::from_millis(50)), [(); 4].map(|()| Process::on(&sim)));
     let (workers, told_by): (Vec<_>, Vec<_>) =
         processes.iter().map(|process| worker_that_tells(&sim, &api, process, &store)).unzip();
     let all =
@@ -419,6 +433,27 @@ fn wrong_wall_clocks_make_no_second_probe_and_no_longer_opening() {
             assert_eq!(calls(&other, 1).await, [Ok(())]);
         });
     }
+}
+
+#[test]
+fn who_hears_of_it_late_waits_no_longer_than_the_others() {
+    let sim = SimRuntime::new(1);
+    let (api, store) = (Api::answering(503), store(&sim));
+    // Its wall clock has the others believe in the whole of its time.
+    let opens = worker(&sim, &api, &Process::on(&sim).ahead(Duration::from_secs(3600)), &store);
+    let late = worker(&sim, &api, &Process::on(&sim), &store);
+    sim.block_on(async {
+        calls(&opens, 1).await;
+        api.answers(200);
+        sim.sleep(20 * SECOND).await;
+        comes_to_know(&sim, &late).await;
+        assert!(fail(&late).await.retry_after().unwrap() > 25 * SECOND);
+        sim.sleep(10 * SECOND).await;
+        // By asking, and not by the time it was told.
+        calls(&late, 1).await;
+        sim.sleep(SECOND / 10).await;
+        assert_eq!(calls(&late, 1).await, [Ok(())]);
+    });
 }
 
 #[test]

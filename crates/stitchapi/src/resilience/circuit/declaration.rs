@@ -31,6 +31,16 @@ pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 /// **With a store** the circuit is the fleet's. Each process counts for itself; the first that opens it opens it for all
 /// that call, within a second, and so it closes. A process asks the store at most twice a second for each circuit while
 /// calls come, beside them. A store that fails costs no call: each process has the circuit for itself meanwhile.
+///
+/// ```
+/// # fn circuits(seam: stitchapi::SeamBuilder) -> stitchapi::SeamBuilder {
+/// use std::time::Duration;
+///
+/// use stitchapi::Circuit;
+///
+/// seam.circuit(Circuit::failure_rate(50).min_calls(20).open_for(Duration::from_secs(10)).per_host())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Circuit {
     rule: Option<Rule>,
