@@ -246,8 +246,8 @@ mod tests {
     struct Scene {
         machine: Machine,
         now: Tick,
-        /// Generation, end, and whether it is a probe.
-        attempts: Vec<(u64, Tick, bool)>,
+        /// Generation, end, and the opening in which it is a probe.
+        attempts: Vec<(u64, Tick, Option<Version>)>,
         ids: u64,
     }
 
@@ -256,7 +256,7 @@ mod tests {
             Self { machine: Machine::new(rule, OPEN_FOR), now: Tick(1), attempts: Vec::new(), ids: 100 }
         }
 
-        fn take(&mut self, pick: usize) -> Option<(u64, Tick, bool)> {
+        fn take(&mut self, pick: usize) -> Option<(u64, Tick, Option<Version>)> {
             let picked = pick.checked_rem(self.attempts.len())?;
             Some(self.attempts.swap_remove(picked))
         }
@@ -274,8 +274,11 @@ mod tests {
                 Step::Admit => {
                     let ends = self.now + ATTEMPT;
                     match self.machine.admit(self.now, ends) {
-                        Admission::Passed(generation) => self.attempts.push((generation, ends, false)),
-                        Admission::Probe(generation) => self.attempts.push((generation, ends, true)),
+                        Admission::Passed(generation) => self.attempts.push((generation, ends, None)),
+                        Admission::Probe(generation) => {
+                            let opening = self.machine.opening().map(|open| open.id);
+                            self.attempts.push((generation, ends, opening));
+                        }
                         Admission::Shut(after) => assert!(!after.is_zero() && after <= OPEN_FOR),
                     }
                 }
@@ -306,10 +309,10 @@ mod tests {
             }
         }
 
-        /// The attempts that may send to an API whose circuit is not closed.
+        /// The probes of this opening that are under way.
         fn probes(&self) -> usize {
-            let sends = |(generation, ..): &&(u64, Tick, bool)| self.machine.may_send(*generation, self.now).is_some();
-            if self.machine.opening().is_none() { 0 } else { self.attempts.iter().filter(sends).count() }
+            let Some(now) = self.machine.opening().map(|open| open.id) else { return 0 };
+            self.attempts.iter().filter(|(.., opening)| *opening == Some(now)).count()
         }
     }
 
@@ -382,7 +385,7 @@ mod tests {
             assert!(matches!(scene.machine.admit(scene.now, scene.now), Admission::Shut(_)));
             scene.run(Step::Pass(1));
             scene.run(Step::Admit);
-            assert!(scene.attempts[0].2);
+            assert_eq!(scene.probes(), 1);
             scene.run(Step::Fail(0));
         }
         scene.run(Step::Pass(30_000));
