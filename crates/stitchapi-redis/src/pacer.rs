@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::str;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Back, Booking, LimitId, Pace, Reservation};
+use stitchapi_core::pace::{Back, Booking, LimitId, Pace, Reservation, Roll};
 use stitchapi_core::{Key, Pacer, Prefix, StoreError, StoreTime, async_trait, micros_up};
 
 use crate::RedisStore;
@@ -26,10 +26,12 @@ impl RedisStore {
         let (now, e_min) = (StoreTime(number(now)?), StoreTime(number(e_min)?));
         // A script's numbers end at 2^53, those of a pace do not.
         let e_min = e_min.max(now + pace.lead).max(pace.not_before.unwrap_or_default());
-        let granted = usize::try_from(*granted).map_err(|_| Failure::OddReply)?;
+        // Below zero where nothing was written.
+        let counted = (*granted >= 0 && pace.counts).then(|| Roll::window_at(now));
+        let granted = usize::try_from((*granted).max(0)).map_err(|_| Failure::OddReply)?;
         let text = str::from_utf8(cell).ok().and_then(|value| value.strip_prefix('p'));
         let cell = text.and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
-        Ok(Reservation { now, e_min, cell, granted })
+        Ok(Reservation { now, e_min, cell, granted, counted })
     }
 
     /// Runs a script that answers with an array, the first of it being its time.
@@ -89,6 +91,11 @@ fn request(pace: &Pace) -> String {
             words.number(mark.tats.iter().max().map_or(0, |latest| latest.0));
         }
         None => words.word("- 0 0"),
+    }
+    match pace.counted {
+        _ if !pace.counts => words.word("*"),
+        Some(window) => words.number(window),
+        None => words.word("-"),
     }
     words.number(pace.limits.len() as u64);
     for (index, limit) in pace.limits.iter().enumerate() {

@@ -144,7 +144,7 @@ fn what_is_not_ours_is_corrupt_and_left_as_it_was() {
     let server = server!();
     tokio().block_on(async {
         let (store, mut raw) = (connect(&server).await, raw(&server).await);
-        let cell = "1 0000000000000007 1 0 0 0 0 0 calls 1000000 3 7 1 8 42 2";
+        let cell = "1 0000000000000007 1 0 0 0 0 0 4 11 12 calls 1000000 3 7 1 8 42 2";
         let owner = "ab".repeat(16);
         let foreign = [
             "",
@@ -164,6 +164,7 @@ fn what_is_not_ours_is_corrupt_and_left_as_it_was() {
             &format!("p{}", cell.replace("42 2", "9007199254740992 2")),
             &format!("p{}", cell.replace(" calls", "  calls")),
             &format!("p{}", cell.replace("1000000", "0")),
+            &format!("p{}", cell.replace(" 11 ", " 4294967296 ")),
             "l",
             "l2 9",
             "l1 x",

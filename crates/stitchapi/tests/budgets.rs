@@ -17,11 +17,12 @@ use futures_util::future::join_all;
 use stitchapi::core::StoreErrorKind;
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
-    Cost, ErrorKind, MemoryStore, Rate, Result, Retry, Runtime as _, Scope, Seam, Stitch, Throttle, decode,
+    Cost, ErrorKind, FleetSize, MemoryStore, Rate, Result, Retry, Runtime as _, Scope, Seam, Stitch, Throttle, decode,
 };
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
+const MILLI: Duration = Duration::from_millis(1);
 
 fn api() -> MockTransport {
     MockTransport::new(|_| http::Response::new(Bytes::new()))
@@ -390,8 +391,9 @@ fn odd_pauses_are_none_or_no_longer_than_the_longest_hold() -> Result<()> {
     for (text, millis) in [
         ("99999999999999999999", 60_000),
         ("0", 0),
-        ("-5", 0),
-        ("soon", 0),
+        // No time is said: a second.
+        ("-5", 1_000),
+        ("soon", 1_000),
         ("Sun, 06 Nov 1994 08:49:37 GMT", 0),
         ("3", 3_000),
     ] {
@@ -429,5 +431,93 @@ fn a_process_that_was_stopped_while_its_store_went_away_goes_on_alone() -> Resul
     let (all, ()) = sim.block_on(futures_util::future::join(all, stops));
     assert_eq!(all?.len(), 40);
     assert!(sim.now().since(begun) < 12 * SECOND, "{:?}", sim.now().since(begun));
+    Ok(())
+}
+
+/// Four busy processes whose store goes away after this long, for six seconds: when permits were given in each of them, and
+/// what each took the size of the fleet for.
+fn four_without_their_store(
+    rate: &'static str,
+    way: Duration,
+    after: Duration,
+) -> (u64, Vec<Vec<u64>>, Vec<(u32, FleetSize)>) {
+    let sim = SimRuntime::new(1);
+    let spy = Spy::on(sim.clone()).far(way);
+    let (mut fleet, mut taken) = (Vec::new(), Vec::new());
+    for _ in 0..4 {
+        let (sink, events) = events();
+        let throttle = Throttle::rate(rate);
+        fleet.push(seam(&sim, &api()).store(spy.clone()).throttle(throttle).sink(sink).build().unwrap());
+        taken.push(events);
+    }
+    let (begun, ends) = (sim.now(), sim.now() + after + 6 * SECOND);
+    let process = |seam: Seam| {
+        let sim = sim.clone();
+        async move {
+            let given = Mutex::new(Vec::new());
+            let callers = (0..20).map(|_| async {
+                while sim.now() < ends {
+                    let _ = seam.permit(1).await.unwrap();
+                    given.lock().unwrap().push(sim.now().0);
+                }
+            });
+            join_all(callers).await;
+            given.into_inner().unwrap()
+        }
+    };
+    let goes_away = async {
+        sim.sleep(after).await;
+        spy.fail(Some(StoreErrorKind::Unavailable));
+    };
+    let all = join_all(fleet.into_iter().map(process));
+    let (given, ()) = sim.block_on(futures_util::future::join(all, goes_away));
+    let sizes = taken.iter().map(|taken| {
+        let taken = taken.lock().unwrap();
+        let size = taken.iter().find_map(|event| match event.kind {
+            EventKind::OutageBegan { fleet_size, known, .. } => Some((fleet_size, known)),
+            _ => None,
+        });
+        size.unwrap()
+    });
+    ((begun + after).0, given, sizes.collect())
+}
+
+#[test]
+fn processes_that_their_store_has_counted_share_the_budget_while_it_is_away() {
+    let (away, given, sizes) = four_without_their_store("40/s", 3 * MILLI, 12 * SECOND);
+    assert_eq!(sizes, [(4, FleetSize::Counted); 4]);
+    let alone = away + 2_000_000..away + 6_000_000;
+    for given in &given {
+        let share = given.iter().filter(|at| alone.contains(at)).count();
+        assert!((39..=40).contains(&share), "{share} of 40");
+    }
+    let mut all = given.concat();
+    all.sort_unstable();
+    let most = all.iter().map(|from| all.iter().filter(|at| (*from..from + 1_000_000).contains(at)).count()).max();
+    assert!(most <= Some(40), "{most:?} in a second");
+}
+
+#[test]
+fn a_store_that_has_counted_for_less_than_a_window_is_not_believed_yet() {
+    let (_, _, sizes) = four_without_their_store("40/s", 3 * MILLI, 2 * SECOND);
+    assert_eq!(sizes, [(8, FleetSize::Assumed); 4]);
+}
+
+#[test]
+fn a_process_with_two_requests_under_way_is_counted_once() {
+    let (_, _, sizes) = four_without_their_store("400/s", 40 * MILLI, 13 * SECOND);
+    assert_eq!(sizes, [(4, FleetSize::Counted); 4]);
+}
+
+#[test]
+fn a_process_that_finds_its_store_away_after_an_idle_hour_waits_no_longer_than_others_may_have_booked() -> Result<()> {
+    let (sim, throttle) = (SimRuntime::new(1), Throttle::rate("40/s").fleet_size(4));
+    let spy = Spy::on(sim.clone());
+    let seam = seam(&sim, &api()).store(spy.clone()).throttle(throttle).build()?;
+    let _ = sim.block_on(seam.permit(1))?;
+    sim.block_on(sim.sleep(3_600 * SECOND));
+    spy.fail(Some(StoreErrorKind::Unavailable));
+    let waited = sim.block_on(seam.permit(1))?.waited();
+    assert!((SECOND..SECOND + SECOND / 8).contains(&waited), "{waited:?}");
     Ok(())
 }

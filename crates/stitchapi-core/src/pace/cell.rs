@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::LimitId;
+use super::{LimitId, Roll};
 use crate::key::{escape, unescape};
 use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
@@ -22,7 +22,7 @@ const STAMP_GRAIN: Duration = Duration::from_secs(1);
 /// The state of one bucket.
 ///
 /// Its text is one line of words, the same bytes whoever writes it:
-/// `1 epoch seq held_until local_end fresh_until guard guard_at`, then for each limit
+/// `1 epoch seq held_until local_end fresh_until guard guard_at window count last`, then for each limit
 /// ` unit period permits permits_at burst burst_at tat remainder`; the epoch as 16 hexadecimal digits, times and
 /// durations in microseconds, the unit escaped like a part of a [`Key`](crate::Key).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,8 @@ pub struct Cell {
     pub fresh_until: StoreTime,
     /// How late a start may be, in microseconds: the largest that anybody brought lately.
     pub guard: Strictest,
+    /// How many processes have asked lately. No booking depends on it, so it leaves `seq` alone.
+    pub roll: Roll,
     /// The limits, in the order in which they were first brought.
     pub limits: Vec<LimitState>,
 }
@@ -116,10 +118,10 @@ impl Cell {
     /// The text that a store keeps.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let Self { epoch, seq, held_until, local_end, fresh_until, guard, limits } = self;
+        let Self { epoch, seq, held_until, local_end, fresh_until, guard, roll, limits } = self;
         let mut text = format!(
-            "{FORMAT} {epoch:016x} {seq} {} {} {} {} {}",
-            held_until.0, local_end.0, fresh_until.0, guard.value, guard.at.0
+            "{FORMAT} {epoch:016x} {seq} {} {} {} {} {} {} {} {}",
+            held_until.0, local_end.0, fresh_until.0, guard.value, guard.at.0, roll.window, roll.count, roll.last
         );
         for LimitState { id, permits, burst, tat } in limits {
             text.push(' ');
@@ -162,6 +164,7 @@ impl FromStr for Cell {
             local_end: words.time()?,
             fresh_until: words.time()?,
             guard: words.strictest(0)?,
+            roll: Roll { window: words.number()?, count: words.small()?, last: words.small()? },
             limits: Vec::new(),
         };
         while let Some(unit) = words.0.next() {
@@ -238,6 +241,7 @@ mod tests {
             local_end: StoreTime(2),
             fresh_until: StoreTime(3),
             guard: Strictest { value: 5_000, at: StoreTime(6) },
+            roll: Roll { window: 4, count: 11, last: 12 },
             limits: vec![LimitState { id, permits, burst, tat }],
         }
     }
@@ -245,7 +249,7 @@ mod tests {
     #[test]
     fn the_text_is_words_that_a_person_can_read() {
         let text = cell().to_text();
-        assert_eq!(text, "1 000000000000feed 9 1 2 3 5000 6 a%20b 1000000 3 7 1 8 42 2");
+        assert_eq!(text, "1 000000000000feed 9 1 2 3 5000 6 4 11 12 a%20b 1000000 3 7 1 8 42 2");
         assert_eq!(text.parse(), Ok(cell()));
     }
 

@@ -28,6 +28,7 @@ mod limit;
 mod lines;
 mod repair;
 mod reservation;
+mod roll;
 mod starts;
 pub mod step;
 
@@ -35,4 +36,5 @@ pub use cell::{Cell, CellError, LimitState, Strictest, Tat};
 pub use limit::{Declared, Limit, LimitError, LimitId, SHORTEST_PERIOD, default_guard, limits};
 pub use lines::Lines;
 pub use reservation::{Back, Booking, Costs, Mark, Pace, Reservation};
+pub use roll::{ROLL_WINDOW, Roll};
 pub use starts::Starts;

@@ -2,12 +2,12 @@
 
 use super::lines::Line;
 use super::step::{NOT_BORN, empty};
-use super::{Back, Cell, Limit, LimitState, Mark, Pace, Strictest, Tat};
+use super::{Back, Cell, Limit, LimitState, Mark, Pace, Roll, Strictest, Tat};
 use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
 
 /// The cell as this request may use it: created, or mended if it is older than what the caller remembers, with the
-/// caller's limits brought in and the hold applied.
+/// caller's limits brought in, the hold applied and the caller counted.
 pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell {
     let known = born(stored);
     let older = pace.seen.as_ref().filter(|mark| match known {
@@ -56,6 +56,12 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
     if cell.held_until > StoreTime(0) {
         moved |= take_burst_credit(&mut cell);
     }
+
+    // Who was counted in another cell was not counted in this one.
+    let is_same = known.is_some_and(|cell| pace.seen.as_ref().is_some_and(|mark| mark.epoch == cell.epoch));
+    let roll = if older.is_some() { Roll::default() } else { cell.roll };
+    let counted = pace.counted.filter(|_| is_same && older.is_none());
+    cell.roll = if pace.counts { roll.ask(counted, now) } else { roll.at(now) };
 
     if let Some(mark) = older {
         cell.epoch = fresh_epoch;

@@ -28,6 +28,11 @@ pub struct Pace {
     pub lead: Duration,
     /// What this process remembers of the cell: lost state is noticed by it.
     pub seen: Option<Mark>,
+    /// The window of the cell's [`Roll`](super::Roll) in which this process was counted last, as the
+    /// [answer](Reservation::counted) to an earlier request with this [`seen`](Self::seen)'s epoch said.
+    pub counted: Option<u64>,
+    /// Whether this request counts its process at all: not while another one is under way that does.
+    pub counts: bool,
     /// After this nothing is booked: the caller will be gone.
     pub expires: Option<StoreTime>,
     /// 64 random bits: the epoch of the cell, should this create it.
@@ -69,6 +74,8 @@ impl Pace {
             not_before: None,
             lead: Duration::ZERO,
             seen: None,
+            counted: None,
+            counts: true,
             expires: None,
             epoch_if_new,
             fresh_start: Duration::ZERO,
@@ -108,9 +115,18 @@ pub struct Reservation {
     pub cell: Cell,
     /// How many of the calls were booked: the first ones.
     pub granted: usize,
+    /// The window in which this process is counted now, for its next [`Pace`]; `None` if it was not to be, or nothing was
+    /// written.
+    pub counted: Option<u64>,
 }
 
 impl Reservation {
+    /// How many processes have asked lately ([`Roll::living`](super::Roll::living)).
+    #[must_use]
+    pub fn living(&self) -> u32 {
+        self.cell.roll.living(self.now)
+    }
+
     /// The booked starts, in the order of the calls. `pace` is the one that was asked with.
     #[must_use]
     pub fn starts<'a>(&'a self, pace: &'a Pace) -> Starts<'a> {

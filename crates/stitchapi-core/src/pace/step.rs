@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::lines::Line;
 use super::repair::{Return, gather, repair};
-use super::{Booking, Cell, LimitId, LimitState, Pace, Reservation, Starts, Strictest, Tat};
+use super::{Booking, Cell, LimitId, LimitState, Pace, Reservation, Roll, Starts, Strictest, Tat};
 use crate::StoreTime;
 use crate::time::LARGEST;
 
@@ -36,7 +36,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Stepped<Re
     if comes == Return::Waits {
         // Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
         let cell = stored.cloned().unwrap_or(cell);
-        return Stepped { reply: Reservation { now, e_min, cell, granted: 0 }, write: None };
+        return Stepped { reply: Reservation { now, e_min, cell, granted: 0, counted: None }, write: None };
     }
 
     let last = e_min + pace.horizon;
@@ -50,7 +50,8 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Stepped<Re
         after.seq += 1;
     }
     let write = (stored != Some(&after)).then_some(after);
-    Stepped { reply: Reservation { now, e_min, cell, granted }, write }
+    let counted = Some(cell.roll.window).filter(|_| pace.counts);
+    Stepped { reply: Reservation { now, e_min, cell, granted, counted }, write }
 }
 
 /// Gives bookings back: see [`Pacer::refund`](crate::Pacer::refund).
@@ -101,7 +102,8 @@ pub fn hold(stored: Option<&Cell>, now: StoreTime, until: StoreTime, cap: Durati
 
 pub(super) fn empty(epoch: u64, seq: u64, guard: Strictest) -> Cell {
     let never = StoreTime(0);
-    Cell { epoch, seq, held_until: never, local_end: never, fresh_until: never, guard, limits: Vec::new() }
+    let roll = Roll::default();
+    Cell { epoch, seq, held_until: never, local_end: never, fresh_until: never, guard, roll, limits: Vec::new() }
 }
 
 fn set_tat(cell: &mut Cell, id: &LimitId, tat: Tat) {
@@ -215,9 +217,10 @@ mod tests {
     #[test]
     fn a_touch_books_nothing_and_writes_only_news() {
         let pace = per_second(10, 1);
-        let cell = reserve(None, StoreTime(0), &pace.clone().with_calls(1)).write.unwrap();
-        assert_eq!(reserve(Some(&cell), StoreTime(500_000), &pace).write, None);
-        let later = reserve(Some(&cell), StoreTime(1_000_000), &pace).write.unwrap();
+        let first = reserve(None, StoreTime(0), &pace.clone().with_calls(1));
+        let (cell, touch) = (first.write.unwrap(), again(&pace, &first.reply));
+        assert_eq!(reserve(Some(&cell), StoreTime(500_000), &touch).write, None);
+        let later = reserve(Some(&cell), StoreTime(1_000_000), &touch).write.unwrap();
         assert_eq!(later.seq, cell.seq);
     }
 
@@ -272,6 +275,50 @@ mod tests {
         let (old, new) = (per_second(10, 1).with_calls(2), per_second(20, 4).with_calls(2));
         let cell = reserve(None, StoreTime(0), &old).write;
         assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 300_000]);
+    }
+
+    /// The same process again: it remembers, and knows when it was counted.
+    fn again(pace: &Pace, reply: &Reservation) -> Pace {
+        Pace { seen: Some(reply.mark(pace)), counted: reply.counted, ..pace.clone() }
+    }
+
+    #[test]
+    fn a_process_that_asks_again_is_not_counted_again_and_others_are() {
+        let pace = per_second(10, 1);
+        let first = reserve(None, StoreTime(0), &pace);
+        let touch = again(&pace, &first.reply);
+        let second = reserve(first.write.as_ref(), StoreTime(1), &touch);
+        assert_eq!((second.reply.living(), second.write), (1, None));
+        let other = reserve(first.write.as_ref(), StoreTime(1), &pace);
+        assert_eq!((other.reply.living(), other.reply.counted), (2, Some(0)));
+        assert_eq!(other.write.map(|cell| cell.seq), first.write.as_ref().map(|cell| cell.seq));
+        let beside = Pace { counts: false, ..pace };
+        let reply = reserve(first.write.as_ref(), StoreTime(10_000_000), &beside).reply;
+        assert_eq!((reply.living(), reply.cell.roll.count, reply.counted), (1, 0, None));
+    }
+
+    #[test]
+    fn a_cell_that_was_lost_or_went_back_counts_those_who_come_and_forgets_the_others() {
+        let pace = Pace { epoch_if_new: 9, ..per_second(10, 1).with_calls(30) };
+        let mut before = reserve(None, StoreTime(0), &per_second(10, 1).with_calls(30));
+        let after = again(&pace, &before.reply);
+        let lost = reserve(None, StoreTime(1), &after).reply;
+        assert_eq!((lost.cell.epoch, lost.living(), lost.counted), (9, 1, Some(0)));
+        let older = before.write.as_mut().unwrap();
+        (older.seq, older.roll.count, older.roll.last) = (0, 7, 8);
+        let mended = reserve(Some(older), StoreTime(1), &after).reply;
+        assert_eq!((mended.cell.epoch, mended.living(), mended.counted), (9, 1, Some(0)));
+        let other = reserve(Some(&mended.cell), StoreTime(1), &after).reply;
+        assert_eq!(other.living(), 2);
+    }
+
+    #[test]
+    fn one_for_whom_nothing_is_written_is_not_counted() {
+        let pace = per_second(10, 1);
+        let cell = reserve(None, StoreTime(0), &pace).write;
+        let gone = Pace { expires: Some(StoreTime(0)), ..pace };
+        let reply = reserve(cell.as_ref(), StoreTime(10_000_000), &gone).reply;
+        assert_eq!((reply.counted, reply.cell, reply.now), (None, cell.unwrap(), StoreTime(10_000_000)));
     }
 
     fn back(pace: &Pace, seen: Option<&Reservation>) -> Pace {

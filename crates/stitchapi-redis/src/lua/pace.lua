@@ -143,7 +143,7 @@ local function find(cell, unit, period)
 end
 
 local U32 = 4294967295
-local HEAD = '^1 ([0-9a-f]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)()'
+local HEAD = '^1 ([0-9a-f]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)()'
 local LIMIT = '^( ([%w._~%%-]+) (%d+) (%d+) (%d+) (%d+) (%d+)) (%d+) (%d+)()'
 
 -- The limit whose text begins at a position, and where that ends; nil if there is none.
@@ -172,7 +172,8 @@ end
 
 -- The cell in a text; nil if it is none, or one of a newer format.
 local function parse(text)
-  local epoch, seq, held_until, local_end, fresh_until, guard, guard_at, position = string.match(text, HEAD)
+  local epoch, seq, held_until, local_end, fresh_until, guard, guard_at, window, asked, last, position =
+    string.match(text, HEAD)
   if not epoch or #epoch ~= 16 then
     return nil
   end
@@ -184,10 +185,14 @@ local function parse(text)
     fresh_until = tonumber(fresh_until),
     guard = tonumber(guard),
     guard_at = tonumber(guard_at),
+    window = tonumber(window), -- the roll's, how many have asked in it, and in the one before it
+    count = tonumber(asked),
+    last = tonumber(last),
     limits = {},
   }
-  local largest = math.max(cell.seq, cell.held_until, cell.local_end, cell.fresh_until, cell.guard_at)
-  if largest > LARGEST or cell.guard > U32 then
+  local largest = math.max(cell.seq, cell.held_until, cell.local_end, cell.fresh_until, cell.guard_at,
+    cell.window)
+  if largest > LARGEST or math.max(cell.guard, cell.count, cell.last) > U32 then
     return nil
   end
   while position <= #text do
@@ -202,8 +207,8 @@ local function parse(text)
 end
 
 local function to_text(cell)
-  local text = string.format('1 %s %.0f %.0f %.0f %.0f %.0f %.0f', cell.epoch, cell.seq, cell.held_until,
-    cell.local_end, cell.fresh_until, cell.guard, cell.guard_at)
+  local text = string.format('1 %s %.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f', cell.epoch, cell.seq,
+    cell.held_until, cell.local_end, cell.fresh_until, cell.guard, cell.guard_at, cell.window, cell.count, cell.last)
   for _, state in ipairs(cell.limits) do
     state.settings = state.settings or string.format(' %s %.0f %.0f %.0f %.0f %.0f', state.unit, state.period,
       state.permits, state.permits_at, state.burst, state.burst_at)
@@ -221,6 +226,9 @@ local function empty(epoch, guard, now)
     fresh_until = 0,
     guard = guard,
     guard_at = now,
+    window = 0,
+    count = 0,
+    last = 0,
     limits = {},
   }
 end

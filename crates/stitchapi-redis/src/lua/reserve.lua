@@ -1,6 +1,7 @@
 -- The rest of reserve: any cell, with any numbers.
 
 local STRICT_FOR = 60000000 -- how long a stricter setting holds after somebody brought it last
+local ROLL_WINDOW = 10000000 -- how long processes are counted together
 local STAMP_GRAIN = 1000000 -- how old its stamp may grow before it is renewed
 
 local word = string.gmatch(request, '%S+')
@@ -21,7 +22,7 @@ local pace = {
   pause = count(),
   limits = {},
 }
-local seen = { epoch = word(), seq = count(), latest = count() }
+local seen = { epoch = word(), seq = count(), latest = count(), counted = word() }
 for i = 1, count() do
   pace.limits[i] = { unit = word(), period = count(), permits = count(), burst = count(), seen = count() }
 end
@@ -113,8 +114,21 @@ local function take_burst_credit(cell)
   return moved
 end
 
+-- Counts the caller in the window of now, unless it was counted in it before, in this very cell, or is not to be.
+local function ask(cell, is_same, now)
+  local window = floor(now / ROLL_WINDOW)
+  if cell.window ~= window then
+    cell.last = cell.window == window - 1 and cell.count or 0
+    cell.window, cell.count = window, 0
+  end
+  local is_counted = is_same and tonumber(seen.counted) == window
+  if not is_counted and seen.counted ~= '*' then
+    cell.count = math.min(cell.count + 1, U32)
+  end
+end
+
 -- The cell as this request may use it: created, or mended if it is older than what the caller remembers, with the
--- caller's limits brought in and the hold applied.
+-- caller's limits brought in, the hold applied and the caller counted.
 local function repair(stored, now)
   local known = stored and stored.epoch ~= NOT_BORN and stored or nil
   local older = false
@@ -152,6 +166,12 @@ local function repair(stored, now)
   if cell.held_until > 0 then
     moved = take_burst_credit(cell) or moved
   end
+
+  local is_same = known and known.epoch == seen.epoch and not older
+  if older then
+    cell.window, cell.count, cell.last = 0, 0, 0
+  end
+  ask(cell, is_same, now)
 
   if older then
     cell.epoch, cell.seq = pace.epoch_if_new, math.max(cell.seq, seen.seq) + 1
@@ -255,7 +275,7 @@ local e_min = math.max(math.min(now + pace.lead, BEYOND), cell.held_until, cell.
 local repaired = to_text(cell)
 if is_expired or waits then
   -- Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
-  return { now, e_min, 0, value or 'p' .. repaired }
+  return { now, e_min, -1, value or 'p' .. repaired }
 end
 
 local lines = {}

@@ -1,10 +1,11 @@
--- reserve: books a start for each call. Answers now, the earliest start there could be, how many calls were booked, and
--- the cell after repair and before the booking.
+-- reserve: books a start for each call. Answers now, the earliest start there could be, how many calls were booked (-1:
+-- none, and nothing was written), and the cell after repair and before the booking.
 --
 -- ARGV: one line of words. guard, horizon, not_before, lead, expires, max_hold; for a new cell its epoch and fresh_start;
--- of one who comes back from an outage stay and pause (or -); of what the caller remembers the epoch (or -), seq and
--- latest tat; how many limits, and for each unit, period, permits, burst and the tat remembered (0 if none); then runs of
--- equal calls, how many and their cost on each limit. Times and durations in microseconds.
+-- of one who comes back from an outage stay and pause (or -); of what the caller remembers the epoch (or -), seq, latest
+-- tat and the window in which it was counted (or -, or * where it is not to be); how many limits, and for each unit,
+-- period, permits, burst and the tat remembered (0 if none); then runs of equal calls, how many and their cost on each
+-- limit. Times and durations in microseconds.
 
 local request, value = ARGV[1], redis.call('GET', KEYS[1])
 local time = redis.call('TIME')
@@ -12,27 +13,28 @@ local now = time[1] * 1000000 + time[2]
 
 -- # The usual case
 --
--- The cell needs no repair: the caller's limits are its limits, in that order, with those settings, brought within the
--- last second; and every number is small enough for plain doubles. It takes a third of the time, so it is written for
--- that, without a function but where one is needed. `break` leaves the rest to the general case, before anything is
--- written; where both can answer, they answer the same.
+-- The cell needs no repair: the caller is not to be counted in it (again); its limits are the cell's, in that order, with
+-- those settings, brought within the last second; and every number is small enough for plain doubles. It takes a third
+-- of the time, so it is written for that, without a function but where one is needed. `break` leaves the rest to the
+-- general case, before anything is written; where both can answer, they answer the same.
 repeat
   local match, max, format = string.match, math.max, string.format
   local PLAIN = 4503599627370496 -- 2^52: a sum of two numbers below it is exact
 
-  local guard, horizon, not_before, lead, expires, max_hold, seen_epoch, seen_seq, count, word =
-    match(request, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %x+ %d+ %- %- (%S+) (%d+) %d+ ([1-9]%d*)()')
-  local epoch, seq, head, held_until, local_end, fresh_until, its_guard, guard_at, position =
-    match(value or '', '^p1 ([0-9a-f]+) (%d+)( (%d+) (%d+) (%d+) (%d+) (%d+))()')
-  if not guard or its_guard ~= guard or #epoch ~= 16 or epoch == '0000000000000000' then
+  local guard, horizon, not_before, lead, expires, max_hold, seen_epoch, seen_seq, counted, count, word =
+    match(request, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %x+ %d+ %- %- (%x+) (%d+) %d+ (%S+) ([1-9]%d*)()')
+  local epoch, seq, head, held_until, local_end, fresh_until, its_guard, guard_at, window, position =
+    match(value or '', '^p1 ([0-9a-f]+) (%d+)( (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %d+ %d+)()')
+  if not guard or its_guard ~= guard or epoch ~= seen_epoch or window ~= counted and counted ~= '*'
+    or #epoch ~= 16 or epoch == '0000000000000000' then
     break
   end
   seq, held_until, guard_at = tonumber(seq), tonumber(held_until), tonumber(guard_at)
   local e_min = max(now + lead, held_until, tonumber(fresh_until), tonumber(not_before))
-  local is_lost = epoch == seen_epoch and seq < tonumber(seen_seq)
   local oldest = now - 1000000
-  if is_lost or guard_at <= oldest or guard_at > now or now > tonumber(expires) or held_until > now + max_hold
-    or e_min >= PLAIN or seq >= PLAIN or tonumber(local_end) > now then
+  if seq < tonumber(seen_seq) or tonumber(window) ~= math.floor(now / 10000000) or guard_at <= oldest or guard_at > now
+    or now > tonumber(expires) or held_until > now + max_hold or e_min >= PLAIN or seq >= PLAIN
+    or tonumber(local_end) > now then
     break
   end
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stitchapi_core::pace::step::{self, Stepped};
-use stitchapi_core::pace::{Back, Booking, Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Strictest, Tat};
+use stitchapi_core::pace::{Back, Booking, Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Roll, Strictest, Tat};
 use stitchapi_core::{Key, Pacer as _, Prefix, StoreTime};
 use stitchapi_redis::RedisStore;
 
@@ -138,6 +138,7 @@ impl Twin<'_> {
             local_end: known(time(dice, now)),
             fresh_until: known(time(dice, now)),
             guard: Strictest { value: dice.any_u32(), at: stamp(dice) },
+            roll: roll(dice, now),
             limits: Vec::new(),
         };
         if dice.one_in(6) {
@@ -184,6 +185,8 @@ impl Twin<'_> {
         pace.expires = Some(time(dice, now)).filter(|_| dice.one_in(5));
         pace.back = Some(Back { stay: duration(dice), pause: duration(dice) }).filter(|_| dice.one_in(4));
         pace.seen = self.seen(dice, now, pace.limits.len());
+        pace.counted = counted(dice, now);
+        pace.counts = !dice.one_in(4);
         for _ in 0..dice.below(4) {
             let costs = pace.limits.iter().map(|limit| cost(dice, limit)).collect::<Vec<_>>();
             let costs = if dice.one_in(12) { costs[..1].to_vec() } else { costs };
@@ -212,6 +215,18 @@ impl Twin<'_> {
 
 fn dice_epoch(newest: &Option<(Mark, Booking)>) -> u64 {
     newest.as_ref().map_or(0xdead_beef_dead_beef, |(mark, _)| mark.epoch)
+}
+
+/// The roll of this window, of the one before, or of another time.
+pub(crate) fn roll(dice: &mut Dice, now: StoreTime) -> Roll {
+    let window = Roll::window_at(now);
+    let windows = [window, window, window - 1, window - 2, window + 1, 0, LARGEST];
+    Roll { window: dice.pick(&windows), count: dice.any_u32(), last: dice.any_u32() }
+}
+
+pub(crate) fn counted(dice: &mut Dice, now: StoreTime) -> Option<u64> {
+    let window = Roll::window_at(now);
+    dice.pick(&[None, Some(window), Some(window), Some(window), Some(window - 1), Some(window + 1), Some(u64::MAX)])
 }
 
 fn duration(dice: &mut Dice) -> Duration {

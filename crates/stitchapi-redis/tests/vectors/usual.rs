@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use stitchapi_core::StoreTime;
-use stitchapi_core::pace::{Cell, Costs, Limit, LimitId, LimitState, Pace, Strictest, Tat};
+use stitchapi_core::pace::{Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Roll, Strictest, Tat};
 
+use crate::cells;
 use crate::common::Dice;
 use crate::{SECOND, known, time};
 
@@ -43,6 +44,11 @@ pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
         local_end: if dice.one_in(20) { known(time(dice, now)) } else { rarely(dice).min(now) },
         fresh_until: near(dice),
         guard: Strictest { value: dice.pick(&[0, 1_000, 5_000]), at: stamp(dice) },
+        roll: if dice.one_in(8) {
+            cells::roll(dice, now)
+        } else {
+            Roll { window: Roll::window_at(now), count: 3, last: 2 }
+        },
         limits: limits
             .iter()
             .map(|limit| LimitState {
@@ -67,6 +73,12 @@ pub(crate) fn pace(dice: &mut Dice, limits: &[Limit], cell: Option<&Cell>, now: 
     pace.lead = Duration::from_micros(dice.pick(&[0, 0, 1, 50_000]));
     pace.not_before = Some(now + Duration::from_micros(dice.any_size(SECOND))).filter(|_| dice.one_in(4));
     pace.expires = Some(now + Duration::from_secs(1)).filter(|_| dice.one_in(2));
+    pace.seen = cell.map(|cell| Mark { epoch: cell.epoch, seq: cell.seq, tats: Vec::new() });
+    pace.counts = !dice.one_in(4);
+    pace.counted = Some(Roll::window_at(now));
+    if let Some(cell) = cell.filter(|_| dice.one_in(2)) {
+        pace.counted = Some(cell.roll.window);
+    }
     for _ in 0..dice.pick(&[0, 1, 1, 1, 1, 1, 2, 3]) {
         let large = if dice.one_in(4) { dice.any_u32() } else { 1 };
         let cost = |limit: &Limit| dice.pick(&[0, 1, 1, 1, 1, 2, 7, limit.burst, large]);
@@ -86,7 +98,8 @@ pub(crate) fn pace(dice: &mut Dice, limits: &[Limit], cell: Option<&Cell>, now: 
         6 => pace.back = any.back,
         7 => pace.calls = any.calls,
         8 => (pace.limits, pace.calls) = (any.limits, any.calls),
-        9..30 => pace.seen = any.seen,
+        9 => pace.counted = any.counted,
+        10..20 => pace.seen = any.seen,
         _ => {}
     }
     pace

@@ -16,6 +16,7 @@ mod pacing;
 pub(crate) mod plain;
 pub(crate) mod processes;
 pub(crate) mod queue;
+pub(crate) mod roll;
 pub(crate) mod vectors;
 pub(crate) mod versioned;
 pub(crate) mod versioned_ttl;

@@ -37,12 +37,13 @@ struct Copy<'a> {
     cell: Option<Cell>,
     now: StoreTime,
     newest: Option<(Mark, Booking)>,
+    counted: Option<u64>,
 }
 
 impl<'a> Copy<'a> {
     fn new(scene: &'a Scene, sequence: u64) -> Self {
         let (key, declared) = (scene.key(sequence.to_string()), declared(sequence));
-        Self { scene, key, declared, cell: None, now: StoreTime(0), newest: None }
+        Self { scene, key, declared, cell: None, now: StoreTime(0), newest: None, counted: None }
     }
 
     async fn next(&mut self, dice: &mut Dice) -> Checked {
@@ -68,6 +69,7 @@ impl<'a> Copy<'a> {
         let Stepped { reply: expected, write } = step::reserve(self.cell.as_ref(), reply.now, &pace);
         self.compare(&reply, &expected)?;
         self.newest = Some((reply.mark(&pace), reply.tail(&pace, dice.small(3))));
+        self.counted = reply.counted.or(self.counted);
         self.now = reply.now;
         self.cell = write.or(self.cell.take());
         Ok(())
@@ -77,8 +79,9 @@ impl<'a> Copy<'a> {
         ensure!(reply.now >= self.now, "the clock went back from {} to {}", self.now, reply.now);
         let (found, cell) = (reply.cell.to_text(), expected.cell.to_text());
         ensure!(found == cell, "the cell is \"{found}\", not \"{cell}\"");
-        let (found, answer) = ((reply.granted, reply.e_min), (expected.granted, expected.e_min));
-        ensure!(found == answer, "the answer is {found:?}, not {answer:?} (granted, earliest start)");
+        let answer = |reply: &Reservation| (reply.granted, reply.e_min, reply.counted);
+        let (found, answer) = (answer(reply), answer(expected));
+        ensure!(found == answer, "the answer is {found:?}, not {answer:?} (granted, earliest start, counted)");
         Ok(())
     }
 
@@ -145,6 +148,8 @@ impl<'a> Copy<'a> {
         pace.back = Some(Back { stay: some(dice), pause: some(dice) }).filter(|_| dice.below(6) == 0);
         let newest = self.newest.as_ref().filter(|_| dice.below(3) > 0);
         pace.seen = newest.map(|(mark, _)| Mark { seq: mark.seq + dice.below(5) / 4 * 3, ..mark.clone() });
+        pace.counted = self.counted.filter(|_| dice.below(4) > 0);
+        pace.counts = dice.below(4) > 0;
         pace.calls = (0..dice.below(5)).map(|_| Costs(declared.iter().map(|_| dice.cost()).collect())).collect();
         pace.calls.retain(|costs| costs.0.iter().any(|cost| *cost > 0));
         pace

@@ -7,7 +7,7 @@ use stitchapi_core::BoxFuture;
 use super::{Checked, Scene};
 use crate::clauses::{
     booking, comeback, counter, expiry, foreign, give_back, hold, keys, lease_ttl, leases, loss, plain, processes,
-    queue, vectors, versioned, versioned_ttl,
+    queue, roll, vectors, versioned, versioned_ttl,
 };
 
 /// One promise of the contract.
@@ -131,6 +131,9 @@ clauses! {
     Pacer "pacer/first-back" comeback::is_first: "the first one back from an outage has all stay alone, and then pause"
     Pacer "pacer/stays-alone" comeback::stays_alone: "one who comes back while all stay alone changes nothing"
     Pacer "pacer/joins-back" comeback::joins: "one who comes back to a cell in use joins at once"
+    Pacer "pacer/counts-once" roll::once_a_window: "each process that asks is counted once a window"
+    Pacer "pacer/counts-last" roll::of_the_last_window: "the count of a window is known in the next one"
+    Pacer "pacer/counts-anew" roll::in_this_cell: "a new cell counts those again whom a lost one had counted"
     Pacer "pacer/refund" give_back::refund: "a refund gives the tail of a booking to the next caller"
     Pacer "pacer/refund-changed" give_back::refund_after_a_change: "a refund counts only at its own epoch and seq"
     Pacer "pacer/refund-twice" give_back::refund_twice: "the same refund counts once"

@@ -165,6 +165,9 @@ impl Fault for PacesKeysTogether {
         "pacer/unremembered",
         "pacer/refund-absent",
         "pacer/hold-absent",
+        "pacer/counts-anew",
+        "pacer/counts-last",
+        "pacer/counts-once",
         "pacer/vectors",
         "pacer/plain-access",
         "pacer/foreign-value",
@@ -190,7 +193,7 @@ impl Fault for PacesKeysTogether {
 pub(crate) struct KeepsDeletedCells;
 #[async_trait]
 impl Fault for KeepsDeletedCells {
-    const BREAKS: &'static [&'static str] = &["pacer/delete", "pacer/lost"];
+    const BREAKS: &'static [&'static str] = &["pacer/delete", "pacer/lost", "pacer/counts-anew"];
     async fn delete(&self, good: &Good, key: &Key) -> Done {
         let cell = good.cell(key).await.is_some();
         if cell && is_corrupt(&good.store.get(key).await) { Ok(()) } else { good.store.delete(key).await }

@@ -160,6 +160,7 @@ impl Fault for SharesNothing {
         "versioned/ttl-zero",
         "versioned/plain-access",
         "versioned/other-facet",
+        "pacer/counts-once",
     ];
     fn key(&self, id: Id, key: &Key) -> Key {
         if id.client == 0 { key.clone() } else { renamed(format!("{}{key:?}", id.client)) }

@@ -20,6 +20,7 @@ impl Fault for IgnoresMarks {
         "pacer/rolled-back",
         "pacer/first-back",
         "pacer/stays-alone",
+        "pacer/counts-once",
         "pacer/vectors",
     ];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
@@ -32,7 +33,7 @@ pub(crate) struct NoticesLossOnly;
 #[async_trait]
 impl Fault for NoticesLossOnly {
     const BREAKS: &'static [&'static str] =
-        &["pacer/rolled-back", "pacer/first-back", "pacer/stays-alone", "pacer/vectors"];
+        &["pacer/rolled-back", "pacer/first-back", "pacer/stays-alone", "pacer/counts-once", "pacer/vectors"];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         let absent = good.raw(key).await.is_none();
         let seen = pace.seen.clone().filter(|_| absent);
@@ -67,7 +68,14 @@ impl Fault for GivesCreditAfterALoss {
 pub(crate) struct BelievesEveryMark;
 #[async_trait]
 impl Fault for BelievesEveryMark {
-    const BREAKS: &'static [&'static str] = &["pacer/not-older", "pacer/joins-back", "pacer/vectors"];
+    const BREAKS: &'static [&'static str] = &[
+        "pacer/not-older",
+        "pacer/joins-back",
+        "pacer/counts-anew",
+        "pacer/counts-last",
+        "pacer/counts-once",
+        "pacer/vectors",
+    ];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         let Some((cell, mark)) = good.cell(key).await.zip(pace.seen.clone()) else {
             return good.pacer.reserve(key, &pace).await;

@@ -12,6 +12,7 @@ mod leases;
 mod loss;
 mod plain;
 mod queue;
+mod roll;
 mod versioned;
 
 use std::collections::BTreeSet;
@@ -68,6 +69,8 @@ broken! {
         SettlesEveryLimit GivesBackBelowNow TakesNoDebt GivesNothingBack SettlesWithoutASeq MakesACellToSettle
         HoldsNobody HoldsFromNow HoldsLaterByTheWay HoldsForever BelievesLongHolds AddsHoldsUp CountsEveryHold
         LetsTheLastHoldWin HoldsOnlyACell KeepsTheBurstBehindAHold;
+    roll:
+        CountsEveryRequest DoesNotTellThatItCounted ForgetsTheLastWindow BelievesWhatALostCellCounted;
     leases:
         LendsOnePlaceOnly LendsOneMore ReadsThenLends LocksInTheProcess LendsKeysTogether LendsTheSameOwnerAnother
         FencesTheSameOwnerAnew KeepsWhatIsGivenBack RenewsWhatIsFree RenewsForAnybody ReleasesForAnybody

@@ -196,6 +196,7 @@ impl Fault for DeletesNothing {
         "leases/fence-delete",
         "versioned/for-life",
         "versioned/delete",
+        "pacer/counts-anew",
     ];
     async fn delete(&self, _: &Good, _: &Key) -> Done {
         Ok(())
@@ -221,6 +222,7 @@ impl Fault for NeverAnswersADelete {
         "versioned/for-life",
         "versioned/delete",
         "versioned/no-ttl-stays",
+        "pacer/counts-anew",
     ];
     async fn delete(&self, _: &Good, _: &Key) -> Done {
         std::future::pending().await

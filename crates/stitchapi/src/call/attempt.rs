@@ -10,8 +10,8 @@ use super::request::Target;
 use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::error::ERROR_BODY;
-use crate::resilience::{Ticket, TimeUp, retry_after, within};
-use crate::throttle::{Bucket, Cost, Units, flow};
+use crate::resilience::{Ticket, TimeUp, within};
+use crate::throttle::{Bucket, Cost, Units, asked, flow};
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
 
@@ -65,7 +65,7 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target, ticket: Option<&
         Err(TimeUp) => return Err(too_late()),
     };
     let (parts, body) = response.into_parts();
-    hold(run, &charged, &parts);
+    hold(run, &charged, target, &parts);
     let limit = if parts.status.is_success() { seam.body_limit() } else { ERROR_BODY };
     let collected = match within(&*runtime, ends, body.collect(limit)).await {
         Ok(Ok(collected)) => collected,
@@ -96,6 +96,7 @@ fn cost_of(run: &Run<'_>, request: &http::Request<Body>) -> Cost {
 async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error> {
     run.starts_at = run.trace.runtime.now();
     let (declaration, seam) = (run.declaration, run.seam.clone());
+    seam.drain().may_start()?;
     let mut charged = Vec::new();
     for gate in declaration.gates.iter().chain(seam.gate()) {
         let bucket = gate.bucket(seam.principal())?;
@@ -109,28 +110,34 @@ async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error>
         if !started.waited.is_zero() {
             run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
         }
+        let units = units.into_owned();
         charged.push((bucket, units));
     }
     Ok(charged)
 }
 
-/// Lets nobody start for as long as an answer asks: 429 and 503 with a `Retry-After` (RFC 9110, 10.2.3).
-fn hold(run: &Run<'_>, charged: &Charged, parts: &Parts) {
-    let asks = matches!(parts.status.as_u16(), 429 | 503);
-    let after = retry_after(&parts.headers, run.trace.runtime.wall()).filter(|after| asks && !after.is_zero());
-    if let (Some(after), Some((bucket, _))) = (after, charged.last()) {
-        bucket.hold(after);
+/// Lets nobody start for as long as an answer asks. Another origin's answer says nothing about this API.
+fn hold(run: &Run<'_>, charged: &Charged, target: &Target, parts: &Parts) {
+    let (Some((narrowest, _)), Some((widest, _))) = (charged.first(), charged.last()) else { return };
+    if target.is_abroad() {
+        return;
     }
+    let asked = asked(parts.status, &parts.headers, run.trace.runtime.wall());
+    charged.iter().for_each(|(bucket, _)| bucket.went_through(asked, run.starts_at));
+    let bucket = if asked.of_a_part { narrowest } else { widest };
+    bucket.answered(asked, run.starts_at);
 }
 
 /// Charges what the call has really cost, where only the answer tells.
 fn settle(run: &Run<'_>, charged: Charged, parts: &Parts, body: &Bytes) {
     let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
     let Some(actual) = actual.filter(|_| !charged.is_empty()) else { return };
+    let under_way = run.seam.drain().go_on();
     run.trace.runtime.spawn(Box::pin(async move {
         for (bucket, units) in &charged {
             bucket.settle(units, &actual).await;
         }
+        drop(under_way);
     }));
 }
 

@@ -1,8 +1,8 @@
 //! Whether to try again, and when.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{Method, StatusCode};
 
 /// When a failed attempt is tried again. A plain value.
 ///
@@ -79,17 +79,6 @@ pub(crate) fn says_retry(status: StatusCode) -> bool {
     matches!(status.as_u16(), 429 | 502 | 503 | 504)
 }
 
-/// What `Retry-After` says (RFC 9110, 10.2.3): seconds, or a date by the wall clock. A date in the past is now; a number
-/// too large is the longest time there is; anything else is nothing.
-pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {
-    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit()) {
-        return Some(text.parse().map_or(Duration::MAX, Duration::from_secs));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(wall).unwrap_or_default())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,23 +100,5 @@ mod tests {
         assert_eq!(retry.pause(0, Some(Duration::from_secs(61)), 0), None);
         let patient = retry.max_retry_after(Duration::MAX);
         assert_eq!(patient.pause(0, Some(Duration::MAX), u64::MAX), Some(Duration::MAX));
-    }
-
-    #[test]
-    fn retry_after_is_seconds_or_a_date_and_nothing_else() {
-        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
-        let read = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::RETRY_AFTER, text.parse().unwrap());
-            retry_after(&headers, wall)
-        };
-        assert_eq!(read("2"), Some(Duration::from_secs(2)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:47 GMT"), Some(Duration::from_secs(10)));
-        assert_eq!(read("Sun, 06 Nov 1994 08:49:27 GMT"), Some(Duration::ZERO));
-        assert_eq!(read("99999999999999999999"), Some(Duration::MAX));
-        for garbage in ["-1", "", "soon", "1.5", "+3"] {
-            assert_eq!(read(garbage), None, "{garbage}");
-        }
-        assert_eq!(retry_after(&HeaderMap::new(), wall), None);
     }
 }

@@ -12,7 +12,7 @@ use super::queue::Ticket;
 use super::settings::Settings;
 use super::slots::{At, Slot};
 use super::state::{Source, State, Verdict, Work};
-use crate::trace::EventKind;
+use crate::trace::{EventKind, HoldReason};
 
 impl State {
     /// Takes in the answer to `request`, or its failure; what of the booking is to be given back.
@@ -46,6 +46,9 @@ impl State {
             self.queue.be_patient_from(at);
         }
         work.events.extend(events(&learned));
+        if let Some(by) = learned.held {
+            self.back_off.held(now + by, now);
+        }
         match &mut cell.outage {
             Some(outage) if request.is_probe && reply.cell.local_end > reply.now => {
                 outage.stay_until(cell.known.local(reply.cell.local_end, now));
@@ -140,7 +143,7 @@ fn events(learned: &Learned) -> impl Iterator<Item = EventKind> {
         was_lost.then_some(EventKind::StateLost),
         uncertain.map(|spread| EventKind::StoreClockUncertain { spread }),
         stricter.then_some(EventKind::StricterElsewhere),
-        held.map(|by| EventKind::Held { by }),
+        held.map(|by| EventKind::Held { by, reason: HoldReason::Elsewhere }),
     ];
     told.into_iter().flatten()
 }

@@ -8,7 +8,7 @@ use stitchapi_core::{StoreError, Tick};
 
 use super::cost::Units;
 use super::known::Known;
-use super::outage::{FLEET_SIZE, Outage};
+use super::outage::{Outage, fleet_size};
 use super::settings::Settings;
 use super::state::TOUCH_EVERY;
 use crate::trace::EventKind;
@@ -17,6 +17,8 @@ use crate::trace::EventKind;
 const AT_ONCE: usize = 2;
 /// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
 const LINGER: Duration = Duration::from_millis(80);
+/// A touch is sent so much earlier than it must be: timers are late, and some trips longer than the usual one.
+const TOUCH_EARLY: Duration = Duration::from_millis(5);
 /// Waits shorter than this are not worth lingering.
 const SHORT: Duration = Duration::from_millis(2);
 
@@ -26,6 +28,8 @@ pub(super) struct CellSource {
     pub(super) known: Known,
     in_flight: Vec<(u64, Vec<Units>)>,
     requests: u64,
+    /// The request by which the store counts this process, while it is under way: two would count it twice.
+    counting: Option<u64>,
     last_sent: Tick,
     /// Since when somebody waits for whom nothing is booked.
     wanted_since: Option<Tick>,
@@ -51,6 +55,7 @@ impl CellSource {
             known,
             in_flight: Vec::new(),
             requests: 0,
+            counting: None,
             last_sent: Tick(0),
             wanted_since: None,
             must_confirm: false,
@@ -76,14 +81,20 @@ impl CellSource {
     /// A request is not under way any more.
     pub(super) fn ends(&mut self, request: &Request, now: Tick) {
         self.in_flight.retain(|(number, _)| *number != request.number);
+        self.counting = self.counting.filter(|number| *number != request.number);
         if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
             outage.probed(now);
         }
     }
 
-    /// When a process that holds bookings touches the cell.
+    /// When the newest request was sent.
+    pub(super) fn asked_at(&self) -> Tick {
+        self.last_sent
+    }
+
+    /// When a process that holds bookings touches the cell: so early that it is answered in time.
     pub(super) fn touch_at(&self) -> Tick {
-        self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip())
+        self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip() + TOUCH_EARLY)
     }
 
     /// When to ask for what is wanted: at once, or a little later if all wait anyway.
@@ -118,6 +129,8 @@ impl CellSource {
         pace.expires = self.known.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
         let is_probe = back.is_some();
         self.requests += 1;
+        pace.counts = self.counting.is_none();
+        self.counting = self.counting.or(Some(self.requests));
         self.last_sent = now;
         self.wanted_since = None;
         self.in_flight.push((self.requests, units.clone()));
@@ -137,9 +150,10 @@ impl CellSource {
             outage.error = error;
             return None;
         }
-        let fleet_size = settings.fleet_size.unwrap_or(FLEET_SIZE);
-        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, request.sent, now, error));
-        Some(EventKind::OutageBegan { policy: settings.policy, fleet_size })
+        let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.living());
+        let booked = self.known.booked_until(&settings.plain, request.sent, now);
+        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, request.sent, booked, now, error));
+        Some(EventKind::OutageBegan { policy: settings.policy, fleet_size, known })
     }
 
     /// The process is on its store again, if it was not.

@@ -133,7 +133,20 @@ impl Throttle {
         self
     }
 
-    /// The longest that an answer of the API holds the fleet: what asks for more is cut to this. The default is 60 s.
+    /// The longest that an answer of the API holds the fleet: what asks for more is cut to this. The default is 60 s;
+    /// nothing means that no answer holds anybody.
+    ///
+    /// * Held is what the answer speaks of: the widest throttle that the call has passed, or its stitch's own where the budget
+    ///   is said to be a route's (Discord) or a part's (GitHub).
+    /// * A refusal (429, a 503 with `Retry-After`, GitHub's 403) holds for the time that it states. One that states none
+    ///   holds for a second, and for twice as long with each that follows a hold; that halves with every such time of
+    ///   quiet, and with every call that goes through.
+    /// * An answer of any status that says that a budget is spent holds until it says that there is more: `RateLimit` in
+    ///   all its drafts, `X-RateLimit-*` and `X-Rate-Limit-*`, Shopify's and Discord's own.
+    /// * A time counts from its answer on: two answers with one time are one hold. Dates count from the answer's `Date`,
+    ///   so a wrong clock of this process changes nothing.
+    /// * [`EventKind::Held`](crate::trace::EventKind::Held) tells of each hold, and its
+    ///   [`HoldReason`](crate::trace::HoldReason) what asked for it.
     #[must_use]
     pub fn max_hold(mut self, longest: Duration) -> Self {
         self.max_hold = longest;
@@ -154,7 +167,8 @@ impl Throttle {
         self
     }
 
-    /// How many processes share the budget: each paces at that share while the store is away. The default is 8.
+    /// How many processes share the budget: each paces at that share while the store is away. The default is what the
+    /// store has counted ([`FleetSize`](super::FleetSize)), or 8.
     #[must_use]
     pub fn fleet_size(mut self, processes: u32) -> Self {
         self.fleet_size = Some(processes);

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation};
+use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation, Tat};
 use stitchapi_core::{StoreTime, Tick};
 
 use super::clock::{Observed, StoreClock};
+use super::outage::BOOKED_AHEAD;
 use super::slots::{Slot, Stamp};
 use super::trips::Trips;
 
@@ -26,6 +27,10 @@ pub(super) struct Known {
     learned: Option<Tick>,
     /// Nobody starts before this.
     held_until: StoreTime,
+    /// The window in which the store has counted this process last, and the epoch of the cell that did.
+    counted: Option<(u64, u64)>,
+    /// How many processes there are.
+    living: Option<u32>,
     /// Whether the store's clock is known worse than the guard.
     is_wide: bool,
     /// Whether a stricter setting than ours is in force.
@@ -68,6 +73,8 @@ impl Known {
             looks: 0,
             learned: None,
             held_until: StoreTime(0),
+            counted: None,
+            living: None,
             is_wide: false,
             is_stricter: false,
         }
@@ -76,7 +83,14 @@ impl Known {
     /// Fills a request with what is remembered.
     pub(super) fn remember(&self, pace: &mut Pace) {
         pace.seen = self.newest.as_ref().map(|newest| newest.mark.clone());
+        let here = |(epoch, window)| pace.seen.as_ref().is_some_and(|mark| mark.epoch == epoch).then_some(window);
+        pace.counted = self.counted.and_then(here);
         pace.lead = self.trips.lead(pace.guard);
+    }
+
+    /// How many processes there are, as the newest replies had it.
+    pub(super) fn living(&self) -> Option<u32> {
+        self.living
     }
 
     /// The stamp of what is booked by a request that goes out now.
@@ -131,6 +145,7 @@ impl Known {
         let booked: Vec<StoreTime> = starts.by_ref().collect();
         let mark = reply.mark(pace);
         let epoch = mark.epoch;
+        self.counted = reply.counted.map(|window| (epoch, window)).or(self.counted);
         let newest = self.newest.as_ref();
         let is_newer = newest.is_none_or(|newest| (newest.now, newest.mark.seq) <= (reply.now, mark.seq));
         // A cell that only came to its end while nobody called is no loss: nothing was booked ahead in it.
@@ -138,6 +153,7 @@ impl Known {
             && newest.is_some_and(|old| old.mark.epoch != epoch && old.mark.tats.iter().any(|tat| *tat > reply.now));
         if is_newer || learned.went_back {
             self.newest = Some(Newest { now: reply.now, mark, lines: starts.into_lines(), sent });
+            self.count(reply);
         }
 
         self.hold(&reply.cell, reply.now, learned.went_back, &mut learned);
@@ -146,6 +162,13 @@ impl Known {
         self.judge_the_clock(pace.guard, received, &mut learned);
         let stamp = Stamp { epoch, voided };
         (booked.into_iter().map(|start| (start, stamp)).collect(), learned)
+    }
+
+    /// A cell in which nobody asked in the window before has only begun to count: what was known before is forgotten when
+    /// a window is over.
+    fn count(&mut self, reply: &Reservation) {
+        let (living, roll) = (reply.living(), reply.cell.roll.at(reply.now));
+        self.living = if roll.last > 0 { Some(living) } else { self.living.map(|known| known.max(living)) };
     }
 
     fn hold(&mut self, cell: &Cell, now: StoreTime, went_back: bool, learned: &mut Learned) {
@@ -184,6 +207,21 @@ impl Known {
         is_news
     }
 
+    /// For how long nobody starts.
+    pub(super) fn held_for(&self, now: Tick) -> Duration {
+        self.clock.local(self.held_until, now).since(now)
+    }
+
+    pub(super) fn is_stricter(&self) -> bool {
+        self.is_stricter
+    }
+
+    /// After how long each limit has its whole burst again, if any reply has told.
+    pub(super) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
+        let full_at = |tat: Tat| self.clock.local(tat.rounded_up(), now);
+        Some(self.newest.as_ref()?.lines.tats().map(|tat| full_at(tat).since(now)).collect())
+    }
+
     /// Whether nothing of what is known matters any more.
     pub(super) fn is_over(&self, now: Tick) -> bool {
         let Some(newest) = &self.newest else { return true };
@@ -206,6 +244,13 @@ impl Known {
             due = due.min(self.clock.local_at_least(start, now));
         }
         (now >= due + guard).then(|| now.since(due))
+    }
+
+    /// Until when the fleet may have booked at `sent`, if that is known to be ahead: as far as the newest reply had it, and
+    /// further by as long as that was ago, in which others may have booked anew what they had used.
+    pub(super) fn booked_until(&self, units: &[u32], sent: Tick, now: Tick) -> Option<Tick> {
+        let since = sent.since(self.confirmed()?).min(BOOKED_AHEAD);
+        self.due_behind(&[], units, now).filter(|due| *due > now).map(|due| due + since)
     }
 
     /// When a caller could start behind others who cost `before` together, as far as this process knows: others may have

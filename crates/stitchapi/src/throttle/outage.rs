@@ -12,8 +12,9 @@ use super::pacing::Pacing;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OutagePolicy {
-    /// Each process paces alone, at its share: the budget by the number of processes
-    /// ([`fleet_size`](super::Throttle::fleet_size)). All together stay within the budget.
+    /// Each process paces alone, at its share: the budget by the number of processes, declared
+    /// ([`fleet_size`](super::Throttle::fleet_size)), counted by the store, or taken to be 8 ([`FleetSize`]). All together
+    /// stay within the budget, if there are no more.
     #[default]
     Local,
     /// No call starts: each fails at once, as [`ErrorKind::Store`](crate::ErrorKind::Store).
@@ -22,12 +23,33 @@ pub enum OutagePolicy {
     Open,
 }
 
-/// How long after the failed operation others may have booked ahead.
-const BOOKED_AHEAD: Duration = Duration::from_secs(1);
+/// How long after the failed operation others may have booked ahead, though this process has not seen that.
+pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
 /// How often the store is tried.
 pub(super) const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// So many processes there are taken to be, if nobody says.
-pub(super) const FLEET_SIZE: u32 = 8;
+const ASSUMED: u32 = 8;
+
+/// How the number of processes is known by which the budget is divided in an outage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FleetSize {
+    /// The throttle [says it](super::Throttle::fleet_size).
+    Declared,
+    /// The store has counted those who asked it lately. One that had not asked for longer than 10 s was not counted.
+    Counted,
+    /// It is not known: 8. The store has counted for less than 10 s.
+    Assumed,
+}
+
+/// How many processes there are, and how that is known.
+pub(super) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, FleetSize) {
+    match (declared, counted) {
+        (Some(declared), _) => (declared, FleetSize::Declared),
+        (None, Some(counted)) => (counted, FleetSize::Counted),
+        (None, None) => (ASSUMED, FleetSize::Assumed),
+    }
+}
 
 /// A process without its store.
 #[derive(Debug)]
@@ -47,18 +69,21 @@ pub(super) struct Outage {
 }
 
 impl Outage {
-    /// The outage that begins with an operation that was sent at `sent` and failed.
+    /// The outage that begins with an operation that was sent at `sent` and failed, when the fleet was seen to have booked
+    /// until `booked`.
     pub(super) fn new(
         limits: &[Limit],
         guard: Duration,
         fleet_size: u32,
         sent: Tick,
+        booked: Option<Tick>,
         now: Tick,
         error: Arc<StoreError>,
     ) -> Self {
         let share = share(limits, fleet_size);
         let spacing = spacing(&share, guard);
-        let pacing = Pacing::new(&share, guard, sent + BOOKED_AHEAD + spacing);
+        let free = sent + BOOKED_AHEAD;
+        let pacing = Pacing::new(&share, guard, booked.map_or(free, |booked| booked.max(free)) + spacing);
         Self { pacing, pause: spacing + guard, began: now, tried: now, probing: false, until: None, error }
     }
 
@@ -147,7 +172,8 @@ mod tests {
     #[test]
     fn while_the_store_is_tried_nothing_is_to_be_looked_at() {
         let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
-        let mut outage = Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, Tick(0), Tick(0), error.into());
+        let mut outage =
+            Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, Tick(0), None, Tick(0), error.into());
         assert_eq!(outage.next_look(), Some(Tick(0) + PROBE_EVERY));
         outage.probes();
         // A time that has passed would be looked at again and again.

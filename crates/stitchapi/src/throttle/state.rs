@@ -9,15 +9,16 @@ use stitchapi_core::pace::Back;
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::cell::{CellSource, Request};
+use super::cooldown::BackOff;
 use super::cost::Units;
 use super::outage::{OutagePolicy, PROBE_EVERY};
 use super::pacing::{Pacing, Turn};
 use super::queue::{Queue, Ticket};
 use super::settings::Settings;
 use super::slots::{At, Slot, Slots};
-use crate::trace::EventKind;
+use crate::trace::{EventKind, HoldReason};
 
-/// A process that holds bookings further ahead than this talks to the store at least this often.
+/// A process that holds bookings talks to the store at least this often: nothing starts on what it heard longer ago.
 pub(super) const TOUCH_EVERY: Duration = Duration::from_millis(100);
 /// After so long without a turn a process was stopped or suspended, and confirms what it holds before it uses it.
 const SUSPENDED: Duration = Duration::from_secs(1);
@@ -31,6 +32,8 @@ pub(super) enum Verdict {
     Refused(Duration),
     /// The store is away.
     Failed(Arc<StoreError>),
+    /// Nobody starts any more.
+    Closed,
 }
 
 /// A bucket at a moment.
@@ -39,6 +42,8 @@ pub(super) struct State {
     pub(super) queue: Queue<Verdict>,
     pub(super) slots: Slots,
     pub(super) source: Source,
+    /// How long to hold after a refusal that says no time.
+    pub(super) back_off: BackOff,
     /// Whether the task that serves the queue is there, and how it is woken.
     pub(super) is_driven: bool,
     driver: Option<Waker>,
@@ -77,6 +82,7 @@ impl State {
             queue: Queue::new(),
             slots: Slots::default(),
             source,
+            back_off: BackOff::new(),
             is_driven: false,
             driver: None,
             nudged: false,
@@ -180,12 +186,12 @@ impl State {
         if cell.known.learned().is_none() || cell.must_confirm {
             // Without knowing the store's clock nobody could tell what is late.
             if cell.is_quiet() {
-                work.request = Some(cell.request(settings, Vec::new(), Duration::ZERO, None, now, random));
+                work.request = self.touch(settings, now, random);
             }
             return;
         }
         // An answer that is on its way is a touch, too.
-        let touches = cell.is_quiet() && held_until.is_some_and(|until| until > now + TOUCH_EVERY);
+        let touches = cell.is_quiet() && held_until.is_some_and(|until| until > cell.asked_at() + TOUCH_EVERY);
         let touch_at = cell.touch_at();
         let ask_at = cell.ask_at(&wanted, now);
         if ask_at.is_some_and(|at| at <= now) || touches && touch_at <= now {
@@ -193,6 +199,13 @@ impl State {
             return;
         }
         ask_at.into_iter().chain(touches.then_some(touch_at)).for_each(|at| work.look_at(at));
+    }
+
+    /// A request that books nothing, if the store is there and another request may go out.
+    pub(super) fn touch(&mut self, settings: &Settings, now: Tick, random: u64) -> Option<Request> {
+        let Source::Cell(cell) = &mut self.source else { return None };
+        let may = cell.outage.is_none() && !cell.is_filled();
+        may.then(|| cell.request(settings, Vec::new(), Duration::ZERO, None, now, random))
     }
 
     /// What those cost for whom nothing is booked, as far as this process may hold more.
@@ -293,7 +306,8 @@ impl State {
     }
 
     /// Lets nobody start before `until`; what to tell the store, if it is news to it.
-    pub(super) fn hold(&mut self, until: Tick, now: Tick, work: &mut Work) -> Option<StoreTime> {
+    pub(super) fn hold(&mut self, until: Tick, reason: HoldReason, now: Tick, work: &mut Work) -> Option<StoreTime> {
+        self.back_off.held(until, now);
         let (is_news, told) = match &mut self.source {
             Source::Here(pacing) => (pacing.hold(until), None),
             Source::Cell(cell) => {
@@ -304,10 +318,15 @@ impl State {
             }
         };
         if is_news {
-            work.events.push(EventKind::Held { by: until.since(now) });
+            work.events.push(EventKind::Held { by: until.since(now), reason });
             self.drop_void(work);
         }
         told
+    }
+
+    /// Sends everybody away who waits.
+    pub(super) fn refuse_all(&mut self) -> Vec<Waker> {
+        self.queue.settle_all(|| Verdict::Closed)
     }
 
     pub(super) fn drop_void(&mut self, work: &mut Work) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::StatusCode;
 use stitchapi_core::{StoreErrorKind, Tick};
 
-use crate::{ErrorKind, OutagePolicy};
+use crate::{ErrorKind, FleetSize, OutagePolicy};
 
 /// One thing that happened during one call. No secret, no body and no query value is ever in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +47,24 @@ pub enum CacheOutcome {
     Joined,
     /// The store failed: this process fetches, and keeps nothing.
     Bypassed,
+}
+
+/// What in an answer of the API asks for a pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum HoldReason {
+    /// `Retry-After` of a refusal.
+    RetryAfter,
+    /// `RateLimit`, in any of its drafts: the budget is spent.
+    RateLimit,
+    /// `X-RateLimit-*`, in any dialect: the budget is spent.
+    XRateLimit,
+    /// Shopify's bucket is full.
+    Shopify,
+    /// A refusal that says no time.
+    Refused,
+    /// Another process was asked.
+    Elsewhere,
 }
 
 /// A value in the store that is damaged, sealed with another key, or of a newer format.
@@ -101,6 +119,8 @@ pub enum EventKind {
     Held {
         /// For so long from now.
         by: Duration,
+        /// What says so.
+        reason: HoldReason,
     },
     /// The store has failed, and the throttle goes on without it.
     OutageBegan {
@@ -108,6 +128,8 @@ pub enum EventKind {
         policy: OutagePolicy,
         /// By how many processes the budget is divided, if each paces alone.
         fleet_size: u32,
+        /// How that number is known.
+        known: FleetSize,
     },
     /// The throttle is on its store again.
     OutageEnded {

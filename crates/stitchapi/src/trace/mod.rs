@@ -5,5 +5,5 @@ mod event;
 mod sink;
 
 pub(crate) use dispatch::{Dispatch, Trace, yield_once};
-pub use event::{CacheOutcome, CallId, Event, EventKind, Unreadable};
+pub use event::{CacheOutcome, CallId, Event, EventKind, HoldReason, Unreadable};
 pub use sink::{SinkFn, TraceSink, sink_fn};
