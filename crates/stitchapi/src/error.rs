@@ -31,6 +31,9 @@ pub enum ErrorKind {
     /// The throttle cannot let the call start in time: [`Error::retry_after`] says when it could. Nothing was sent: where a
     /// retry gets no slot, the call fails with the answer that asked for it.
     Refused,
+    /// The [circuit](crate::Circuit) is open: the API was down lately, and [`Error::retry_after`] says when to ask again.
+    /// Nothing was sent: a retry that finds it open ends the call with the failure that it was to make good.
+    CircuitOpen,
     /// No credential could be made ready. Nothing was sent by this attempt.
     Auth,
     /// No answer came: no connection, or it broke.
@@ -73,7 +76,10 @@ impl Error {
             stitch: None,
             attempts: 0,
             retry_after: None,
-            retryable: matches!(kind, ErrorKind::Refused | ErrorKind::Transport | ErrorKind::Timeout),
+            retryable: matches!(
+                kind,
+                ErrorKind::Refused | ErrorKind::CircuitOpen | ErrorKind::Transport | ErrorKind::Timeout
+            ),
             response: None,
             source: None,
         }))
@@ -165,14 +171,14 @@ impl Error {
         self.0.kind
     }
 
-    /// Whether the same call may succeed later: refused, timed out, no answer, a store that may come back, or a status
+    /// Whether the same call may succeed later: refused, a circuit open, timed out, no answer, a store that may come back, or a status
     /// that says so (429, 502, 503, 504).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
-    /// How long to wait before trying again, if the API, the throttle or the store said so.
+    /// How long to wait before trying again, if the API, the throttle, the circuit or the store said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after

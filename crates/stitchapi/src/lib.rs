@@ -18,7 +18,7 @@ pub mod transport;
 pub use auth::{SealingKey, Vault, env};
 pub use cache::Cache;
 pub use error::{BoxError, Error, ErrorKind, ErrorResponse, Result};
-pub use resilience::Retry;
+pub use resilience::{Circuit, Retry};
 pub use seam::{Principal, Seam, SeamBuilder};
 pub use stitch::{Call, Report, Response, Stitch, StitchBuilder, decode};
 pub use stitchapi_core::{

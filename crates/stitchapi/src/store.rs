@@ -100,6 +100,17 @@ impl SharedStore {
         self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, self.park())).await
     }
 
+    /// The one place there is, for `ttl`, without a place in its queue.
+    pub(crate) async fn acquire_now(
+        &self,
+        key: &Key,
+        ttl: Duration,
+        owner: &Owner,
+        trace: &Trace,
+    ) -> Result<Lease, StoreError> {
+        self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, Duration::ZERO)).await
+    }
+
     pub(crate) async fn renew(
         &self,
         key: &Key,

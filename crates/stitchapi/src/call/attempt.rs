@@ -11,7 +11,7 @@ use super::request::Target;
 use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::error::ERROR_BODY;
-use crate::resilience::{TimeUp, within};
+use crate::resilience::{Ticket, TimeUp, within};
 use crate::throttle::{Bucket, Cost, Taken, Units, asked, flow};
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
@@ -32,7 +32,7 @@ impl Answer {
     }
 }
 
-pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer, Failed> {
+pub(super) async fn attempt(run: &mut Run<'_>, target: &Target, ticket: Option<&Ticket>) -> Result<Answer, Failed> {
     let runtime = run.trace.runtime.clone();
     let (credential, mut request, Drawn { charged, places: _in_use }) = loop {
         let request = target.request();
@@ -54,6 +54,9 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target) -> Result<Answer
     if let Some(credential) = &credential {
         let cannot = |error| Error::new(ErrorKind::Auth, "the request cannot carry the credential").with_source(error);
         credential.apply(&mut request).map_err(cannot)?;
+    }
+    if let Some(ticket) = ticket {
+        ticket.send(runtime.now())?;
     }
     run.report.attempts += 1;
     run.trace.emit_at(run.starts_at, EventKind::Request { attempt: run.report.attempts });

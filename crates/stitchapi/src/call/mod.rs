@@ -1,11 +1,12 @@
 //! One call, step by step.
 //!
 //! A cached answer returns at once, and a miss is one fetch for all that want the same. A fetch, and a call without a
-//! cache, attempts. For each attempt: the credential is made ready → the throttle's slot is waited for → the request is signed and sent at
+//! cache, attempts. For each attempt: the circuit lets it through → the credential is made ready → the throttle's slot is waited for → the request is signed and sent at
 //! once → the answer is followed, tried again, or returned. What may take time comes before the slot, so that nothing
 //! stands between a slot and its request.
 
 mod attempt;
+mod guarded;
 mod redirect;
 mod request;
 
@@ -18,7 +19,7 @@ use http::response::Parts;
 use stitchapi_core::{Tick, TransportError, TransportErrorKind};
 
 pub(crate) use attempt::Answer;
-use attempt::attempt;
+use guarded::guarded;
 use redirect::follow;
 pub(crate) use request::Target;
 
@@ -191,7 +192,7 @@ impl<'c> Run<'c> {
     /// Attempts until there is an answer to return.
     async fn exchange(&mut self, mut target: Target) -> Result<Answer> {
         loop {
-            let tried = attempt(self, &target).await;
+            let tried = guarded(self, &target).await;
             let retry_after = match &tried {
                 Ok(answer) => retry_after(&answer.parts.headers, self.trace.runtime.wall()),
                 Err(_) => None,
@@ -213,8 +214,8 @@ impl<'c> Run<'c> {
                     let error = status(answer, retry_after);
                     self.pause(error, again, retry_after).await?;
                 }
-                // What the API said says more than that there is no slot to ask it again.
-                Err(Failed { error, .. }) if error.kind() == ErrorKind::Refused => {
+                // What the API said says more than that it cannot be asked again.
+                Err(Failed { error, .. }) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::CircuitOpen) => {
                     return Err(self.tried.take().unwrap_or(error));
                 }
                 Err(Failed { error, nothing_was_sent }) => self.pause(error, nothing_was_sent, None).await?,

@@ -11,7 +11,7 @@ use url::{Position, Url};
 use super::{Inner, Seam};
 use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{Cache, CacheRoom};
-use crate::resilience::Retry;
+use crate::resilience::{Circuit, Circuits, Retry};
 use crate::store::SharedStore;
 use crate::throttle::{Gates, Ground, Place, Throttle};
 use crate::trace::{Dispatch, Trace, TraceSink};
@@ -27,6 +27,7 @@ pub struct SeamBuilder {
     auth: Option<Arc<dyn AuthStrategy>>,
     vault: Option<Vault>,
     cache: Option<Cache>,
+    circuit: Option<Circuit>,
     retry: Retry,
     deadline: Duration,
     attempt_timeout: Duration,
@@ -48,6 +49,7 @@ impl SeamBuilder {
             auth: None,
             vault: None,
             cache: None,
+            circuit: None,
             retry: Retry::default(),
             deadline: Duration::from_secs(60),
             attempt_timeout: Duration::from_secs(10),
@@ -94,6 +96,12 @@ impl SeamBuilder {
     /// Whether the answers of its GET and HEAD stitches are kept. The default is not; a stitch may say otherwise.
     pub fn cache(mut self, cache: Cache) -> Self {
         self.cache = Some(cache);
+        self
+    }
+
+    /// When its API counts as down and is left alone for a while. The default is never; a stitch may say otherwise.
+    pub fn circuit(mut self, circuit: Circuit) -> Self {
+        self.circuit = Some(circuit);
         self
     }
 
@@ -195,10 +203,14 @@ impl SeamBuilder {
             Some(cache) => cache.judge(self.auth.is_some())?,
             None => None,
         };
+        if let Some(circuit) = &self.circuit {
+            circuit.judge()?;
+        }
         let dispatch = Dispatch::new(self.sinks);
+        let host = &base[Position::BeforeHost..Position::AfterPort];
         let gates = Gates::new(Ground {
             seam: name.clone(),
-            host: base[Position::BeforeHost..Position::AfterPort].to_owned(),
+            host: host.to_owned(),
             place: self.store.as_ref().map(place),
             vault: vault.clone(),
             runtime: runtime.clone(),
@@ -209,9 +221,13 @@ impl SeamBuilder {
             Some(throttle) if !throttle.is_each_stitchs() => Some(gates.open(throttle, None)?),
             _ => None,
         };
+        let is_shared = self.store.is_some();
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
         let store = Arc::new(SharedStore::new(store, runtime.clone()));
+        let shared = is_shared.then(|| store.clone());
         let inner = Inner {
+            circuits: Circuits::new(name.clone(), host, shared, runtime.clone()),
+            circuit: self.circuit,
             cache_room: CacheRoom::new(store.clone(), vault.clone()),
             vault,
             store,

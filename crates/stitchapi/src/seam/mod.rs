@@ -19,7 +19,7 @@ pub use principal::Principal;
 
 use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
-use crate::resilience::{Retry, TimeUp, within};
+use crate::resilience::{Breaker, Circuit, Circuits, Retry, TimeUp, within};
 use crate::store::SharedStore;
 use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Throttle, ThrottleStatus, Units, Wait, flow};
 use crate::trace::Dispatch;
@@ -64,6 +64,9 @@ struct Inner {
     store: Arc<SharedStore>,
     cache: Option<Policy>,
     cache_room: CacheRoom,
+    circuits: Circuits,
+    /// What its stitches have, if they do not say otherwise.
+    circuit: Option<Circuit>,
     transport: Arc<dyn Transport>,
     runtime: Arc<dyn Runtime>,
     dispatch: Arc<Dispatch>,
@@ -236,6 +239,12 @@ impl Seam {
     pub(crate) fn own_gates(&self, stitch: &str, own: Option<&Throttle>) -> Result<Vec<Gate>> {
         let each = self.inner.throttle.as_ref().filter(|throttle| throttle.is_each_stitchs());
         own.into_iter().chain(each).map(|throttle| self.inner.gates.open(throttle, Some(stitch))).collect()
+    }
+
+    /// The circuit of a stitch: its own, or else that of the seam.
+    pub(crate) fn circuit_of(&self, stitch: &Arc<str>, own: Option<&Circuit>) -> Result<Option<Arc<Breaker>>> {
+        let circuit = own.or(self.inner.circuit.as_ref());
+        circuit.map_or(Ok(None), |circuit| self.inner.circuits.of(circuit, stitch))
     }
     pub(crate) fn auth(&self) -> Option<&dyn AuthStrategy> {
         self.inner.auth.as_deref()

@@ -15,7 +15,7 @@ use super::input::{Plan, Rest};
 use super::template::Template;
 use super::{CostIn, CostOf, Declaration, Declared, Stitch, decode};
 use crate::cache::{Cache, Policy};
-use crate::resilience::Retry;
+use crate::resilience::{Circuit, Retry};
 use crate::throttle::Throttle;
 use crate::{BoxError, Cost, Error, Result, Seam};
 
@@ -33,6 +33,7 @@ pub struct StitchBuilder {
     retry: Option<Retry>,
     deadline: Option<Duration>,
     cache: Option<Cache>,
+    circuit: Option<Circuit>,
     throttle: Option<Throttle>,
     cost: Option<Box<CostOf>>,
     settle: Option<Box<CostIn>>,
@@ -52,6 +53,7 @@ impl StitchBuilder {
             retry: None,
             deadline: None,
             cache: None,
+            circuit: None,
             throttle: None,
             cost: None,
             settle: None,
@@ -104,6 +106,12 @@ impl StitchBuilder {
     /// Keeps answers, instead of as the seam does. For GET and HEAD.
     pub fn cache(mut self, cache: Cache) -> Self {
         self.cache = Some(cache);
+        self
+    }
+
+    /// Instead of the seam's; [`Circuit::none`] for none.
+    pub fn circuit(mut self, circuit: Circuit) -> Self {
+        self.circuit = Some(circuit);
         self
     }
 
@@ -191,8 +199,10 @@ impl StitchBuilder {
         }
         let gates = self.seam.own_gates(name, self.throttle.as_ref())?;
         let cache = judge_cache(self.cache.as_ref(), &self.method, &self.seam)?;
+        let circuit = self.seam.circuit_of(name, self.circuit.as_ref())?;
         Ok(Declaration {
             cache,
+            circuit,
             gates,
             cost: self.cost,
             settle: self.settle,

@@ -26,7 +26,7 @@ pub(crate) use input::Encoded;
 use input::Plan;
 
 use crate::cache::Policy;
-use crate::resilience::Retry;
+use crate::resilience::{Breaker, Retry};
 use crate::throttle::{Cost, Gate};
 use crate::{BoxError, Principal, Seam};
 
@@ -64,6 +64,7 @@ pub(crate) struct Declaration {
     pub(crate) retry: Retry,
     pub(crate) deadline: Duration,
     pub(crate) cache: Option<Policy>,
+    pub(crate) circuit: Option<Arc<Breaker>>,
     /// Its own throttles, narrowest first; the seam's comes after them.
     pub(crate) gates: Vec<Gate>,
     /// What a call costs, if not one call.

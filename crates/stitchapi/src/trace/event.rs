@@ -77,6 +77,8 @@ pub enum Unreadable {
     CachedAnswer,
     /// What a flight left.
     Outcome,
+    /// The last change of a circuit.
+    Circuit,
 }
 
 /// What happened.
@@ -162,6 +164,27 @@ pub enum EventKind {
         operation: &'static str,
         /// The failure.
         kind: StoreErrorKind,
+    },
+    /// The API is taken to be down, and calls fail at once.
+    CircuitOpened {
+        /// Whose circuit it is: a stitch's or a host's.
+        circuit: Arc<str>,
+        /// For so long from now.
+        by: Duration,
+        /// Whether another process has found it.
+        elsewhere: bool,
+    },
+    /// This call goes through an open circuit, to see whether the API is back.
+    CircuitHalfOpen {
+        /// Whose circuit it is.
+        circuit: Arc<str>,
+    },
+    /// The API is back, and calls go through.
+    CircuitClosed {
+        /// Whose circuit it is.
+        circuit: Arc<str>,
+        /// Whether another process has found it.
+        elsewhere: bool,
     },
     /// A request is handed to the transport, now.
     Request {
