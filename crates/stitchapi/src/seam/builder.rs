@@ -294,9 +294,8 @@ fn judge_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
 
 /// Where its throttles are, should there be any.
 fn place(store: &Arc<dyn StitchStore>) -> Place {
-    let (pacer, leases) = (store.clone().pacer(), store.clone().leases());
-    let counts = store.clone().counter().is_some();
-    Place { pacer, leases, counts, name: store.name(), limits: store.limits() }
+    let (pacer, leases, counter) = (store.clone().pacer(), store.clone().leases(), store.clone().counter());
+    Place { pacer, leases, counter, name: store.name(), limits: store.limits() }
 }
 
 #[cfg(feature = "tokio")]

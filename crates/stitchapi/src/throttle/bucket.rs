@@ -10,13 +10,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
-use stitchapi_core::{BoxFuture, Key, Pacer, Runtime, StoreLimits, Tick};
+use stitchapi_core::{BoxFuture, Key, Runtime, StoreLimits, Tick};
 
 use super::Place;
-use super::cell::{CellSource, Request};
+use super::cell::Request;
 use super::concurrency::Places;
 use super::cost::{Cost, Units};
-use super::known::Known;
 use super::outage::failed;
 use super::pacing::Pacing;
 use super::queue::{Ticket, Waiter};
@@ -24,14 +23,17 @@ use super::reserver::Inline;
 use super::settings::Settings;
 use super::slots::At;
 use super::state::{Source, State, Verdict, Work, lateness};
+use super::windowed::Tickets;
 use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
 
 /// One bucket, as this process sees it.
 pub(crate) struct Bucket {
-    declared: Arc<Declared>,
+    pub(super) declared: Arc<Declared>,
     /// Where it lies in the store, if there is one.
-    key: Option<Key>,
+    pub(super) key: Option<Key>,
+    /// Its pacer, if the store has none.
+    pub(super) tickets: Option<Tickets>,
     /// How many calls it lets be under way at once, if it says.
     places: Option<Arc<Places>>,
     state: Mutex<State>,
@@ -81,12 +83,14 @@ pub(crate) struct Wait {
 impl Bucket {
     pub(super) fn new(declared: Arc<Declared>, key: Option<Key>, places: Option<Key>) -> Arc<Self> {
         let settings = &declared.settings;
-        let source = match &declared.place {
-            Some(place) => Source::Cell(CellSource::new(Known::new(place.limits.boot_clock))),
+        let place = declared.place.as_ref();
+        let tickets = place.and_then(|place| Tickets::new(place, &settings.limits, settings.guard, &declared.runtime));
+        let source = match place {
+            Some(place) => Source::cell(place.limits.boot_clock || tickets.is_some(), settings.at_once),
             None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(settings, &*declared.runtime))),
         };
         let places = declared.concurrency.map(|limit| Places::new(declared.clone(), limit, places));
-        Arc::new(Self { declared, key, places, state: Mutex::new(State::new(source)) })
+        Arc::new(Self { declared, key, tickets, places, state: Mutex::new(State::new(source)) })
     }
 
     /// Whether forgetting it changes nothing: nobody waits, nothing is held, no call is under way, and the budget is full.
@@ -127,7 +131,13 @@ impl Bucket {
         if units == *plain {
             return Ok(Some(Cow::Borrowed(plain)));
         }
-        Ok(units.iter().any(|units| *units > 0).then_some(Cow::Owned(units)))
+        if units.iter().all(|units| *units == 0) {
+            return Ok(None);
+        }
+        if self.tickets.is_some() {
+            return Err(Error::input("a cost other than one call, in a store that can only count"));
+        }
+        Ok(Some(Cow::Owned(units)))
     }
 
     /// One plain call, in units.
@@ -279,11 +289,6 @@ impl Bucket {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.declared.settings
-    }
-    /// The store, and where the bucket lies in it.
-    pub(super) fn store(&self) -> Option<(&dyn Pacer, &'static str, &Key)> {
-        let place = self.declared.place.as_ref()?;
-        Some((place.pacer.as_deref()?, place.name, self.key.as_ref()?))
     }
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.declared.runtime

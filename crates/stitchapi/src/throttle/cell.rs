@@ -13,8 +13,6 @@ use super::settings::Settings;
 use super::state::TOUCH_EVERY;
 use crate::trace::EventKind;
 
-/// So many requests to the store are under way at once: while one travels the next one is filled.
-const AT_ONCE: usize = 2;
 /// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
 const LINGER: Duration = Duration::from_millis(80);
 /// A touch is sent so much earlier than it must be: timers are late, and some trips longer than the usual one.
@@ -27,6 +25,7 @@ const SHORT: Duration = Duration::from_millis(2);
 pub(super) struct CellSource {
     pub(super) known: Known,
     in_flight: Vec<(u64, Vec<Units>)>,
+    at_once: usize,
     requests: u64,
     /// The request by which the store counts this process, while it is under way: two would count it twice.
     counting: Option<u64>,
@@ -52,10 +51,11 @@ pub(super) struct Request {
 }
 
 impl CellSource {
-    pub(super) fn new(known: Known) -> Box<Self> {
+    pub(super) fn new(known: Known, at_once: usize) -> Box<Self> {
         Box::new(Self {
             known,
             in_flight: Vec::new(),
+            at_once,
             requests: 0,
             counting: None,
             last_sent: Tick(0),
@@ -73,7 +73,7 @@ impl CellSource {
 
     /// Whether as many requests are under way as may be.
     pub(super) fn is_filled(&self) -> bool {
-        self.in_flight.len() >= AT_ONCE
+        self.in_flight.len() >= self.at_once
     }
 
     /// What is asked for by requests that are under way.

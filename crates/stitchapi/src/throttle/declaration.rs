@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stitchapi_core::pace::{Declared, Limit, default_guard, limits};
-use stitchapi_core::{Leases, Pacer, Runtime, StoreLimits};
+use stitchapi_core::{Counter, Leases, Pacer, Runtime, StoreLimits};
 
 use super::bucket::Declared as DeclaredBucket;
 use super::cost::Cost;
@@ -12,7 +12,8 @@ use super::outage::OutagePolicy;
 use super::rate::{Rate, RateError};
 use super::scope::Scope;
 use super::settings::Settings;
-use crate::trace::Trace;
+use super::windowed;
+use crate::trace::{EventKind, Trace};
 use crate::{Error, Result};
 
 /// How fast the calls of a seam may start, and how many may be under way at once. A plain value; [`SeamBuilder::build`](crate::SeamBuilder::build) judges it.
@@ -29,6 +30,22 @@ use crate::{Error, Result};
 /// * What a process waits for it books for all its callers at once, at most a second ahead.
 /// * With a [concurrency](Self::concurrency) a call takes a place before it waits for a slot, and has it until its answer
 ///   has been read.
+///
+/// # Stores that can only count
+///
+/// A store that has a [`Counter`] and no [`Pacer`] shares a throttle, too, with a weaker promise; an event says so when the
+/// throttle is declared ([`WeakerPromise`](crate::trace::EventKind::WeakerPromise)).
+///
+/// * Starts are ordered by the workers' wall clocks. If those are apart by up to `D`, a period `W` holds up to `1 + D / W`
+///   times its permits: with clocks that agree its permits, with wrong ones as many budgets as there are clocks. A store that loses its counters lets
+///   what was booked start again.
+/// * It is one rate of calls without a burst, anything else does not build; every call costs one, anything else is
+///   [`Input`](crate::ErrorKind::Input). What a call has cost beyond that is drawn later, and nothing is given back.
+/// * A pause that the API asks for holds the process that was asked, and no other. After an outage each process comes back
+///   by itself. [`fresh_start`](Self::fresh_start) does nothing.
+/// * A call takes one trip to the store or more, and eight are under way at once: far stores bound what one process can
+///   start. An idle one takes a few to find a ticket whose time has not passed.
+/// * During a change of the rate the old and the new one are two budgets.
 ///
 /// ```
 /// use stitchapi::{Rate, Throttle};
@@ -56,8 +73,8 @@ pub struct Throttle {
 pub(crate) struct Place {
     pub(crate) pacer: Option<Arc<dyn Pacer>>,
     pub(crate) leases: Option<Arc<dyn Leases>>,
-    /// Whether it has a counter.
-    pub(crate) counts: bool,
+    /// Used where there is no pacer.
+    pub(crate) counter: Option<Arc<dyn Counter>>,
     pub(crate) name: &'static str,
     pub(crate) limits: StoreLimits,
 }
@@ -75,15 +92,16 @@ impl Place {
         )))
     }
 
-    /// A rate needs a store that paces. One that cannot even count would undercount in silence.
-    fn judge_pacing(&self) -> Result<()> {
-        if self.pacer.is_some() {
-            return Ok(());
+    /// A rate needs a store that paces or counts: in one that can do neither it would undercount in silence.
+    fn judge_pacing(&self, limits: &[Limit]) -> Result<()> {
+        match (&self.pacer, &self.counter) {
+            (Some(_), _) => return Ok(()),
+            (None, Some(_)) => return windowed::judge(self, limits),
+            (None, None) => {}
         }
-        let can = if self.counts { "count but not pace" } else { "neither count nor pace" };
         let store = self.name;
         Err(Error::config(format!(
-            "the {store} store can {can}, so no rate budget can be shared on it: put one that can beside it \
+            "the {store} store can neither count nor pace, so no rate budget can be shared on it: put one that can beside it \
              (SplitStore::new({store}, other)), or give it a pacer (CellFacets)"
         )))
     }
@@ -257,7 +275,7 @@ impl Throttle {
         let (limits, guard) = self.judge()?;
         if let Some(place) = &place {
             if !limits.is_empty() {
-                place.judge_pacing()?;
+                place.judge_pacing(&limits)?;
             }
             if self.concurrency.is_some() {
                 place.judge_lending()?;
@@ -273,17 +291,23 @@ impl Throttle {
             shortest.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
         let volatile = place.as_ref().is_some_and(|place| place.limits.volatile);
         let pause = if volatile { Duration::from_millis(100) } else { Duration::ZERO };
-        let settings = Settings {
+        let mut settings = Settings {
             plain: Cost::default().on(&limits),
             guard,
             fresh_start: self.fresh_start.unwrap_or(pause),
             max_hold: self.max_hold,
             most_held: usize::try_from(a_second).unwrap_or(usize::MAX).max(1),
+            most_asked: usize::MAX,
+            at_once: 2,
             policy: self.policy,
             fleet_size: self.fleet_size,
             timeout: place.as_ref().map_or(Duration::ZERO, |place| place.limits.timeout),
             limits,
         };
+        if let Some(Place { pacer: None, name: store, .. }) = place.as_ref().filter(|_| !settings.limits.is_empty()) {
+            windowed::tune(&mut settings);
+            trace.emit(EventKind::WeakerPromise { store });
+        }
         let Self { max_wait, max_queue, concurrency, .. } = *self;
         Ok(DeclaredBucket { settings, max_wait, max_queue, concurrency, place, runtime, trace })
     }

@@ -22,6 +22,7 @@ mod slots;
 mod state;
 mod status;
 mod trips;
+mod windowed;
 
 pub(crate) use bucket::{Bucket, Wait};
 pub(crate) use concurrency::Taken;

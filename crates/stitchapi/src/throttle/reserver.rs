@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Waker};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use stitchapi_core::pace::{Booking, Reservation};
-use stitchapi_core::{BoxFuture, StoreError, StoreTime, Tick};
+use stitchapi_core::{BoxFuture, Key, Pacer, StoreError, StoreTime, Tick};
 
 use super::bucket::Bucket;
 use super::cell::Request;
@@ -104,6 +104,13 @@ impl Bucket {
         let Err(error) = done else { return false };
         self.trace().emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
         true
+    }
+
+    /// The store, and where the bucket lies in it.
+    fn store(&self) -> Option<(&dyn Pacer, &'static str, &Key)> {
+        let place = self.declared.place.as_ref()?;
+        let tickets = self.tickets.as_ref().map(|tickets| tickets as &dyn Pacer);
+        Some((tickets.or(place.pacer.as_deref())?, place.name, self.key.as_ref()?))
     }
 
     /// Wakes and tells whom a turn concerns.

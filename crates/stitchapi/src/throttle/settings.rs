@@ -18,6 +18,10 @@ pub(super) struct Settings {
     pub(super) max_hold: Duration,
     /// So many unstarted slots a process may hold.
     pub(super) most_held: usize,
+    /// So many calls a request to the store may be for.
+    pub(super) most_asked: usize,
+    /// So many requests to the store are under way at once: while one travels the next one is filled.
+    pub(super) at_once: usize,
     pub(super) policy: OutagePolicy,
     pub(super) fleet_size: Option<u32>,
     /// The longest that an operation of the store takes.

@@ -11,6 +11,7 @@ use stitchapi_core::{StoreError, StoreTime, Tick};
 use super::cell::{CellSource, Request};
 use super::cooldown::BackOff;
 use super::cost::Units;
+use super::known::Known;
 use super::outage::{OutagePolicy, PROBE_EVERY};
 use super::pacing::{Pacing, Turn};
 use super::queue::{Queue, Ticket};
@@ -61,6 +62,13 @@ pub(super) enum Source {
     Here(Pacing),
     /// A cell of a store.
     Cell(Box<CellSource>),
+}
+
+impl Source {
+    /// A cell of which nothing is known yet. `is_one` where the store's clock is this process' own.
+    pub(super) fn cell(is_one: bool, at_once: usize) -> Self {
+        Self::Cell(CellSource::new(Known::new(is_one), at_once))
+    }
 }
 
 /// What there is to do after a turn.
@@ -221,7 +229,7 @@ impl State {
         let Source::Cell(cell) = &self.source else { return Vec::new() };
         let asked = cell.asked();
         let outstanding = self.slots.len() + asked.clone().count();
-        let room = settings.most_held.saturating_sub(outstanding);
+        let room = settings.most_held.saturating_sub(outstanding).min(settings.most_asked);
         if room == 0 {
             return Vec::new();
         }

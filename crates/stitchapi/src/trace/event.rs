@@ -105,6 +105,12 @@ pub enum EventKind {
         /// How many.
         slots: usize,
     },
+    /// A throttle lies in a store that can only count: it promises less, as [`Throttle`](crate::Throttle) says. Told when it is
+    /// declared.
+    WeakerPromise {
+        /// The name of the store.
+        store: &'static str,
+    },
     /// The throttle's state in the store was lost or rolled back, and has been made good from what was remembered.
     StateLost,
     /// The store's clock was set back; everything booked on it is void.
