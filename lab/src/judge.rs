@@ -119,12 +119,17 @@ mod tests {
         worst_windows(starts, promise).iter().all(Worst::is_kept)
     }
 
+    fn most_in_a_second(starts: &[Start], promise: &Promise) -> u64 {
+        let worst = worst_windows(starts, promise);
+        worst.iter().find(|worst| worst.bound.window == 1_000_000).unwrap().most
+    }
+
     #[test]
     fn an_even_fleet_keeps_the_promise_to_the_last_permit() {
         let even = starts((0..1_000).map(|n| n * 5_000));
         let promise = Promise::of(&["200/s"], 1);
         assert!(kept(&even, &promise));
-        assert_eq!(worst_windows(&even, &promise)[0].most, 200);
+        assert_eq!(most_in_a_second(&even, &promise), 200);
     }
 
     #[test]
@@ -139,7 +144,7 @@ mod tests {
     fn a_window_is_half_open() {
         // The 201st start is exactly one period after the first one.
         let full = starts((0..=200).map(|n| n * 5_000));
-        assert_eq!(worst_windows(&full, &Promise::of(&["200/s"], 1))[0].most, 200);
+        assert_eq!(most_in_a_second(&full, &Promise::of(&["200/s"], 1)), 200);
     }
 
     #[test]

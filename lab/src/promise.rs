@@ -1,5 +1,6 @@
 //! The promise of a throttle, as numbers.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stitchapi::Rate;
@@ -73,10 +74,14 @@ impl Promise {
         Self { limits: rates.iter().map(limit).collect(), guard, largest }
     }
 
-    /// All windows that are judged.
+    /// All windows that are judged, the shortest first, each with the least that any limit promises of it.
     #[must_use]
     pub fn bounds(&self) -> Vec<Bound> {
-        self.limits.iter().flat_map(|limit| self.bounds_of(limit)).collect()
+        let mut least: BTreeMap<u64, f64> = BTreeMap::new();
+        for Bound { window, most } in self.limits.iter().flat_map(|limit| self.bounds_of(limit)) {
+            least.entry(window).and_modify(|least| *least = least.min(most)).or_insert(most);
+        }
+        least.into_iter().map(|(window, most)| Bound { window, most }).collect()
     }
 
     fn bounds_of(&self, limit: &Limit) -> Vec<Bound> {
@@ -101,8 +106,7 @@ mod tests {
 
     fn most(promise: &Promise, seconds: f64) -> f64 {
         let bounds = promise.bounds();
-        let of = bounds.iter().filter(|bound| bound.window == (seconds * SECOND) as u64);
-        of.map(|bound| bound.most).fold(f64::INFINITY, f64::min)
+        bounds.iter().find(|bound| bound.window == (seconds * SECOND) as u64).unwrap().most
     }
 
     #[test]
@@ -122,6 +126,7 @@ mod tests {
     fn a_window_of_a_cap_holds_its_permits() {
         let promise = Promise::of(&["1000/h", "10/s"], 1);
         assert_eq!((promise.limits[0].period, promise.guard), (1_000_000, 5_000));
+        assert_eq!(most(&promise, 3_600.0), 1_000.0);
         assert_eq!((promise.limits[1].permits, promise.limits[1].burst, promise.limits[1].most), (501, 500, 1_000));
     }
 }

@@ -43,7 +43,8 @@ fn several_limits_hold_together_for_calls_of_several_costs() {
         println!("{store}, 10/s and 1000/h, costs 1 to 3");
         let record = Fleet::new(WORKER, &store, &["10/s", "1000/h"]).costs(&[1, 2, 3]).run();
         record.assert_exact();
-        assert!(record.used_after_the_first_second().utilisation >= 0.98);
+        // One call of three units more or less is a thirtieth of it.
+        assert!(record.used_after_the_first_second().utilisation >= 0.95);
     }
 }
 

@@ -105,7 +105,8 @@ fn tell(record: &Record, between: Between) {
     for event in record.events_of("Outage") {
         println!("    {:9.3} s  worker {}  {}", record.seconds(event.at), event.worker, event.what);
     }
-    let worst = worst_windows(&record.starts, &record.promise).remove(0);
+    let worst = worst_windows(&record.starts, &record.promise);
+    let worst = worst.iter().find(|worst| worst.bound.window == SECOND).unwrap();
     println!(
         "    gone at {:.3} s, back at {:.3} s; worst window: {worst}, from {:.3} s on",
         record.seconds(between.gone),
