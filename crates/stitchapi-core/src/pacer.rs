@@ -18,7 +18,8 @@ pub trait Pacer: Debug + Send + Sync + 'static {
     /// Books one start for each of [`Pace::calls`], in order, as many as the horizon allows, in one atomic step.
     ///
     /// Returns the cell as it was before the booking and the store's time; [`Reservation::starts`] computes every
-    /// start from these. Without calls it books nothing (a *touch*). May be repeated after a lost answer: that loses
+    /// start from these. Without calls it books nothing (a *touch*), nor for one who comes [back](Pace::back) from an
+    /// outage before the others. May be repeated after a lost answer: that loses
     /// slots and never gives one twice.
     ///
     /// # Errors

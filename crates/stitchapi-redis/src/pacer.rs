@@ -1,22 +1,24 @@
 //! The facet that paces: the byte `p` and the text of [`Cell`](stitchapi_core::pace::Cell).
 
+use std::borrow::Cow;
+use std::fmt::{Display, Write as _};
 use std::str;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Booking, LimitId, Pace, Reservation};
+use stitchapi_core::pace::{Back, Booking, LimitId, Pace, Reservation};
 use stitchapi_core::{Key, Pacer, Prefix, StoreError, StoreTime, async_trait, micros_up};
 
 use crate::RedisStore;
 use crate::client::Reply;
 use crate::error::Failure;
-use crate::script::{Arguments, HOLD, REFUND, RESERVE, SETTLE, Script};
+use crate::script::{Arguments, BEYOND, HOLD, REFUND, RESERVE, SETTLE, Script};
 
 /// No correction of a charge is larger.
 const MOST: i64 = u32::MAX as i64;
 
 impl RedisStore {
     async fn book(&self, key: &Key, pace: &Pace) -> Result<Reservation, Failure> {
-        let reply = self.pace(&RESERVE, key, &request(pace)).await?;
+        let reply = self.pace(&RESERVE, key, &Arguments::default().text(request(pace))).await?;
         let [Reply::Int(now), Reply::Int(e_min), Reply::Int(granted), Reply::Bytes(cell)] = &*reply else {
             return Err(Failure::OddReply);
         };
@@ -25,7 +27,8 @@ impl RedisStore {
         // A script's numbers end at 2^53, those of a pace do not.
         let e_min = e_min.max(now + pace.lead).max(pace.not_before.unwrap_or_default());
         let granted = usize::try_from(*granted).map_err(|_| Failure::OddReply)?;
-        let cell = str::from_utf8(cell).ok().and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
+        let text = str::from_utf8(cell).ok().and_then(|value| value.strip_prefix('p'));
+        let cell = text.and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
         Ok(Reservation { now, e_min, cell, granted })
     }
 
@@ -64,44 +67,80 @@ impl Pacer for RedisStore {
     }
 }
 
-/// The arguments of `reserve`, in the order that the script names.
-fn request(pace: &Pace) -> Arguments<'_> {
-    let mut arguments = Arguments::default()
-        .number(micros_up(pace.guard).min(u32::MAX.into()))
-        .micros(pace.horizon)
-        .number(pace.not_before.unwrap_or_default().0)
-        .micros(pace.lead)
-        .number(pace.expires.map_or(u64::MAX, |expires| expires.0))
-        .text(epoch(pace.epoch_if_new.max(1)))
-        .micros(pace.fresh_start)
-        .micros(pace.max_hold);
-    let seen = |index: usize| pace.seen.as_ref().and_then(|mark| mark.tats.get(index)).map_or(0, |tat| tat.0);
-    arguments = match &pace.seen {
+/// What `reserve` is asked with: a line of words, in the order that the script names.
+fn request(pace: &Pace) -> String {
+    let mut words = Words(String::with_capacity(256));
+    words.number(micros_up(pace.guard).min(u32::MAX.into()));
+    words.micros(pace.horizon);
+    words.number(pace.not_before.unwrap_or_default().0);
+    words.micros(pace.lead);
+    words.number(pace.expires.map_or(u64::MAX, |expires| expires.0));
+    words.micros(pace.max_hold);
+    words.word(epoch(pace.epoch_if_new.max(1)));
+    words.micros(pace.fresh_start);
+    match pace.back {
+        Some(Back { stay, pause }) => [stay, pause].into_iter().for_each(|duration| words.micros(duration)),
+        None => words.word("- -"),
+    }
+    match &pace.seen {
         Some(mark) => {
-            let latest = mark.tats.iter().max().copied().unwrap_or_default();
-            arguments.text(epoch(mark.epoch)).number(mark.seq).number(latest.0)
+            words.word(epoch(mark.epoch));
+            words.number(mark.seq);
+            words.number(mark.tats.iter().max().map_or(0, |latest| latest.0));
         }
-        None => arguments.text("").number(0).number(0),
-    };
-    arguments = arguments.number(pace.limits.len() as u64);
-    for (index, each) in pace.limits.iter().enumerate() {
-        let (permits, burst) = (each.permits.max(1), each.burst.max(1));
-        arguments = limit(arguments, &each.id).number(permits.into()).number(burst.into()).number(seen(index));
+        None => words.word("- 0 0"),
+    }
+    words.number(pace.limits.len() as u64);
+    for (index, limit) in pace.limits.iter().enumerate() {
+        words.word(unit(&limit.id));
+        words.micros(limit.id.period());
+        words.number(limit.permits.max(1).into());
+        words.number(limit.burst.max(1).into());
+        let seen = pace.seen.as_ref().and_then(|mark| mark.tats.get(index));
+        words.number(seen.map_or(0, |tat| tat.0));
     }
     for run in pace.calls.chunk_by(|a, b| a == b) {
-        arguments = arguments.number(run.len() as u64);
+        words.number(run.len() as u64);
         for index in 0..pace.limits.len() {
-            arguments = arguments.number(run[0].0.get(index).copied().unwrap_or(0).into());
+            words.number(run[0].0.get(index).copied().unwrap_or(0).into());
         }
     }
-    arguments
+    words.0
 }
 
-/// What tells a limit, as two words of the cell's text. A unit is escaped there like a part of a key.
+/// A line of words.
+struct Words(String);
+
+impl Words {
+    fn word(&mut self, word: impl Display) {
+        let space = if self.0.is_empty() { "" } else { " " };
+        let _ = write!(self.0, "{space}{word}");
+    }
+
+    /// A number as a script can hold it.
+    fn number(&mut self, number: u64) {
+        self.word(number.min(BEYOND));
+    }
+
+    /// Microseconds, rounded up.
+    fn micros(&mut self, duration: Duration) {
+        self.number(micros_up(duration));
+    }
+}
+
+/// What tells a limit, as two words of the cell's text.
 fn limit<'a>(arguments: Arguments<'a>, id: &LimitId) -> Arguments<'a> {
+    arguments.text(unit(id)).micros(id.period())
+}
+
+/// The unit of a limit, escaped like a part of a key.
+fn unit(id: &LimitId) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
+    if !id.unit().is_empty() && id.unit().bytes().all(is_plain) {
+        return id.unit().into();
+    }
     let key = Key::new("").part(id.unit()).render(&Prefix::default());
-    let unit = key.strip_prefix("{:").and_then(|key| key.strip_suffix('}')).unwrap_or(&key);
-    arguments.text(unit).micros(id.period())
+    key.trim_start_matches("{:").trim_end_matches('}').to_owned().into()
 }
 
 /// An epoch as the cell's text has it: a double does not hold its 64 bits.

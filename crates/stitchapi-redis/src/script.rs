@@ -36,7 +36,7 @@ scripts! {
     ACQUIRE: "lease" "acquire";
     RENEW: "lease" "renew";
     RELEASE: "lease" "release";
-    RESERVE: "pace" "reserve";
+    RESERVE: "usual" "pace" "reserve";
     REFUND: "pace" "refund";
     SETTLE: "pace" "settle";
     HOLD: "pace" "hold";
@@ -79,7 +79,7 @@ impl Script {
 pub(crate) struct Arguments<'a>(Vec<Cow<'a, [u8]>>);
 
 /// One more than the largest number in a cell, for whatever is larger: the double of a script holds it exactly.
-const BEYOND: u64 = 1 << 53;
+pub(crate) const BEYOND: u64 = 1 << 53;
 
 impl<'a> Arguments<'a> {
     pub(crate) fn bytes(mut self, bytes: impl Into<Cow<'a, [u8]>>) -> Self {

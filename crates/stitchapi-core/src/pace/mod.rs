@@ -26,6 +26,7 @@
 mod cell;
 mod limit;
 mod lines;
+mod repair;
 mod reservation;
 mod starts;
 pub mod step;
@@ -33,5 +34,5 @@ pub mod step;
 pub use cell::{Cell, CellError, LimitState, Strictest, Tat};
 pub use limit::{Declared, Limit, LimitError, LimitId, SHORTEST_PERIOD, default_guard, limits};
 pub use lines::Lines;
-pub use reservation::{Booking, Costs, Mark, Pace, Reservation};
+pub use reservation::{Back, Booking, Costs, Mark, Pace, Reservation};
 pub use starts::Starts;

@@ -37,6 +37,24 @@ pub struct Pace {
     pub fresh_start: Duration,
     /// A hold in the cell is cut to this from now.
     pub max_hold: Duration,
+    /// This process comes back from an outage; what it remembers of the cell ([`seen`](Self::seen)) is from before it.
+    pub back: Option<Back>,
+}
+
+/// How a process comes back from an outage in which everybody paced alone.
+///
+/// * Is the cell's [`local_end`](Cell::local_end) ahead, somebody was back before it: nothing is booked nor written, and
+///   it stays alone until then.
+/// * Is the cell gone, back in an older state, or unmoved since the mark, it is the first: the cell is repaired as always
+///   and given a [`local_end`](Cell::local_end) and a [`fresh_until`](Cell::fresh_until), for all the others who are
+///   still to notice; nothing is booked.
+/// * Has the cell moved, or is there one and no mark, somebody uses it: it joins at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Back {
+    /// How long everybody goes on alone, so that each of them notices in that time.
+    pub stay: Duration,
+    /// How long nobody starts after that: the last start of one who is alone keeps its distance.
+    pub pause: Duration,
 }
 
 impl Pace {
@@ -55,6 +73,7 @@ impl Pace {
             epoch_if_new,
             fresh_start: Duration::ZERO,
             max_hold: Duration::from_secs(60),
+            back: None,
         }
     }
 

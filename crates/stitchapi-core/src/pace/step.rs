@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::lines::Line;
-use super::{Booking, Cell, Limit, LimitId, LimitState, Pace, Reservation, Starts, Strictest, Tat};
+use super::repair::{Return, gather, repair};
+use super::{Booking, Cell, LimitId, LimitState, Pace, Reservation, Starts, Strictest, Tat};
+use crate::StoreTime;
 use crate::time::LARGEST;
-use crate::{StoreTime, micros_up};
 
 /// The epoch of a cell that only a hold has created.
-const NOT_BORN: u64 = 0;
+pub(super) const NOT_BORN: u64 = 0;
 
 /// No call costs more, so nothing more is corrected at once.
 const MOST: i64 = u32::MAX as i64;
@@ -25,9 +26,14 @@ pub struct Stepped<R> {
 /// Books starts for the calls of `pace`: see [`Pacer::reserve`](crate::Pacer::reserve).
 #[must_use]
 pub fn reserve(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Stepped<Reservation> {
-    let cell = repair(stored, now, pace);
+    let mut cell = repair(stored, now, pace);
+    let is_expired = pace.expires.is_some_and(|expires| now > expires);
+    let comes = if is_expired { Return::Waits } else { Return::of(pace, stored, now) };
+    if let Return::First(back) = comes {
+        gather(&mut cell, back, now);
+    }
     let e_min = (now + pace.lead).max(cell.held_until).max(cell.fresh_until).max(pace.not_before.unwrap_or_default());
-    if pace.expires.is_some_and(|expires| now > expires) {
+    if comes == Return::Waits {
         // Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
         let cell = stored.cloned().unwrap_or(cell);
         return Stepped { reply: Reservation { now, e_min, cell, granted: 0 }, write: None };
@@ -35,7 +41,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Stepped<Re
 
     let last = e_min + pace.horizon;
     let mut starts = Starts::new(&cell, pace, e_min);
-    let granted = starts.book_until(last);
+    let granted = if comes == Return::Joins { starts.book_until(last) } else { 0 };
     let mut after = cell.clone();
     if granted > 0 {
         for (id, tat) in starts.tats() {
@@ -55,7 +61,11 @@ pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Stepped<bool> {
     };
     let mut cell = cell.clone();
     for (id, tat) in &booking.tats {
-        set_tat(&mut cell, id, *tat);
+        // A cell that went back may have come to the same seq with other permits; the remainder counts in those.
+        let fits = |state: &LimitState| state.id == *id && tat.remainder < state.permits.value;
+        let rounded = Tat { micros: tat.rounded_up().0.min(LARGEST), remainder: 0 };
+        let tat = if cell.limits.iter().any(fits) { *tat } else { rounded };
+        set_tat(&mut cell, id, tat);
     }
     cell.seq += 1;
     Stepped { reply: true, write: Some(cell) }
@@ -89,104 +99,7 @@ pub fn hold(stored: Option<&Cell>, now: StoreTime, until: StoreTime, cap: Durati
     Stepped { reply: (), write: Some(cell) }
 }
 
-/// The cell as this request may use it: created, or mended if it is older than what the caller remembers, with the
-/// caller's limits brought in and the hold applied.
-fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell {
-    let known = stored.filter(|cell| cell.epoch != NOT_BORN);
-    let older = pace.seen.as_ref().filter(|mark| match known {
-        None => mark.tats.iter().any(|tat| *tat > now),
-        Some(cell) => cell.epoch == mark.epoch && cell.seq < mark.seq,
-    });
-    let fresh_epoch = pace.epoch_if_new.max(NOT_BORN + 1);
-    let guard = u32::try_from(micros_up(pace.guard)).unwrap_or(u32::MAX);
-
-    let mut moved = false;
-    let mut cell = known.cloned().unwrap_or_else(|| {
-        let mut cell = empty(fresh_epoch, 0, Strictest::brought(guard, now));
-        cell.held_until = stored.map_or(StoreTime(0), |hold| hold.held_until);
-        cell.fresh_until = StoreTime((now + pace.fresh_start).0.min(LARGEST));
-        cell
-    });
-
-    let in_force = cell.guard.value;
-    cell.guard = cell.guard.bring(guard, now, u32::max);
-    moved |= cell.guard.value != in_force;
-    for limit in &pace.limits {
-        moved |= bring(&mut cell, limit, now);
-    }
-    cell.limits.retain(|state| {
-        let brought = pace.limits.iter().any(|limit| limit.id == state.id);
-        brought || state.permits.holds(now) || state.burst.holds(now) || state.tat.rounded_up() > now
-    });
-
-    if let Some(mark) = older {
-        for state in &mut cell.limits {
-            let mut line = Line::new(state, cell.guard.value);
-            let index = pace.limits.iter().position(|limit| limit.id == state.id);
-            if let Some(tat) = index.and_then(|index| mark.tats.get(index)) {
-                line.raise(*tat, 0);
-            }
-            line.raise(now, state.burst.value);
-            state.tat = line.tat();
-        }
-    }
-
-    let longest = StoreTime((now + pace.max_hold).0.min(LARGEST));
-    if cell.held_until > longest {
-        cell.held_until = longest;
-        moved = true;
-    }
-    if cell.held_until > StoreTime(0) {
-        moved |= take_burst_credit(&mut cell);
-    }
-
-    if let Some(mark) = older {
-        cell.epoch = fresh_epoch;
-        cell.seq = cell.seq.max(mark.seq) + 1;
-    } else if moved && known.is_some() {
-        cell.seq += 1;
-    }
-    cell
-}
-
-/// Brings one limit of a caller into the cell; says whether that changes what holds.
-fn bring(cell: &mut Cell, limit: &Limit, now: StoreTime) -> bool {
-    let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else {
-        cell.limits.push(LimitState {
-            id: limit.id.clone(),
-            permits: Strictest::brought(limit.permits.max(1), now),
-            burst: Strictest::brought(limit.burst.max(1), now),
-            tat: Tat::default(),
-        });
-        return true;
-    };
-    let before = (state.permits.value, state.burst.value);
-    state.permits = state.permits.bring(limit.permits.max(1), now, u32::min);
-    state.burst = state.burst.bring(limit.burst.max(1), now, u32::min);
-    if state.permits.value != before.0 {
-        // The remainder counts in another unit now: round up, to the strict side.
-        state.tat = Tat { micros: state.tat.rounded_up().0, remainder: 0 };
-    }
-    (state.permits.value, state.burst.value) != before
-}
-
-/// A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends. Longer ones keep theirs,
-/// else one short 429 would make `10/s` beside `1000/h` one call per 7 s for an hour.
-///
-/// A tat never falls below this again by itself, so applying it to every reader applies it once.
-fn take_burst_credit(cell: &mut Cell) -> bool {
-    let shortest = cell.limits.iter().map(|state| state.id.period()).min();
-    let mut moved = false;
-    for state in cell.limits.iter_mut().filter(|state| Some(state.id.period()) == shortest) {
-        let mut line = Line::new(state, cell.guard.value);
-        line.raise(cell.held_until, state.burst.value - 1);
-        moved |= state.tat != line.tat();
-        state.tat = line.tat();
-    }
-    moved
-}
-
-fn empty(epoch: u64, seq: u64, guard: Strictest) -> Cell {
+pub(super) fn empty(epoch: u64, seq: u64, guard: Strictest) -> Cell {
     let never = StoreTime(0);
     Cell { epoch, seq, held_until: never, local_end: never, fresh_until: never, guard, limits: Vec::new() }
 }
@@ -199,7 +112,7 @@ fn set_tat(cell: &mut Cell, id: &LimitId, tat: Tat) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Costs, Declared, limits};
+    use super::super::{Back, Costs, Declared, limits};
     use super::*;
 
     fn per_second(permits: u32, burst: u32) -> Pace {
@@ -324,6 +237,20 @@ mod tests {
     }
 
     #[test]
+    fn a_refund_to_a_cell_that_has_other_permits_by_now_leaves_one_that_can_be_read() {
+        let pace = per_second(7, 1).with_calls(3);
+        let Stepped { reply, write } = reserve(None, StoreTime(0), &pace);
+        let mut cell = write.unwrap();
+        let booking = reply.tail(&pace, 1);
+        assert_eq!(booking.tats[0].1, Tat { micros: 142_857, remainder: 1 });
+        cell.limits[0].permits.value = 1;
+        cell.limits[0].tat.remainder = 0;
+        let refunded = refund(Some(&cell), &booking).write.unwrap();
+        assert_eq!(refunded.limits[0].tat, Tat { micros: 142_858, remainder: 0 });
+        assert_eq!(refunded.to_text().parse(), Ok(refunded));
+    }
+
+    #[test]
     fn a_hold_on_nothing_waits_for_the_cell_and_does_not_hide_that_it_was_lost() {
         let held = hold(None, StoreTime(0), StoreTime(2_000_000), Duration::from_secs(60)).write;
         let mut pace = per_second(10, 5).with_calls(2);
@@ -345,5 +272,93 @@ mod tests {
         let (old, new) = (per_second(10, 1).with_calls(2), per_second(20, 4).with_calls(2));
         let cell = reserve(None, StoreTime(0), &old).write;
         assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 300_000]);
+    }
+
+    fn back(pace: &Pace, seen: Option<&Reservation>) -> Pace {
+        let (stay, pause) = (Duration::from_millis(450), Duration::from_millis(50));
+        let seen = seen.map(|reply| reply.mark(pace));
+        Pace { back: Some(Back { stay, pause }), seen, epoch_if_new: 9, ..pace.clone() }
+    }
+
+    fn ends(cell: &Cell) -> (u64, u64) {
+        (cell.local_end.0, cell.fresh_until.0)
+    }
+
+    #[test]
+    fn the_first_one_back_books_nothing_and_says_how_long_everybody_stays_alone() {
+        let pace = per_second(10, 1).with_calls(2);
+        let before = reserve(None, StoreTime(0), &pace);
+        let Stepped { reply, write } =
+            reserve(before.write.as_ref(), StoreTime(5_000_000), &back(&pace, Some(&before.reply)));
+        let cell = write.unwrap();
+        assert_eq!((reply.granted, ends(&cell), cell.seq), (0, (5_450_000, 5_500_000), 2));
+        assert_eq!((reply.cell, reply.e_min), (cell.clone(), cell.fresh_until));
+        assert_eq!(starts(Some(&cell), 5_000_001, &pace), [5_500_000, 5_600_000]);
+    }
+
+    #[test]
+    fn the_next_one_back_stays_alone_until_then_and_changes_nothing() {
+        let pace = per_second(10, 1).with_calls(2);
+        let before = reserve(None, StoreTime(0), &pace);
+        let returns = back(&pace, Some(&before.reply));
+        let cell = reserve(before.write.as_ref(), StoreTime(5_000_000), &returns).write.unwrap();
+        let early = reserve(Some(&cell), StoreTime(5_449_999), &returns);
+        assert_eq!((early.reply.granted, &early.reply.cell, &early.write), (0, &cell, &None));
+        assert_eq!(starts(Some(&cell), 5_450_000, &returns), [5_500_000, 5_600_000]);
+    }
+
+    #[test]
+    fn a_lost_or_rolled_back_cell_is_mended_for_the_first_one_back() {
+        let pace = per_second(10, 1).with_calls(30);
+        let before = reserve(None, StoreTime(0), &pace);
+        let mut older = before.write.unwrap();
+        older.seq = 0;
+        for stored in [None, Some(&older)] {
+            let cell = reserve(stored, StoreTime(1_000_000), &back(&pace, Some(&before.reply))).write.unwrap();
+            assert_eq!((cell.epoch, cell.seq, ends(&cell)), (9, 3, (1_450_000, 1_500_000)));
+            assert_eq!(starts(Some(&cell), 1_500_000, &pace)[0], 3_000_000);
+        }
+    }
+
+    #[test]
+    fn one_who_comes_back_to_a_cell_in_use_joins_at_once() {
+        let pace = per_second(10, 1).with_calls(1);
+        let before = reserve(None, StoreTime(0), &pace);
+        let moved = reserve(before.write.as_ref(), StoreTime(1_000_000), &pace).write;
+        assert_eq!(starts(moved.as_ref(), 2_000_000, &back(&pace, Some(&before.reply))), [2_000_000]);
+        assert_eq!(starts(moved.as_ref(), 2_000_000, &back(&pace, None)), [2_000_000]);
+        let mut another = before.write.unwrap();
+        another.epoch = 8;
+        assert_eq!(starts(Some(&another), 2_000_000, &back(&pace, Some(&before.reply))), [2_000_000]);
+    }
+
+    #[test]
+    fn one_who_remembers_nothing_is_the_first_where_there_is_no_cell_or_only_a_hold() {
+        let pace = per_second(10, 1).with_calls(1);
+        let held = hold(None, StoreTime(0), StoreTime(3_000_000), Duration::from_secs(60)).write;
+        for stored in [None, held.as_ref()] {
+            let cell = reserve(stored, StoreTime(1_000_000), &back(&pace, None)).write.unwrap();
+            assert_eq!((cell.epoch, ends(&cell)), (9, (1_450_000, 1_500_000)));
+        }
+    }
+
+    #[test]
+    fn an_endless_stay_ends_with_time_and_no_fresh_start_is_shortened() {
+        let mut pace = back(&per_second(10, 1), None);
+        pace.back = Some(Back { stay: Duration::MAX, pause: Duration::MAX });
+        let cell = reserve(None, StoreTime(10), &pace).write.unwrap();
+        assert_eq!(ends(&cell), (LARGEST, LARGEST));
+        assert_eq!(cell.to_text().parse(), Ok(cell));
+        pace.back = Some(Back { stay: Duration::ZERO, pause: Duration::ZERO });
+        pace.fresh_start = Duration::from_secs(1);
+        assert_eq!(ends(&reserve(None, StoreTime(10), &pace).write.unwrap()), (10, 1_000_010));
+    }
+
+    #[test]
+    fn one_who_has_given_up_on_its_request_is_not_the_first_one_back() {
+        let mut pace = back(&per_second(10, 1).with_calls(1), None);
+        pace.expires = Some(StoreTime(999));
+        let Stepped { reply, write } = reserve(None, StoreTime(1_000), &pace);
+        assert_eq!((ends(&reply.cell), reply.granted, write), ((0, 1_000), 0, None));
     }
 }

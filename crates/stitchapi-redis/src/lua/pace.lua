@@ -1,5 +1,5 @@
 -- What the scripts of a pacing cell share: the cell of `stitchapi_core::pace`, and its exact arithmetic in doubles.
--- The names are those of the Rust; `tests/vectors.rs` holds the two together, byte for byte.
+-- The names are those of the Rust; `tests/vectors` holds the two together, byte for byte.
 
 local LARGEST = 9007199254740991 -- 2^53 - 1, the largest time and count in a cell
 local BEYOND = 9007199254740992 -- 2^53, what the driver sends for anything larger
@@ -225,14 +225,18 @@ local function empty(epoch, guard, now)
   }
 end
 
--- The cell under the key and its text, both nil if there is none; a text without a cell is corrupt.
-local function read()
-  local value = redis.call('GET', KEYS[1])
+-- The cell in a value and its text, both nil if there is none; a text without a cell is corrupt.
+local function cell_in(value)
   if not value then
     return nil, nil
   end
   local text = string.sub(value, 2)
   return string.sub(value, 1, 1) == 'p' and parse(text) or nil, text
+end
+
+-- The same of what is under the key.
+local function read()
+  return cell_in(redis.call('GET', KEYS[1]))
 end
 
 -- Writes a text, to live until the cell's last booking and its hold are over, and an hour at least.

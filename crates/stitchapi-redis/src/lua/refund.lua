@@ -12,6 +12,10 @@ for i = 3, #ARGV, 4 do
   local state = find(cell, ARGV[i], tonumber(ARGV[i + 1]))
   if state then
     state.tat, state.remainder = tonumber(ARGV[i + 2]), tonumber(ARGV[i + 3])
+    -- A cell that went back may have come to the same seq with other permits; the remainder counts in those.
+    if state.remainder >= state.permits then
+      state.tat, state.remainder = math.min(tat_rounded_up(state), LARGEST), 0
+    end
   end
 end
 cell.seq = cell.seq + 1

@@ -1,20 +1,11 @@
--- reserve: books a start for each call. Answers now, the earliest start there could be, how many calls were booked, and
--- the cell after repair and before the booking.
---
--- ARGV: guard, horizon, not_before, lead, expires, epoch_if_new, fresh_start, max_hold; of what the caller remembers the
--- epoch (or ''), seq and latest tat; how many limits, and for each unit, period, permits, burst and the tat remembered
--- (0 if none); then runs of equal calls, how many and their cost on each limit. Times and durations in microseconds.
+-- The rest of reserve: any cell, with any numbers.
 
 local STRICT_FOR = 60000000 -- how long a stricter setting holds after somebody brought it last
 local STAMP_GRAIN = 1000000 -- how old its stamp may grow before it is renewed
 
-local position = 0
-local function word()
-  position = position + 1
-  return ARGV[position]
-end
+local word = string.gmatch(request, '%S+')
 local function count()
-  return tonumber(word())
+  return tonumber((word()))
 end
 
 local pace = {
@@ -23,9 +14,11 @@ local pace = {
   not_before = count(),
   lead = count(),
   expires = count(),
+  max_hold = count(),
   epoch_if_new = word(),
   fresh_start = count(),
-  max_hold = count(),
+  stay = count(),
+  pause = count(),
   limits = {},
 }
 local seen = { epoch = word(), seq = count(), latest = count() }
@@ -125,7 +118,7 @@ end
 local function repair(stored, now)
   local known = stored and stored.epoch ~= NOT_BORN and stored or nil
   local older = false
-  if seen.epoch ~= '' then
+  if seen.epoch ~= '-' then
     if known then
       older = known.epoch == seen.epoch and known.seq < seen.seq
     else
@@ -213,8 +206,7 @@ end
 -- Books every call that may start at `last` or before, in order; how many those are.
 local function book_until(last, lines, e_min)
   local granted, start, earliest_start = 0, e_min, at(e_min)
-  while position < #ARGV do
-    local calls = count()
+  for calls in count do
     local draws = draws_of(lines)
     for _ = 1, calls do
       for i = 1, #draws do
@@ -232,24 +224,45 @@ local function book_until(last, lines, e_min)
   return granted
 end
 
-local now = now_is()
-local stored, stored_text = read()
+-- What becomes of the request of one who comes back from an outage: it waits with all others, or it is the first.
+local function comes_back(stored)
+  if not pace.stay then
+    return false, false
+  end
+  local waits = stored and stored.local_end > now
+  local born = stored and stored.epoch ~= NOT_BORN
+  return waits, not waits and (not born or stored.epoch == seen.epoch and stored.seq <= seen.seq)
+end
+
+-- Everybody who comes back stays alone for a while, and then everybody pauses.
+local function gather(cell)
+  cell.local_end = math.min(now + pace.stay, LARGEST)
+  cell.fresh_until = math.max(math.min(cell.local_end + pace.pause, LARGEST), cell.fresh_until)
+  cell.seq = cell.seq + 1
+end
+
+local stored, stored_text = cell_in(value)
 if stored_text and not stored then
   return 'corrupt'
 end
+local is_expired = now > pace.expires
+local waits, is_first = comes_back(stored)
 local cell = repair(stored, now)
+if is_first and not is_expired then
+  gather(cell)
+end
 local e_min = math.max(math.min(now + pace.lead, BEYOND), cell.held_until, cell.fresh_until, pace.not_before)
 local repaired = to_text(cell)
-if now > pace.expires then
+if is_expired or waits then
   -- Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
-  return { now, e_min, 0, stored_text or repaired }
+  return { now, e_min, 0, value or 'p' .. repaired }
 end
 
 local lines = {}
 for i, limit in ipairs(pace.limits) do
   lines[i] = new_line(find(cell, limit.unit, limit.period), cell.guard)
 end
-local granted = book_until(e_min + pace.horizon, lines, e_min)
+local granted = is_first and 0 or book_until(e_min + pace.horizon, lines, e_min)
 local text = repaired
 if granted > 0 then
   for i, limit in ipairs(pace.limits) do
@@ -261,4 +274,4 @@ end
 if text ~= stored_text then
   write(cell, text, now)
 end
-return { now, e_min, granted, repaired }
+return { now, e_min, granted, 'p' .. repaired }

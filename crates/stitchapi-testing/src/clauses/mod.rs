@@ -1,6 +1,7 @@
 //! The clauses, by subject: each works on a [`Scene`](crate::contract::Scene) and says what it saw.
 
 pub(crate) mod booking;
+pub(crate) mod comeback;
 pub(crate) mod counter;
 pub(crate) mod expiry;
 pub(crate) mod foreign;

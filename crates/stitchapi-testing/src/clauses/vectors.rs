@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stitchapi_core::pace::step::{self, Stepped};
-use stitchapi_core::pace::{Booking, Cell, Costs, Declared, LimitId, Mark, Pace, Reservation};
+use stitchapi_core::pace::{Back, Booking, Cell, Costs, Declared, LimitId, Mark, Pace, Reservation};
 use stitchapi_core::{Key, StoreTime};
 
 use super::pacing;
@@ -141,6 +141,8 @@ impl<'a> Copy<'a> {
             1 => Some(self.now + Scene::HOUR),
             _ => None,
         };
+        let some = |dice: &mut Dice| Duration::from_millis(dice.below(60));
+        pace.back = Some(Back { stay: some(dice), pause: some(dice) }).filter(|_| dice.below(6) == 0);
         let newest = self.newest.as_ref().filter(|_| dice.below(3) > 0);
         pace.seen = newest.map(|(mark, _)| Mark { seq: mark.seq + dice.below(5) / 4 * 3, ..mark.clone() });
         pace.calls = (0..dice.below(5)).map(|_| Costs(declared.iter().map(|_| dice.cost()).collect())).collect();

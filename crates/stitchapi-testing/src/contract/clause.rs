@@ -6,8 +6,8 @@ use stitchapi_core::BoxFuture;
 
 use super::{Checked, Scene};
 use crate::clauses::{
-    booking, counter, expiry, foreign, give_back, hold, keys, lease_ttl, leases, loss, plain, processes, queue,
-    vectors, versioned, versioned_ttl,
+    booking, comeback, counter, expiry, foreign, give_back, hold, keys, lease_ttl, leases, loss, plain, processes,
+    queue, vectors, versioned, versioned_ttl,
 };
 
 /// One promise of the contract.
@@ -128,6 +128,9 @@ clauses! {
     Pacer "pacer/rolled-back" loss::rolled_back: "a cell that went back goes on behind what a caller remembers"
     Pacer "pacer/not-older" loss::remembered_otherwise: "a mark of another epoch or of now changes nothing"
     Pacer "pacer/unremembered" loss::unremembered: "a cell that nobody remembers has full credit"
+    Pacer "pacer/first-back" comeback::is_first: "the first one back from an outage has all stay alone, and then pause"
+    Pacer "pacer/stays-alone" comeback::stays_alone: "one who comes back while all stay alone changes nothing"
+    Pacer "pacer/joins-back" comeback::joins: "one who comes back to a cell in use joins at once"
     Pacer "pacer/refund" give_back::refund: "a refund gives the tail of a booking to the next caller"
     Pacer "pacer/refund-changed" give_back::refund_after_a_change: "a refund counts only at its own epoch and seq"
     Pacer "pacer/refund-twice" give_back::refund_twice: "the same refund counts once"

@@ -14,7 +14,14 @@ type Booked = Result<Reservation, StoreError>;
 pub(crate) struct IgnoresMarks;
 #[async_trait]
 impl Fault for IgnoresMarks {
-    const BREAKS: &'static [&'static str] = &["pacer/lost", "pacer/lost-credit", "pacer/rolled-back", "pacer/vectors"];
+    const BREAKS: &'static [&'static str] = &[
+        "pacer/lost",
+        "pacer/lost-credit",
+        "pacer/rolled-back",
+        "pacer/first-back",
+        "pacer/stays-alone",
+        "pacer/vectors",
+    ];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         good.pacer.reserve(key, &Pace { seen: None, ..pace }).await
     }
@@ -24,7 +31,8 @@ impl Fault for IgnoresMarks {
 pub(crate) struct NoticesLossOnly;
 #[async_trait]
 impl Fault for NoticesLossOnly {
-    const BREAKS: &'static [&'static str] = &["pacer/rolled-back", "pacer/vectors"];
+    const BREAKS: &'static [&'static str] =
+        &["pacer/rolled-back", "pacer/first-back", "pacer/stays-alone", "pacer/vectors"];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         let absent = good.raw(key).await.is_none();
         let seen = pace.seen.clone().filter(|_| absent);
@@ -59,7 +67,7 @@ impl Fault for GivesCreditAfterALoss {
 pub(crate) struct BelievesEveryMark;
 #[async_trait]
 impl Fault for BelievesEveryMark {
-    const BREAKS: &'static [&'static str] = &["pacer/not-older", "pacer/vectors"];
+    const BREAKS: &'static [&'static str] = &["pacer/not-older", "pacer/joins-back", "pacer/vectors"];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         let Some((cell, mark)) = good.cell(key).await.zip(pace.seen.clone()) else {
             return good.pacer.reserve(key, &pace).await;

@@ -2,6 +2,7 @@
 //! one thing wrong and says which clauses that breaks, and the kit must find exactly these.
 
 mod booking;
+mod comeback;
 mod corrections;
 mod counter;
 mod fault;
@@ -60,6 +61,8 @@ broken! {
         BooksOverValues TakesANewerFormatForNone SettlesValuesSilently;
     loss:
         IgnoresMarks NoticesLossOnly GivesCreditAfterALoss BelievesEveryMark GivesNewCellsNoCredit;
+    comeback:
+        LetsEverybodyBackAtOnce SharesAgainWithoutAPause LetsTheSecondBackAtOnce LetsNobodyJoin;
     corrections:
         TakesEveryRefund TakesRefundsOfNothing TakesNoRefund TakesRefundsTwice RefundsAcrossEpochs
         SettlesEveryLimit GivesBackBelowNow TakesNoDebt GivesNothingBack SettlesWithoutASeq MakesACellToSettle

@@ -97,7 +97,10 @@ async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error>
     for gate in declaration.gates.iter().chain(seam.gate()) {
         let bucket = gate.bucket(seam.principal())?;
         let Some(units) = bucket.units(&cost)? else { continue };
-        let started = bucket.start(&units, flow(seam.principal()), run.wait, &run.trace).await?;
+        let started = match bucket.start_at_once(&units) {
+            Some(started) => started,
+            None => bucket.start_in_turn(&units, flow(seam.principal()), run.wait, &run.trace).await?,
+        };
         run.starts_at = started.at;
         run.report.waited += started.waited;
         if !started.waited.is_zero() {

@@ -16,11 +16,11 @@ pub use principal::Principal;
 
 use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
-use crate::resilience::Retry;
+use crate::resilience::{Retry, TimeUp, within};
 use crate::store::SharedStore;
 use crate::throttle::{Cost, Gate, Gates, Permit, Throttle, Wait, flow};
 use crate::trace::Dispatch;
-use crate::{Result, StitchBuilder};
+use crate::{Error, ErrorKind, Result, StitchBuilder};
 
 /// One API: its base URL, its rate budget, its credentials, its events. Cheap to clone; clones are the same seam.
 ///
@@ -104,9 +104,9 @@ impl Seam {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`](crate::ErrorKind::Refused) if no slot comes in time, [`ErrorKind::Input`](crate::ErrorKind::Input)
-    /// for a cost that can never be paid, [`ErrorKind::Store`](crate::ErrorKind::Store) if the store fails and the throttle
-    /// is [closed](crate::OutagePolicy::Closed) then.
+    /// [`ErrorKind::Refused`] if it is clear that no slot comes in time and [`ErrorKind::Timeout`] if none came,
+    /// [`ErrorKind::Input`] for a cost that can never be paid, [`ErrorKind::Store`] if the store fails and the throttle is
+    /// [closed](crate::OutagePolicy::Closed) then.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
         let Some(gate) = self.gate() else { return Ok(Permit::free()) };
         let bucket = gate.bucket(self.principal())?;
@@ -114,8 +114,11 @@ impl Seam {
         let started = match bucket.start_at_once(&units) {
             Some(started) => started,
             None => {
-                let wait = Wait { deadline: self.runtime().now() + self.deadline(), at_most: None };
-                bucket.start(&units, flow(self.principal()), wait, bucket.trace()).await?
+                let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
+                let wait = Wait { deadline, at_most: None };
+                let start = bucket.start_in_turn(&units, flow(self.principal()), wait, bucket.trace());
+                let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
+                within(&**runtime, deadline, start).await.map_err(|TimeUp| too_long())??
             }
         };
         Ok(Permit::new(started, bucket, units))

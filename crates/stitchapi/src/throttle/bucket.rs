@@ -12,13 +12,15 @@ use futures_util::future::{Either, select};
 use stitchapi_core::{BoxFuture, Key, Pacer, Runtime, StoreLimits, Tick};
 
 use super::Place;
+use super::cell::{CellSource, Request};
 use super::cost::{Cost, Units};
 use super::known::Known;
 use super::pacing::{Pacing, Turn};
 use super::queue::{Ticket, Waiter};
 use super::reserver::Inline;
+use super::settings::Settings;
 use super::slots::At;
-use super::state::{CellSource, Settings, Source, State, Verdict, Work, lateness};
+use super::state::{Source, State, Verdict, Work, lateness};
 use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
 
@@ -113,19 +115,17 @@ impl Bucket {
         Ok(Some(units).filter(|units| units.iter().any(|units| *units > 0)))
     }
 
-    /// Starts a plain call at once, if nobody waits and the budget of this process alone has room. Touches nothing but one
-    /// lock.
+    /// Starts a call at once, if there is no store, nobody waits and the budget has room. Touches nothing but one lock.
     pub(crate) fn start_at_once(&self, units: &Units) -> Option<Started> {
         let now = self.runtime().now();
         let mut state = self.state();
         let State { queue, source: Source::Here(pacing), .. } = &mut *state else { return None };
-        if queue.len() > 0 || pacing.due_behind(&[], units, now) > now {
-            return None;
-        }
-        matches!(pacing.turn(units, now, now), Turn::Now(_)).then_some(Started { at: now, waited: Duration::ZERO })
+        let starts = queue.len() == 0 && matches!(pacing.turn(units, now, now), Turn::Now(_));
+        starts.then_some(Started { at: now, waited: Duration::ZERO })
     }
 
-    /// Waits until one call may start; callers of one `flow` are served in order, flows in turn.
+    /// Waits until one call may start that could not [at once](Self::start_at_once); callers of one `flow` are served in
+    /// order, flows in turn.
     ///
     /// A slot whose time has passed by more than the guard when the call wakes, or whose cell was lost meanwhile, is
     /// given up for another one. Dropped while waiting: nothing happened, the place passes on.
@@ -133,16 +133,13 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Store`] if the store fails and the policy is that.
-    pub(crate) async fn start(
+    pub(crate) async fn start_in_turn(
         self: &Arc<Self>,
         units: &Units,
         flow: u64,
         wait: Wait,
         trace: &Trace,
     ) -> Result<Started> {
-        if let Some(started) = self.start_at_once(units) {
-            return Ok(started);
-        }
         let mut waiting = self.join(units, flow, wait, trace)?;
         while let Some(request) = self.lead() {
             match select(Inline::new(self, request), &mut waiting).await {
@@ -196,11 +193,11 @@ impl Bucket {
         let driver = if state.is_filled() { None } else { state.nudge() };
         drop(state);
         driver.into_iter().for_each(Waker::wake);
-        Ok(Waiting { bucket: self, ticket, asked: now, is_driven: false, trace: trace.clone() })
+        Ok(Waiting { bucket: self, ticket, asked: now, is_done: false, is_driven: false, trace: trace.clone() })
     }
 
     /// The request that a caller without company makes itself.
-    fn lead(&self) -> Option<super::state::Request> {
+    fn lead(&self) -> Option<Request> {
         let now = self.runtime().now();
         let random = self.runtime().random();
         let mut state = self.state();
@@ -256,9 +253,12 @@ impl Bucket {
         let deltas = actual.iter().zip(&**charged).map(|(actual, charged)| i64::from(*actual) - i64::from(*charged));
         for (index, delta) in deltas.enumerate().filter(|(_, delta)| *delta != 0) {
             let now = self.runtime().now();
-            if let Source::Here(pacing) = &mut self.state().source {
-                pacing.settle(index, delta, now);
-                continue;
+            match &mut self.state().source {
+                Source::Here(pacing) => {
+                    pacing.settle(index, delta, now);
+                    continue;
+                }
+                Source::Cell(cell) => cell.known.settle(index, delta, now),
             }
             self.settle_in_store(index, delta).await;
         }
@@ -299,6 +299,8 @@ struct Waiting<'b> {
     bucket: &'b Arc<Bucket>,
     ticket: Ticket,
     asked: Tick,
+    /// Whether it has got what it came for, and left the queue.
+    is_done: bool,
     /// Whether a driver is to be there: a caller that leads its own request needs none.
     is_driven: bool,
     trace: Trace,
@@ -306,7 +308,7 @@ struct Waiting<'b> {
 
 impl Waiting<'_> {
     /// What has become of it, if anything.
-    fn look(&self, waker: &Waker) -> Poll<Result<Started>> {
+    fn look(&mut self, waker: &Waker) -> Poll<Result<Started>> {
         let bucket = self.bucket;
         let mut state = bucket.state();
         let Some((waiter, verdict)) = state.queue.poll(self.ticket, waker) else {
@@ -317,6 +319,7 @@ impl Waiting<'_> {
             }
             return Poll::Pending;
         };
+        self.is_done = true;
         let slot = match verdict {
             Verdict::Slot(slot) => slot,
             Verdict::Refused(after) => return Poll::Ready(Err(refused(after))),
@@ -334,6 +337,7 @@ impl Waiting<'_> {
             return Poll::Ready(Ok(Started { at: now, waited: now.since(self.asked) }));
         }
         // Its slot is lost; its place is not.
+        self.is_done = false;
         state.queue.return_to(self.ticket, waiter);
         let _ = state.queue.poll(self.ticket, waker);
         let driver = state.nudge();
@@ -351,7 +355,7 @@ impl Waiting<'_> {
 impl Future for Waiting<'_> {
     type Output = Result<Started>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.look(context.waker())
     }
 }
@@ -359,6 +363,9 @@ impl Future for Waiting<'_> {
 /// Passes the place on, and the slot that came too late for this caller.
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
+        if self.is_done {
+            return;
+        }
         let now = self.bucket.runtime().now();
         let mut work = Work::default();
         let driver = {

@@ -31,11 +31,11 @@ pub(crate) struct Ground {
     pub(crate) trace: Trace,
 }
 
-/// The buckets of a seam that have names, so that two declarations of one name meet.
+/// The gates of a seam by the names of their buckets, so that two declarations of one name meet.
 #[derive(Debug)]
 pub(crate) struct Gates {
     ground: Ground,
-    named: Mutex<HashMap<&'static str, Gate>>,
+    open: Mutex<HashMap<Vec<String>, (Throttle, Gate)>>,
 }
 
 /// One throttle that a call passes.
@@ -65,7 +65,7 @@ struct Buckets {
 
 impl Gates {
     pub(crate) fn new(ground: Ground) -> Self {
-        Self { ground, named: Mutex::default() }
+        Self { ground, open: Mutex::default() }
     }
 
     /// The gate of a throttle that a seam declares, or one of its stitches.
@@ -83,17 +83,20 @@ impl Gates {
             }
             (Scope::Stitch, stitch) => vec!["stitch".to_owned(), seam, stitch.unwrap_or_default().to_owned()],
             (Scope::Host, _) => vec!["host".to_owned(), self.ground.host.clone()],
-            (Scope::Bucket(name), _) => {
-                let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(gate) = named.get(name) {
-                    return Ok(gate.clone());
-                }
-                let gate = self.gate(throttle, vec!["bucket".to_owned(), name.to_owned()])?;
-                named.insert(name, gate.clone());
-                return Ok(gate);
-            }
+            (Scope::Bucket(name), _) => vec!["bucket".to_owned(), name.to_owned()],
         };
-        self.gate(throttle, name)
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        match open.get(&name) {
+            Some((same, gate)) if same == throttle => Ok(gate.clone()),
+            Some(_) => {
+                Err(Error::config("the throttle: there is another one of this name, and it says something else"))
+            }
+            None => {
+                let gate = self.gate(throttle, name.clone())?;
+                open.insert(name, (throttle.clone(), gate.clone()));
+                Ok(gate)
+            }
+        }
     }
 
     fn gate(&self, throttle: &Throttle, name: Vec<String>) -> Result<Gate> {

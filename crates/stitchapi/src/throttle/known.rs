@@ -169,9 +169,19 @@ impl Known {
         }
     }
 
-    /// Nobody starts before this, though no reply has said so yet.
-    pub(super) fn hold_until(&mut self, until: StoreTime) {
+    /// A charge was corrected: when the next one could start is another time now, though no reply has said so yet.
+    pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
+        let Some((earliest, _)) = self.clock.store_time(now, now) else { return };
+        if let Some(newest) = &mut self.newest {
+            newest.lines.settle(index, delta, earliest);
+        }
+    }
+
+    /// Nobody starts before this, though no reply has said so yet; whether that is later than before.
+    pub(super) fn hold_until(&mut self, until: StoreTime) -> bool {
+        let is_news = until > self.held_until;
         self.held_until = self.held_until.max(until);
+        is_news
     }
 
     /// Whether nothing of what is known matters any more.

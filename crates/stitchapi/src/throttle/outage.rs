@@ -29,14 +29,6 @@ pub(super) const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// So many processes there are taken to be, if nobody says.
 pub(super) const FLEET_SIZE: u32 = 8;
 
-/// How a process comes back.
-#[derive(Debug, Clone, Copy)]
-#[expect(dead_code, reason = "the step's part of it is on its way")]
-pub(super) struct Back {
-    pub(super) stay: Duration,
-    pub(super) pause: Duration,
-}
-
 /// A process without its store.
 #[derive(Debug)]
 pub(super) struct Outage {
@@ -95,9 +87,13 @@ impl Outage {
         self.until.is_some_and(|until| now >= until)
     }
 
-    /// Whether the store was tried lately: one who has not called for long does not know that it is still away.
+    /// Whether it goes on: the fleet stays alone, or the store was tried lately and was away. One who has not called for
+    /// long does not know that it is still away.
     pub(super) fn is_fresh(&self, now: Tick) -> bool {
-        self.until.is_some() || now.since(self.tried) <= PROBE_EVERY * 4
+        match self.until {
+            Some(until) => now < until,
+            None => now.since(self.tried) <= PROBE_EVERY * 4,
+        }
     }
 
     /// When to look again, at the latest; while the store is being tried, its answer or its failure is what is waited for.
@@ -127,6 +123,8 @@ fn spacing(limits: &[Limit], guard: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use stitchapi_core::StoreErrorKind;
+
     use super::*;
 
     fn limit(permits: u32, burst: u32) -> Limit {
@@ -148,7 +146,7 @@ mod tests {
 
     #[test]
     fn while_the_store_is_tried_nothing_is_to_be_looked_at() {
-        let error = stitchapi_core::StoreError::new(stitchapi_core::StoreErrorKind::Unavailable, "memory", "reserve");
+        let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
         let mut outage = Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, Tick(0), Tick(0), error.into());
         assert_eq!(outage.next_look(), Some(Tick(0) + PROBE_EVERY));
         outage.probes();

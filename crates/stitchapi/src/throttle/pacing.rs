@@ -66,9 +66,14 @@ impl Pacing {
         full && now >= self.opens && now >= self.held_until
     }
 
-    pub(super) fn hold(&mut self, until: Tick) {
-        self.held_until = self.held_until.max(until);
+    /// Lets nobody start before `until`; whether that is later than before.
+    pub(super) fn hold(&mut self, until: Tick) -> bool {
+        if until <= self.held_until {
+            return false;
+        }
+        self.held_until = until;
         self.lines.hold(StoreTime(until.0), self.paced.iter().copied());
+        true
     }
 
     /// Corrects what the limit at `index` was charged.

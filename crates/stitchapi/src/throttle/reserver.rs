@@ -15,7 +15,8 @@ use stitchapi_core::pace::{Booking, Reservation};
 use stitchapi_core::{BoxFuture, StoreError, StoreTime, Tick};
 
 use super::bucket::Bucket;
-use super::state::{Request, Work};
+use super::cell::Request;
+use super::state::Work;
 use crate::resilience::watch;
 use crate::trace::EventKind;
 
@@ -41,20 +42,15 @@ impl Bucket {
     fn take_in(self: &Arc<Self>, request: &Request, answer: Result<Reservation, Arc<StoreError>>) {
         let now = self.runtime().now();
         let mut work = Work::default();
-        let mut give_back = None;
-        let driver = {
+        let (left_over, driver) = {
             let mut state = self.state();
-            let reply = answer.as_ref().ok().cloned();
             let left_over = state.take_in(self.settings(), request, answer, now, &mut work);
-            if let (Some(left_over), Some(reply)) = (left_over, reply) {
-                give_back = state.give_back(request, &reply, left_over);
-            }
             state.serve(self.settings(), now, &mut work);
-            state.nudge()
+            (left_over, state.nudge())
         };
         self.tell(work);
         driver.into_iter().for_each(Waker::wake);
-        if let Some(booking) = give_back {
+        if let Some(booking) = left_over {
             self.runtime().spawn(Box::pin(self.clone().refund(booking)));
         }
     }
@@ -86,14 +82,10 @@ impl Bucket {
     /// Tells the store of a hold. Saying it twice is saying it once, so it is said again if the first time failed.
     pub(super) async fn tell_hold(self: Arc<Self>, until: StoreTime) {
         let (Some((pacer, name, key)), settings) = (self.store(), self.settings()) else { return };
-        for _ in 0..2 {
-            let hold = pacer.hold(key, until, settings.max_hold);
-            match watch(&**self.runtime(), settings.timeout, name, "hold", hold).await {
-                Ok(()) => return,
-                Err(error) => {
-                    self.trace().emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
-                }
-            }
+        let hold =
+            || watch(&**self.runtime(), settings.timeout, name, "hold", pacer.hold(key, until, settings.max_hold));
+        if self.is_failure(hold().await) {
+            self.is_failure(hold().await);
         }
     }
 
@@ -101,15 +93,17 @@ impl Bucket {
     pub(super) async fn settle_in_store(&self, index: usize, delta: i64) {
         let (Some((pacer, name, key)), settings) = (self.store(), self.settings()) else { return };
         let Some(limit) = settings.limits.get(index) else { return };
-        for _ in 0..if delta > 0 { 2 } else { 1 } {
-            let settle = pacer.settle(key, &limit.id, delta);
-            match watch(&**self.runtime(), settings.timeout, name, "settle", settle).await {
-                Ok(()) => return,
-                Err(error) => {
-                    self.trace().emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
-                }
-            }
+        let settle = || watch(&**self.runtime(), settings.timeout, name, "settle", pacer.settle(key, &limit.id, delta));
+        if self.is_failure(settle().await) && delta > 0 {
+            self.is_failure(settle().await);
         }
+    }
+
+    /// Whether the store has failed, which is told.
+    fn is_failure(&self, done: Result<(), StoreError>) -> bool {
+        let Err(error) = done else { return false };
+        self.trace().emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
+        true
     }
 
     /// Wakes and tells whom a turn concerns.

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use stitchapi_core::{StoreTime, Tick};
 
 use super::cost::Units;
+use super::queue::Waiter;
 
 /// A booked start: units per limit at a time, and nobody's until that time.
 #[derive(Debug, Clone)]
@@ -15,6 +16,13 @@ pub(super) struct Slot {
     pub(super) is_plain: bool,
     /// When it may be used, on this process' clock.
     pub(super) due: Tick,
+}
+
+impl Slot {
+    /// Whether it has the units that one who waits needs.
+    pub(super) fn covers(&self, waiter: &Waiter) -> bool {
+        waiter.units.iter().zip(&*self.units).all(|(wants, has)| wants <= has)
+    }
 }
 
 /// By whose clock.

@@ -1,58 +1,18 @@
-//! The scripts beside the arithmetic of the core: random states and requests, up to the ends of every number. Each reply
-//! and each stored value is compared byte for byte.
-#![cfg(feature = "redis-rs")]
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
-
-mod common;
+//! The cells of `pace`.
 
 use std::time::Duration;
 
-use common::{Dice, Recorder, tokio};
-use stitchapi_core::lease::{self, Holder, LeaseCell, Waiter};
 use stitchapi_core::pace::step::{self, Stepped};
-use stitchapi_core::pace::{Booking, Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Strictest, Tat};
-use stitchapi_core::{Key, Lease, Leases as _, Owner, Pacer as _, Prefix, StoreTime};
+use stitchapi_core::pace::{Back, Booking, Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Strictest, Tat};
+use stitchapi_core::{Key, Pacer as _, Prefix, StoreTime};
 use stitchapi_redis::RedisStore;
 
-const SEQUENCES: u64 = 250;
-const OPERATIONS: u64 = 40;
-/// The largest time and count in a cell.
-const LARGEST: u64 = (1 << 53) - 1;
+use crate::common::{Dice, Recorder, tokio};
+use crate::server;
+use crate::usual;
+use crate::{LARGEST, OPERATIONS, Raw, SECOND, SEQUENCES, known, time};
+
 const YEAR: u64 = 366 * 86_400 * 1_000_000;
-const SECOND: u64 = 1_000_000;
-
-/// What the server has under one key.
-struct Raw {
-    recorder: Recorder,
-    key: String,
-}
-
-impl Raw {
-    async fn get(&self) -> Option<String> {
-        redis::cmd("GET").arg(&self.key).query_async(&mut self.recorder.raw()).await.unwrap()
-    }
-    async fn set(&self, value: String) {
-        redis::cmd("SET").arg(&self.key).arg(value).exec_async(&mut self.recorder.raw()).await.unwrap();
-    }
-    async fn delete(&self) {
-        redis::cmd("DEL").arg(&self.key).exec_async(&mut self.recorder.raw()).await.unwrap();
-    }
-    /// Takes the ttl away: only a write brings one back.
-    async fn persist(&self) {
-        redis::cmd("PERSIST").arg(&self.key).exec_async(&mut self.recorder.raw()).await.unwrap();
-    }
-    /// The server wrote the value to live this long, or did not write it.
-    async fn assert_written(&self, ttl: Option<Duration>, what: &str) {
-        let left: i64 = redis::cmd("PTTL").arg(&self.key).query_async(&mut self.recorder.raw()).await.unwrap();
-        match ttl {
-            None => assert!(left < 0, "{what} wrote what was there already"),
-            Some(ttl) => {
-                let (left, ttl) = (i128::from(left), i128::try_from(ttl.as_micros().div_ceil(1_000)).unwrap());
-                assert!(left <= ttl && ttl - left < 10_000, "{left} ms left of {ttl} after {what}");
-            }
-        }
-    }
-}
 
 #[test]
 fn the_scripts_of_a_cell_are_its_arithmetic_byte_for_byte() {
@@ -65,7 +25,9 @@ fn the_scripts_of_a_cell_are_its_arithmetic_byte_for_byte() {
         for sequence in 0..SEQUENCES {
             let key = Key::new("cell").part(sequence.to_string());
             let raw = Raw { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
-            let mut twin = Twin { store: &store, raw, key, limits: limits(&mut dice), cell: None, newest: None };
+            let is_usual = sequence % 2 == 0;
+            let limits = if is_usual { usual::limits(&mut dice) } else { limits(&mut dice) };
+            let mut twin = Twin { store: &store, raw, key, limits, is_usual, cell: None, newest: None };
             for _ in 0..OPERATIONS {
                 done[twin.next(&mut dice).await] += 1;
             }
@@ -80,6 +42,7 @@ struct Twin<'a> {
     raw: Raw,
     key: Key,
     limits: Vec<Limit>,
+    is_usual: bool,
     cell: Option<Cell>,
     newest: Option<(Mark, Booking)>,
 }
@@ -88,7 +51,7 @@ impl Twin<'_> {
     async fn next(&mut self, dice: &mut Dice) -> usize {
         let (before, now) = (self.cell.clone(), StoreTime::from_system_clock());
         self.raw.persist().await;
-        match dice.below(12) {
+        match dice.below(if self.is_usual { 30 } else { 12 }) {
             0 => {
                 let Some((_, mut booking)) = self.newest.clone() else { return self.another(dice).await };
                 booking.seq += u64::from(dice.one_in(8));
@@ -119,7 +82,10 @@ impl Twin<'_> {
             }
             3 => self.another(dice).await,
             _ => {
-                let pace = self.pace(dice, now);
+                let mut pace = self.pace(dice, now);
+                if self.is_usual {
+                    pace = usual::pace(dice, &self.limits, before.as_ref(), now, pace);
+                }
                 let reply = self.store.reserve(&self.key, &pace).await.unwrap();
                 let Stepped { reply: expected, write } = step::reserve(before.as_ref(), self.raw.recorder.now(), &pace);
                 let text = (reply.cell.to_text(), expected.cell.to_text());
@@ -150,6 +116,17 @@ impl Twin<'_> {
             self.raw.delete().await;
             return 4;
         }
+        let cell = if self.is_usual && !dice.one_in(8) {
+            usual::cell(dice, &self.limits, now)
+        } else {
+            self.any_cell(dice, now)
+        };
+        self.raw.set(format!("p{}", cell.to_text())).await;
+        self.cell = Some(cell);
+        4
+    }
+
+    fn any_cell(&self, dice: &mut Dice, now: StoreTime) -> Cell {
         let stamp = |dice: &mut Dice| {
             let ago = dice.pick(&[0, 400_000, SECOND, 30 * SECOND, 59 * SECOND, 61 * SECOND, 3_600 * SECOND]);
             if dice.one_in(8) { now + Duration::from_micros(ago) } else { now - Duration::from_micros(ago) }
@@ -181,9 +158,7 @@ impl Twin<'_> {
                 cell.limits.push(LimitState { id, permits, burst, tat });
             }
         }
-        self.raw.set(format!("p{}", cell.to_text())).await;
-        self.cell = Some(cell);
-        4
+        cell
     }
 
     fn pace(&self, dice: &mut Dice, now: StoreTime) -> Pace {
@@ -207,6 +182,7 @@ impl Twin<'_> {
         pace.max_hold = duration(dice);
         pace.not_before = Some(time(dice, now)).filter(|_| dice.one_in(4));
         pace.expires = Some(time(dice, now)).filter(|_| dice.one_in(5));
+        pace.back = Some(Back { stay: duration(dice), pause: duration(dice) }).filter(|_| dice.one_in(4));
         pace.seen = self.seen(dice, now, pace.limits.len());
         for _ in 0..dice.below(4) {
             let costs = pace.limits.iter().map(|limit| cost(dice, limit)).collect::<Vec<_>>();
@@ -238,28 +214,6 @@ fn dice_epoch(newest: &Option<(Mark, Booking)>) -> u64 {
     newest.as_ref().map_or(0xdead_beef_dead_beef, |(mark, _)| mark.epoch)
 }
 
-/// What a cell can hold of a time.
-fn known(time: StoreTime) -> StoreTime {
-    time.min(StoreTime(LARGEST))
-}
-
-/// Any time: the past, near now, far ahead, the end of time.
-fn time(dice: &mut Dice, now: StoreTime) -> StoreTime {
-    let near = Duration::from_micros(dice.any_size(100 * SECOND));
-    let far = Duration::from_micros(dice.any_size(LARGEST));
-    let end = dice.pick(&[LARGEST - 1, LARGEST, LARGEST + 1, LARGEST + 2, u64::MAX]);
-    let rare = dice.one_in(8);
-    dice.pick(&[
-        StoreTime(0),
-        now - near,
-        now + near,
-        now + near,
-        now + near,
-        if rare { now + far } else { now },
-        if rare { StoreTime(end) } else { now },
-    ])
-}
-
 fn duration(dice: &mut Dice) -> Duration {
     let near = Duration::from_nanos(dice.any_size(200_000_000_000));
     let far = Duration::from_micros(dice.any_size(u64::MAX));
@@ -288,77 +242,4 @@ fn limits(dice: &mut Dice) -> Vec<Limit> {
         }
     }
     limits
-}
-
-#[test]
-fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
-    let server = server!();
-    let mut dice = Dice::new();
-    tokio().block_on(async {
-        let recorder = Recorder::connect(&server.url()).await;
-        let store = RedisStore::new(recorder.clone());
-        for sequence in 0..SEQUENCES / 2 {
-            let key = Key::new("lease").part(sequence.to_string());
-            let raw = Raw { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
-            let mut cell = None::<LeaseCell>;
-            let owners: Vec<_> = (0..6).map(|n: u8| Owner::from_bytes([n.wrapping_mul(51); 16])).collect();
-            for _ in 0..OPERATIONS {
-                if dice.one_in(12) {
-                    let another = another_lease(&mut dice, &owners);
-                    raw.set(format!("l{}", another.to_text())).await;
-                    cell = Some(another);
-                }
-                raw.persist().await;
-                let owner = dice.pick(&owners);
-                let (ttl, park) = (lease_duration(&mut dice).max(Duration::from_nanos(1)), lease_duration(&mut dice));
-                let limit = dice.pick(&[1, 2, 3, u32::MAX]);
-                let (before, now) = (cell.clone(), || recorder.now());
-                let write = match dice.below(8) {
-                    0 => {
-                        let renewed = store.renew(&key, ttl, &owner).await.unwrap();
-                        let stepped = lease::step::renew(before.as_ref(), now(), ttl, &owner);
-                        assert_eq!(renewed, stepped.reply, "{ttl:?} {owner} on {before:?}");
-                        stepped.write
-                    }
-                    1 | 2 => {
-                        store.release(&key, &owner).await.unwrap();
-                        lease::step::release(before.as_ref(), now(), &owner).write
-                    }
-                    _ => {
-                        let lease: Lease = store.acquire(&key, limit, ttl, &owner, park).await.unwrap();
-                        let stepped = lease::step::acquire(before.as_ref(), now(), limit, ttl, &owner, park);
-                        assert_eq!(lease, stepped.reply, "{limit} {ttl:?} {owner} {park:?} on {before:?}");
-                        stepped.write
-                    }
-                };
-                let ttl = write.as_ref().map(|cell| cell.ttl(now()));
-                raw.assert_written(ttl, &format!("{owner} on {before:?}")).await;
-                cell = write.or(cell);
-                let expected = cell.as_ref().map(|cell| format!("l{}", cell.to_text()));
-                assert_eq!(raw.get().await, expected, "on {before:?}");
-            }
-        }
-    });
-}
-
-/// Any lease that can be, of these owners.
-fn another_lease(dice: &mut Dice, owners: &[Owner]) -> LeaseCell {
-    let now = StoreTime::from_system_clock();
-    let mut cell = LeaseCell { fence: known(time(dice, now)).0.min(LARGEST - 1_000), ..LeaseCell::default() };
-    for &owner in owners {
-        let ends = known(time(dice, now));
-        match dice.below(4) {
-            0 => cell.holders.push(Holder { owner, fence: dice.any_size(cell.fence), ends }),
-            1 => cell.waiters.push(Waiter { owner, until: ends }),
-            _ => {}
-        }
-    }
-    cell
-}
-
-/// From nothing over a few milliseconds, which pass during the test, to the end of time.
-fn lease_duration(dice: &mut Dice) -> Duration {
-    let short = Duration::from_micros(dice.below(3_000));
-    let any = Duration::from_nanos(dice.next());
-    dice.pick(&[Duration::ZERO, short, short, short, Duration::from_secs(1), any, Duration::MAX])
 }

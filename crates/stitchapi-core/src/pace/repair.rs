@@ -1,0 +1,138 @@
+//! What a request makes of a cell before it books.
+
+use super::lines::Line;
+use super::step::{NOT_BORN, empty};
+use super::{Back, Cell, Limit, LimitState, Mark, Pace, Strictest, Tat};
+use crate::time::LARGEST;
+use crate::{StoreTime, micros_up};
+
+/// The cell as this request may use it: created, or mended if it is older than what the caller remembers, with the
+/// caller's limits brought in and the hold applied.
+pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell {
+    let known = born(stored);
+    let older = pace.seen.as_ref().filter(|mark| match known {
+        None => mark.tats.iter().any(|tat| *tat > now),
+        Some(cell) => cell.epoch == mark.epoch && cell.seq < mark.seq,
+    });
+    let fresh_epoch = pace.epoch_if_new.max(NOT_BORN + 1);
+    let guard = u32::try_from(micros_up(pace.guard)).unwrap_or(u32::MAX);
+
+    let mut moved = false;
+    let mut cell = known.cloned().unwrap_or_else(|| {
+        let mut cell = empty(fresh_epoch, 0, Strictest::brought(guard, now));
+        cell.held_until = stored.map_or(StoreTime(0), |hold| hold.held_until);
+        cell.fresh_until = StoreTime((now + pace.fresh_start).0.min(LARGEST));
+        cell
+    });
+
+    let in_force = cell.guard.value;
+    cell.guard = cell.guard.bring(guard, now, u32::max);
+    moved |= cell.guard.value != in_force;
+    for limit in &pace.limits {
+        moved |= bring(&mut cell, limit, now);
+    }
+    cell.limits.retain(|state| {
+        let brought = pace.limits.iter().any(|limit| limit.id == state.id);
+        brought || state.permits.holds(now) || state.burst.holds(now) || state.tat.rounded_up() > now
+    });
+
+    if let Some(mark) = older {
+        for state in &mut cell.limits {
+            let mut line = Line::new(state, cell.guard.value);
+            let index = pace.limits.iter().position(|limit| limit.id == state.id);
+            if let Some(tat) = index.and_then(|index| mark.tats.get(index)) {
+                line.raise(*tat, 0);
+            }
+            line.raise(now, state.burst.value);
+            state.tat = line.tat();
+        }
+    }
+
+    let longest = StoreTime((now + pace.max_hold).0.min(LARGEST));
+    if cell.held_until > longest {
+        cell.held_until = longest;
+        moved = true;
+    }
+    if cell.held_until > StoreTime(0) {
+        moved |= take_burst_credit(&mut cell);
+    }
+
+    if let Some(mark) = older {
+        cell.epoch = fresh_epoch;
+        cell.seq = cell.seq.max(mark.seq) + 1;
+    } else if moved && known.is_some() {
+        cell.seq += 1;
+    }
+    cell
+}
+
+/// Brings one limit of a caller into the cell; says whether that changes what holds.
+fn bring(cell: &mut Cell, limit: &Limit, now: StoreTime) -> bool {
+    let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else {
+        cell.limits.push(LimitState {
+            id: limit.id.clone(),
+            permits: Strictest::brought(limit.permits.max(1), now),
+            burst: Strictest::brought(limit.burst.max(1), now),
+            tat: Tat::default(),
+        });
+        return true;
+    };
+    let before = (state.permits.value, state.burst.value);
+    state.permits = state.permits.bring(limit.permits.max(1), now, u32::min);
+    state.burst = state.burst.bring(limit.burst.max(1), now, u32::min);
+    if state.permits.value != before.0 {
+        // The remainder counts in another unit now: round up, to the strict side.
+        state.tat = Tat { micros: state.tat.rounded_up().0, remainder: 0 };
+    }
+    (state.permits.value, state.burst.value) != before
+}
+
+/// A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends. Longer ones keep theirs,
+/// else one short 429 would make `10/s` beside `1000/h` one call per 7 s for an hour.
+///
+/// A tat never falls below this again by itself, so applying it to every reader applies it once.
+fn take_burst_credit(cell: &mut Cell) -> bool {
+    let shortest = cell.limits.iter().map(|state| state.id.period()).min();
+    let mut moved = false;
+    for state in cell.limits.iter_mut().filter(|state| Some(state.id.period()) == shortest) {
+        let mut line = Line::new(state, cell.guard.value);
+        line.raise(cell.held_until, state.burst.value - 1);
+        moved |= state.tat != line.tat();
+        state.tat = line.tat();
+    }
+    moved
+}
+
+/// What becomes of a request: it changes nothing, or it is that of the first one back from an outage, or it books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Return {
+    Waits,
+    First(Back),
+    Joins,
+}
+
+impl Return {
+    /// What becomes of a request that has not expired; one that was never away [joins](Self::Joins).
+    pub(super) fn of(pace: &Pace, stored: Option<&Cell>, now: StoreTime) -> Self {
+        let Some(back) = pace.back else { return Self::Joins };
+        if stored.is_some_and(|cell| cell.local_end > now) {
+            return Self::Waits;
+        }
+        let unmoved = |cell: &Cell| {
+            pace.seen.as_ref().is_some_and(|Mark { epoch, seq, .. }| *epoch == cell.epoch && *seq >= cell.seq)
+        };
+        if born(stored).is_none_or(unmoved) { Self::First(back) } else { Self::Joins }
+    }
+}
+
+/// Everybody who comes back stays alone for a while, and then everybody pauses.
+pub(super) fn gather(cell: &mut Cell, back: Back, now: StoreTime) {
+    cell.local_end = StoreTime((now + back.stay).0.min(LARGEST));
+    cell.fresh_until = StoreTime((cell.local_end + back.pause).0.min(LARGEST)).max(cell.fresh_until);
+    cell.seq += 1;
+}
+
+/// A cell that is more than a hold.
+fn born(stored: Option<&Cell>) -> Option<&Cell> {
+    stored.filter(|cell| cell.epoch != NOT_BORN)
+}

@@ -1,0 +1,93 @@
+//! Cells and requests as they nearly always are. The script of `reserve` is written for them, and must not differ from
+//! what it does with all others.
+
+use std::time::Duration;
+
+use stitchapi_core::StoreTime;
+use stitchapi_core::pace::{Cell, Costs, Limit, LimitId, LimitState, Pace, Strictest, Tat};
+
+use crate::common::Dice;
+use crate::{SECOND, known, time};
+
+/// One limit, or a few.
+pub(crate) fn limits(dice: &mut Dice) -> Vec<Limit> {
+    let mut limits: Vec<Limit> = Vec::new();
+    for _ in 0..dice.pick(&[1, 1, 1, 2, 2, 3]) {
+        let period = dice.pick(&[100_000, SECOND, SECOND + 1, 60 * SECOND, 3_600 * SECOND, 86_400 * SECOND]);
+        let id = LimitId::new(dice.pick(&["calls", "tokens", "tokens out/é %"]), Duration::from_micros(period));
+        let permits = dice.pick(&[1, 3, 7, 200, 997, 20_000, 200_000, 999_999, 1_000_000, 1_005_000, 1_005_001]);
+        let large = dice.any_u32().max(1);
+        let burst = dice.pick(&[1, 1, 1, 2, 5, 90, 1_000, 10_000, large]);
+        if limits.iter().all(|limit| limit.id != id) {
+            limits.push(Limit { id, permits, burst });
+        }
+    }
+    limits
+}
+
+/// A cell with these limits that somebody has used lately.
+pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
+    let stamp = |dice: &mut Dice| {
+        let ago = Duration::from_micros(dice.pick(&[0, 0, 0, 1_000, 500_000, 950_000, SECOND]));
+        if dice.one_in(20) { now + ago } else { now - ago }
+    };
+    let near = |dice: &mut Dice| {
+        let near = Duration::from_micros(dice.any_size(100 * SECOND));
+        if dice.one_in(2) { now + near } else { now - near }
+    };
+    let rarely = |dice: &mut Dice| if dice.one_in(4) { near(dice) } else { StoreTime(0) };
+    Cell {
+        epoch: dice.pick(&[0, 1, 7, 7, 7, u64::MAX]),
+        seq: dice.any_size(1 << 40),
+        held_until: rarely(dice),
+        local_end: if dice.one_in(20) { known(time(dice, now)) } else { rarely(dice).min(now) },
+        fresh_until: near(dice),
+        guard: Strictest { value: dice.pick(&[0, 1_000, 5_000]), at: stamp(dice) },
+        limits: limits
+            .iter()
+            .map(|limit| LimitState {
+                id: limit.id.clone(),
+                permits: Strictest { value: limit.permits, at: stamp(dice) },
+                burst: Strictest { value: limit.burst, at: stamp(dice) },
+                tat: Tat {
+                    micros: if dice.one_in(10) { known(time(dice, now)) } else { near(dice) }.0,
+                    remainder: dice.any_u32() % limit.permits,
+                },
+            })
+            .collect(),
+    }
+}
+
+/// A request for a few equal calls, but for one thing that is as in `any`, now and then.
+pub(crate) fn pace(dice: &mut Dice, limits: &[Limit], cell: Option<&Cell>, now: StoreTime, any: Pace) -> Pace {
+    let guard = cell.map_or(5_000, |cell| cell.guard.value);
+    let mut pace = Pace::new(limits.to_vec(), Duration::from_micros(guard.into()), any.epoch_if_new);
+    let farthest = if dice.one_in(8) { 1 << 53 } else { 100 * SECOND };
+    pace.horizon = Duration::from_micros(dice.any_size(farthest));
+    pace.lead = Duration::from_micros(dice.pick(&[0, 0, 1, 50_000]));
+    pace.not_before = Some(now + Duration::from_micros(dice.any_size(SECOND))).filter(|_| dice.one_in(4));
+    pace.expires = Some(now + Duration::from_secs(1)).filter(|_| dice.one_in(2));
+    for _ in 0..dice.pick(&[0, 1, 1, 1, 1, 1, 2, 3]) {
+        let large = if dice.one_in(4) { dice.any_u32() } else { 1 };
+        let cost = |limit: &Limit| dice.pick(&[0, 1, 1, 1, 1, 2, 7, limit.burst, large]);
+        let costs: Vec<u32> = limits.iter().map(cost).collect();
+        if costs.iter().any(|cost| *cost > 0) {
+            let times = dice.pick(&[1, 1, 2, 5, 25, 50, 100]);
+            pace.calls.extend(std::iter::repeat_n(Costs(costs), times));
+        }
+    }
+    match dice.below(60) {
+        0 => pace.horizon = any.horizon,
+        1 => pace.lead = any.lead,
+        2 => pace.not_before = any.not_before,
+        3 => pace.expires = any.expires,
+        4 => pace.max_hold = any.max_hold,
+        5 => pace.guard = any.guard,
+        6 => pace.back = any.back,
+        7 => pace.calls = any.calls,
+        8 => (pace.limits, pace.calls) = (any.limits, any.calls),
+        9..30 => pace.seen = any.seen,
+        _ => {}
+    }
+    pace
+}

@@ -1,0 +1,66 @@
+//! Processes that come back from an outage of their store.
+
+use std::time::Duration;
+
+use stitchapi_core::pace::{Back, Mark, Pace, Reservation};
+use stitchapi_core::{Key, StoreTime};
+
+use super::pacing;
+use crate::contract::{Checked, Scene, Trouble, ensure};
+
+const BACK: Back = Back { stay: Duration::from_secs(60), pause: Duration::from_secs(30) };
+
+/// One call, from one who comes back and remembers this.
+fn back(scene: &Scene, seen: Option<&Mark>) -> Pace {
+    Pace { back: Some(BACK), seen: seen.cloned(), ..pacing::slow(scene).with_calls(1) }
+}
+
+/// A call is booked, an outage follows, and somebody is back from it first: what it remembers, and what it is told.
+async fn first(scene: &Scene, key: &Key) -> Result<(Mark, Reservation), Trouble> {
+    let pacer = scene.first.pacer()?;
+    let before = pacing::slow(scene).with_calls(1);
+    let mark = pacer.reserve(key, &before).await?.mark(&before);
+    let reply = pacer.reserve(key, &back(scene, Some(&mark))).await?;
+    Ok((mark, reply))
+}
+
+pub(crate) async fn is_first(scene: Scene) -> Checked {
+    let key = scene.key("cell");
+    let (mark, reply) = first(&scene, &key).await?;
+    ensure!(reply.granted == 0, "the first one back is given a start before the others know that the store is back");
+    let (stays, starts) = (reply.now + BACK.stay, reply.now + BACK.stay + BACK.pause);
+    let (found, cell) = ((reply.cell.local_end, reply.cell.fresh_until), reply.cell.to_text());
+    ensure!(found == (stays, starts), "the first one back is told {cell}, where {stays} and {starts} should be");
+    ensure!(reply.cell.seq > mark.seq, "the first one back leaves the seq as it was: {cell}");
+    let new = pacing::slow(&scene).with_calls(1);
+    let start = scene.second.pacer()?.reserve(&key, &new).await?.starts(&new).next().unwrap_or_default();
+    ensure!(start >= starts, "one who was not away starts {:?} before the pause is over", starts.since(start));
+    Ok(())
+}
+
+pub(crate) async fn stays_alone(scene: Scene) -> Checked {
+    let key = scene.key("cell");
+    let (mark, told) = first(&scene, &key).await?;
+    let pacer = scene.second.pacer()?;
+    for seen in [Some(&mark), None] {
+        let reply = pacer.reserve(&key, &back(&scene, seen)).await?;
+        ensure!(reply.granted == 0, "the second one back, remembering {seen:?}, does not stay alone");
+        let (found, cell) = (reply.cell.to_text(), told.cell.to_text());
+        ensure!(found == cell, "the second one back is told \"{found}\", not \"{cell}\"");
+    }
+    Ok(())
+}
+
+pub(crate) async fn joins(scene: Scene) -> Checked {
+    let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
+    let pace = pacing::slow(&scene).with_calls(1);
+    let mark = pacer.reserve(&key, &pace).await?.mark(&pace);
+    pacer.reserve(&key, &pace).await?;
+    let another = Mark { epoch: !mark.epoch, ..mark.clone() };
+    for seen in [None, Some(&mark), Some(&another)] {
+        let reply = scene.second.pacer()?.reserve(&key, &back(&scene, seen)).await?;
+        let joined = reply.granted == 1 && reply.cell.local_end == StoreTime(0);
+        ensure!(joined, "one who comes back to a cell in use, remembering {seen:?}, is told {}", reply.cell.to_text());
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! A cell of a store, as one process deals with it: what is known, what is asked, and whether the store is there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stitchapi_core::pace::{Back, Costs, Pace};
+use stitchapi_core::{StoreError, Tick};
+
+use super::cost::Units;
+use super::known::Known;
+use super::outage::{FLEET_SIZE, Outage};
+use super::settings::Settings;
+use super::state::TOUCH_EVERY;
+use crate::trace::EventKind;
+
+/// So many requests to the store are under way at once: while one travels the next one is filled.
+const AT_ONCE: usize = 2;
+/// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
+const LINGER: Duration = Duration::from_millis(80);
+/// Waits shorter than this are not worth lingering.
+const SHORT: Duration = Duration::from_millis(2);
+
+/// A cell of a store, as this process deals with it.
+#[derive(Debug)]
+pub(super) struct CellSource {
+    pub(super) known: Known,
+    in_flight: Vec<(u64, Vec<Units>)>,
+    requests: u64,
+    last_sent: Tick,
+    /// Since when somebody waits for whom nothing is booked.
+    wanted_since: Option<Tick>,
+    /// The process was suspended: nothing is used before a reply has come.
+    pub(super) must_confirm: bool,
+    pub(super) outage: Option<Outage>,
+}
+
+/// A request to the store.
+#[derive(Debug)]
+pub(super) struct Request {
+    number: u64,
+    pub(super) pace: Pace,
+    pub(super) units: Vec<Units>,
+    pub(super) voided: u64,
+    pub(super) sent: Tick,
+    pub(super) is_probe: bool,
+}
+
+impl CellSource {
+    pub(super) fn new(known: Known) -> Box<Self> {
+        Box::new(Self {
+            known,
+            in_flight: Vec::new(),
+            requests: 0,
+            last_sent: Tick(0),
+            wanted_since: None,
+            must_confirm: false,
+            outage: None,
+        })
+    }
+
+    /// Whether no request is under way.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.in_flight.is_empty()
+    }
+
+    /// Whether as many requests are under way as may be.
+    pub(super) fn is_filled(&self) -> bool {
+        self.in_flight.len() >= AT_ONCE
+    }
+
+    /// What is asked for by requests that are under way.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Units> + Clone {
+        self.in_flight.iter().flat_map(|(_, units)| units)
+    }
+
+    /// A request is not under way any more.
+    pub(super) fn ends(&mut self, request: &Request, now: Tick) {
+        self.in_flight.retain(|(number, _)| *number != request.number);
+        if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
+            outage.probed(now);
+        }
+    }
+
+    /// When a process that holds bookings touches the cell.
+    pub(super) fn touch_at(&self) -> Tick {
+        self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip())
+    }
+
+    /// When to ask for what is wanted: at once, or a little later if all wait anyway.
+    pub(super) fn ask_at(&mut self, wanted: &[Units], now: Tick) -> Option<Tick> {
+        let Some(first) = wanted.first() else {
+            self.wanted_since = None;
+            return None;
+        };
+        let since = *self.wanted_since.get_or_insert(now);
+        let ahead = self.known.due_behind(&[], first, now).map_or(Duration::ZERO, |due| due.since(now));
+        Some(if ahead > SHORT { since + (ahead / 8).min(LINGER) } else { since })
+    }
+
+    /// The next request, for calls of these units of which none waits longer than the horizon.
+    pub(super) fn request(
+        &mut self,
+        settings: &Settings,
+        units: Vec<Units>,
+        horizon: Duration,
+        back: Option<Back>,
+        now: Tick,
+        random: u64,
+    ) -> Request {
+        let mut pace = Pace::new(settings.limits.clone(), settings.guard, random);
+        pace.calls = units.iter().map(|units| Costs(units.to_vec())).collect();
+        pace.fresh_start = settings.fresh_start;
+        pace.max_hold = settings.max_hold;
+        pace.back = back;
+        self.known.remember(&mut pace);
+        pace.horizon = horizon;
+        // A store that was frozen books nothing for those who have given up.
+        pace.expires = self.known.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
+        let is_probe = back.is_some();
+        self.requests += 1;
+        self.last_sent = now;
+        self.wanted_since = None;
+        self.in_flight.push((self.requests, units.clone()));
+        let voided = self.known.voided();
+        Request { number: self.requests, pace, units, voided, sent: now, is_probe }
+    }
+
+    /// A request has failed: the process goes on without the store.
+    pub(super) fn fail(
+        &mut self,
+        settings: &Settings,
+        request: &Request,
+        error: Arc<StoreError>,
+        now: Tick,
+    ) -> Option<EventKind> {
+        if let Some(outage) = &mut self.outage {
+            outage.error = error;
+            return None;
+        }
+        let fleet_size = settings.fleet_size.unwrap_or(FLEET_SIZE);
+        self.outage = Some(Outage::new(&settings.limits, settings.guard, fleet_size, request.sent, now, error));
+        Some(EventKind::OutageBegan { policy: settings.policy, fleet_size })
+    }
+
+    /// The process is on its store again, if it was not.
+    pub(super) fn recovers(&mut self, now: Tick) -> Option<EventKind> {
+        let outage = self.outage.take()?;
+        Some(EventKind::OutageEnded { lasted: now.since(outage.began) })
+    }
+}
