@@ -45,6 +45,8 @@ pub enum ErrorKind {
     TooLarge,
     /// The store failed where the call could not go on without it. Nothing was sent by this attempt.
     Store,
+    /// The seam has been [shut down](crate::Seam::shutdown). Nothing was sent by this attempt.
+    ShutDown,
 }
 
 /// A failed call or declaration, one word wide.
@@ -86,6 +88,10 @@ impl Error {
 
     pub(crate) fn config(what: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Config, what)
+    }
+
+    pub(crate) fn shut_down() -> Self {
+        Self::new(ErrorKind::ShutDown, "the seam has been shut down")
     }
 
     pub(crate) fn input(what: impl Into<Cow<'static, str>>) -> Self {

@@ -25,4 +25,6 @@ pub use stitchapi_core::{
     self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick,
     Transport, TransportError, TransportErrorKind, async_trait,
 };
-pub use throttle::{Cost, OutagePolicy, Permit, Rate, RateError, Scope, Throttle};
+pub use throttle::{
+    BucketStatus, Cost, LimitStatus, OutagePolicy, Permit, Rate, RateError, Scope, Throttle, ThrottleStatus,
+};

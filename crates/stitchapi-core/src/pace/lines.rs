@@ -46,7 +46,19 @@ impl Lines {
         drawn.fold(self.latest.max(e_min), |start, (line, cost)| start.max(line.start(*cost, e_min)))
     }
 
+    /// Draws `costs` for a start at `now`, if that is not too early; whether it is not.
+    #[inline]
+    pub fn draw_at_once(&mut self, costs: &[u32], now: StoreTime) -> bool {
+        let drawn = |(line, cost): (&Line, &u32)| *cost == 0 || line.free(*cost, now) <= line.fine(now);
+        let may = self.latest <= now && self.lines.iter().zip(costs).all(drawn);
+        if may {
+            self.draw(costs, now, now);
+        }
+        may
+    }
+
     /// Draws `costs` for a start at `start`, which [`due`](Self::due) gave for the same `e_min`.
+    #[inline]
     pub fn draw(&mut self, costs: &[u32], start: StoreTime, e_min: StoreTime) {
         for (line, cost) in self.lines.iter_mut().zip(costs).filter(|(_, cost)| **cost > 0) {
             line.draw(*cost, start, e_min);
@@ -114,6 +126,7 @@ impl Line {
     }
 
     /// When a call of this cost may start, exactly.
+    #[inline]
     fn free(&self, cost: u32, e_min: StoreTime) -> i128 {
         self.tat.max(self.fine(e_min)) + (i128::from(cost) - self.burst) * self.spacing
     }

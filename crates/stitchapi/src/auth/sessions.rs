@@ -151,7 +151,8 @@ impl Shared {
         let (flight, began) = self.flights.join(&key, || Box::pin(getting));
         if began {
             // It finishes by itself, whoever leaves: a token request that has been sent is not forgotten.
-            context.runtime().spawn(Box::pin(flight.clone().map(drop)));
+            let under_way = context.whole_seam().drain().go_on();
+            context.runtime().spawn(Box::pin(flight.clone().map(|_| drop(under_way))));
         }
         flight.await
     }

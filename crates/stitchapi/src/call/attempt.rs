@@ -93,6 +93,7 @@ fn cost_of(run: &Run<'_>, request: &http::Request<Body>) -> Cost {
 async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error> {
     run.starts_at = run.trace.runtime.now();
     let (declaration, seam) = (run.declaration, run.seam.clone());
+    seam.drain().may_start()?;
     let mut charged = Vec::new();
     for gate in declaration.gates.iter().chain(seam.gate()) {
         let bucket = gate.bucket(seam.principal())?;
@@ -106,6 +107,7 @@ async fn wait_for_slots(run: &mut Run<'_>, cost: Cost) -> Result<Charged, Error>
         if !started.waited.is_zero() {
             run.trace.emit_at(started.at, EventKind::Throttled { waited: started.waited });
         }
+        let units = units.into_owned();
         charged.push((bucket, units));
     }
     Ok(charged)
@@ -124,10 +126,12 @@ fn hold(run: &Run<'_>, charged: &Charged, parts: &Parts) {
 fn settle(run: &Run<'_>, charged: Charged, parts: &Parts, body: &Bytes) {
     let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
     let Some(actual) = actual.filter(|_| !charged.is_empty()) else { return };
+    let under_way = run.seam.drain().go_on();
     run.trace.runtime.spawn(Box::pin(async move {
         for (bucket, units) in &charged {
             bucket.settle(units, &actual).await;
         }
+        drop(under_way);
     }));
 }
 

@@ -25,6 +25,7 @@ pub(crate) use request::Target;
 use crate::auth::{AuthContext, Verdict};
 use crate::cache;
 use crate::resilience::{TimeUp, is_idempotent, retry_after, says_retry, within};
+use crate::seam::UnderWay;
 use crate::stitch::{Declaration, Encoded, Report};
 use crate::throttle::{Cost, Wait};
 use crate::trace::{CallId, EventKind, Trace};
@@ -63,6 +64,7 @@ pub(crate) struct Run<'c> {
     hops: u8,
     begun: Tick,
     done: bool,
+    _under_way: UnderWay,
 }
 
 /// Makes the call.
@@ -72,7 +74,8 @@ pub(crate) async fn run<T: Send>(
     overrides: &Overrides,
     decode: &Decode<'_, T>,
 ) -> Result<(T, Parts, Report)> {
-    let mut run = Run::of_call(declaration, overrides);
+    let under_way = declaration.seam.drain().begin().map_err(|error| error.with_stitch(&declaration.name))?;
+    let mut run = Run::of_call(declaration, overrides, under_way);
     let deadline = run.wait.deadline;
     let runtime = run.trace.runtime.clone();
     let result = match within(&*runtime, deadline, run.answer(encoded, overrides)).await {
@@ -98,7 +101,7 @@ impl Drop for Run<'_> {
 
 impl<'c> Run<'c> {
     /// The run of one call, which it begins.
-    fn of_call(declaration: &'c Arc<Declaration>, overrides: &Overrides) -> Self {
+    fn of_call(declaration: &'c Arc<Declaration>, overrides: &Overrides, under_way: UnderWay) -> Self {
         let mut seam = declaration.seam.clone();
         if let Some(principal) = &overrides.principal {
             seam = seam.as_principal(principal.clone());
@@ -115,7 +118,7 @@ impl<'c> Run<'c> {
         trace.emit_at(begun, EventKind::Start);
         let deadline = begun + overrides.deadline.unwrap_or(declaration.deadline);
         let wait = Wait { deadline, at_most: overrides.max_wait };
-        let mut run = Self::new(declaration, seam, trace, wait, begun);
+        let mut run = Self::new(declaration, seam, trace, wait, begun, under_way);
         run.cost.clone_from(&overrides.cost);
         run.done = false;
         run
@@ -129,12 +132,20 @@ impl<'c> Run<'c> {
         wait: Wait,
         cost: Option<Cost>,
     ) -> Self {
-        let mut run = Self::new(declaration, seam.clone(), trace.clone(), wait, trace.runtime.now());
+        let under_way = seam.drain().go_on();
+        let mut run = Self::new(declaration, seam.clone(), trace.clone(), wait, trace.runtime.now(), under_way);
         run.cost = cost;
         run
     }
 
-    fn new(declaration: &'c Arc<Declaration>, seam: Seam, trace: Trace, wait: Wait, begun: Tick) -> Self {
+    fn new(
+        declaration: &'c Arc<Declaration>,
+        seam: Seam,
+        trace: Trace,
+        wait: Wait,
+        begun: Tick,
+        under_way: UnderWay,
+    ) -> Self {
         Self {
             declaration,
             seam,
@@ -149,6 +160,7 @@ impl<'c> Run<'c> {
             hops: 0,
             begun,
             done: true,
+            _under_way: under_way,
         }
     }
 

@@ -231,6 +231,7 @@ impl SeamBuilder {
             transport,
             runtime,
             dispatch,
+            drain: Arc::default(),
         };
         Ok(Seam { inner: Arc::new(inner), principal: None })
     }

@@ -1,8 +1,10 @@
 //! What the calls of one API share.
 
 mod builder;
+mod drain;
 mod principal;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +14,14 @@ use stitchapi_core::{Runtime, Transport};
 use url::Url;
 
 pub use builder::SeamBuilder;
+pub(crate) use drain::{Drain, UnderWay};
 pub use principal::Principal;
 
 use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
 use crate::resilience::{Retry, TimeUp, within};
 use crate::store::SharedStore;
-use crate::throttle::{Cost, Gate, Gates, Permit, Throttle, Wait, flow};
+use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Started, Throttle, ThrottleStatus, Units, Wait, flow};
 use crate::trace::Dispatch;
 use crate::{Error, ErrorKind, Result, StitchBuilder};
 
@@ -64,6 +67,7 @@ struct Inner {
     transport: Arc<dyn Transport>,
     runtime: Arc<dyn Runtime>,
     dispatch: Arc<Dispatch>,
+    drain: Arc<Drain>,
 }
 
 macro_rules! methods {
@@ -104,24 +108,73 @@ impl Seam {
     ///
     /// # Errors
     ///
+    /// [`ErrorKind::ShutDown`] after [`shutdown`](Self::shutdown),
     /// [`ErrorKind::Refused`] if it is clear that no slot comes in time and [`ErrorKind::Timeout`] if none came,
     /// [`ErrorKind::Input`] for a cost that can never be paid, [`ErrorKind::Store`] if the store fails and the throttle is
     /// [closed](crate::OutagePolicy::Closed) then.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
+        self.drain().may_begin()?;
         let Some(gate) = self.gate() else { return Ok(Permit::free()) };
         let bucket = gate.bucket(self.principal())?;
         let Some(units) = bucket.units(&cost.into())? else { return Ok(Permit::free()) };
         let started = match bucket.start_at_once(&units) {
             Some(started) => started,
-            None => {
-                let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
-                let wait = Wait { deadline, at_most: None };
-                let start = bucket.start_in_turn(&units, flow(self.principal()), wait, bucket.trace());
-                let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
-                within(&**runtime, deadline, start).await.map_err(|TimeUp| too_long())??
-            }
+            // Boxed, so that the future of one who need not wait is small.
+            None => Box::pin(self.wait_for(&bucket, &units)).await?,
         };
-        Ok(Permit::new(started, bucket, units))
+        let odd = match units {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(units) => Some(units),
+        };
+        Ok(Permit::new(started, bucket, odd))
+    }
+
+    /// Waits for a slot of this bucket, at most until the deadline of a call that begins now.
+    async fn wait_for(&self, bucket: &Arc<Bucket>, units: &Units) -> Result<Started> {
+        let _under_way = self.drain().begin()?;
+        let (runtime, deadline) = (self.runtime(), self.runtime().now() + self.deadline());
+        let wait = Wait { deadline, at_most: None };
+        let start = bucket.start_in_turn(units, flow(self.principal()), wait, bucket.trace());
+        let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
+        within(&**runtime, deadline, start).await.map_err(|TimeUp| too_long())?
+    }
+
+    /// What its throttles are now: the seam's, those of its stitches, and where each principal has one, that of this
+    /// [principal](Self::as_principal). Each bucket in a store takes one trip to it, none while the store is away.
+    ///
+    /// Dropped: nothing has changed.
+    pub async fn throttle_status(&self) -> ThrottleStatus {
+        self.inner.gates.status(self.principal()).await
+    }
+
+    /// Lets nothing new begin, on any clone of the seam, and waits until all that is under way is done: calls and those
+    /// who wait for a permit, logins and fetches that go on by themselves. Then every event so far has reached the sinks.
+    ///
+    /// * New calls and permits fail as [`ErrorKind::ShutDown`].
+    /// * When `grace` is over, those who still wait for a slot fail so too, and nothing is tried again. A request that is out
+    ///   goes on: its future is the caller's to drop.
+    /// * What this process had booked and not used, and leases of calls that were dropped, end by themselves.
+    ///
+    /// Dropped while waiting: the seam stays shut down. Once more: waits again.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] if something was still under way when the time was over.
+    pub async fn shutdown(&self, grace: Duration) -> Result<()> {
+        let (runtime, drain) = (self.runtime(), self.drain());
+        drain.close();
+        let end = runtime.now() + grace;
+        let drained = within(&**runtime, end, drain.drained()).await;
+        let left = drain.under_way();
+        if drained.is_err() {
+            drain.end();
+            self.inner.gates.refuse_all();
+        }
+        self.dispatch().flushed().await;
+        match drained {
+            Ok(()) => Ok(()),
+            Err(TimeUp) => Err(Error::new(ErrorKind::Timeout, format!("{left} calls had not ended in time"))),
+        }
     }
 
     /// Its name: given, or the base URL. The same in every process, so that they share a bucket.
@@ -186,6 +239,9 @@ impl Seam {
     }
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.inner.runtime
+    }
+    pub(crate) fn drain(&self) -> &Arc<Drain> {
+        &self.inner.drain
     }
     pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {
         &self.inner.dispatch

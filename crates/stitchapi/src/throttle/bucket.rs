@@ -1,5 +1,6 @@
 //! A budget, as the callers of one process use it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,7 +16,7 @@ use super::Place;
 use super::cell::{CellSource, Request};
 use super::cost::{Cost, Units};
 use super::known::Known;
-use super::pacing::{Pacing, Turn};
+use super::pacing::Pacing;
 use super::queue::{Ticket, Waiter};
 use super::reserver::Inline;
 use super::settings::Settings;
@@ -92,10 +93,12 @@ impl Bucket {
     /// # Errors
     ///
     /// [`ErrorKind::Input`] for a cost above what a cap lets start at once.
-    pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Units>> {
+    #[inline]
+    pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
+        let plain = &self.settings().plain;
         if cost.is_plain() {
-            let draws = self.settings().plain.iter().any(|units| *units > 0);
-            return Ok(draws.then(|| self.settings().plain.clone()));
+            let draws = plain.iter().any(|units| *units > 0);
+            return Ok(draws.then_some(Cow::Borrowed(plain)));
         }
         let units = cost.on(&self.settings().limits);
         let shortest = self.settings().limits.iter().map(|limit| limit.id.period()).min();
@@ -109,18 +112,24 @@ impl Bucket {
                 )));
             }
         }
-        if *units == *self.settings().plain {
-            return Ok(Some(self.settings().plain.clone()));
+        if units == *plain {
+            return Ok(Some(Cow::Borrowed(plain)));
         }
-        Ok(Some(units).filter(|units| units.iter().any(|units| *units > 0)))
+        Ok(units.iter().any(|units| *units > 0).then_some(Cow::Owned(units)))
+    }
+
+    /// One plain call, in units.
+    pub(super) fn plain(&self) -> &Units {
+        &self.settings().plain
     }
 
     /// Starts a call at once, if there is no store, nobody waits and the budget has room. Touches nothing but one lock.
+    #[inline]
     pub(crate) fn start_at_once(&self, units: &Units) -> Option<Started> {
         let now = self.runtime().now();
         let mut state = self.state();
         let State { queue, source: Source::Here(pacing), .. } = &mut *state else { return None };
-        let starts = queue.len() == 0 && matches!(pacing.turn(units, now, now), Turn::Now(_));
+        let starts = queue.len() == 0 && pacing.start(units, now);
         starts.then_some(Started { at: now, waited: Duration::ZERO })
     }
 
@@ -231,6 +240,12 @@ impl Bucket {
         state.queue.settle(ticket, Verdict::Refused(after));
     }
 
+    /// Sends everybody away who waits.
+    pub(super) fn refuse_all(&self) {
+        let wakers = self.state().refuse_all();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Lets nobody start for so long, in the whole fleet, at most as long as holds last.
     pub(crate) fn hold(self: &Arc<Self>, after: Duration) {
         let now = self.runtime().now();
@@ -280,6 +295,7 @@ impl Bucket {
     pub(crate) fn trace(&self) -> &Trace {
         &self.declared.trace
     }
+    #[inline]
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -324,6 +340,7 @@ impl Waiting<'_> {
             Verdict::Slot(slot) => slot,
             Verdict::Refused(after) => return Poll::Ready(Err(refused(after))),
             Verdict::Failed(error) => return Poll::Ready(Err(failed(error))),
+            Verdict::Closed => return Poll::Ready(Err(Error::shut_down())),
         };
         // Read under the lock: what has become void is known before the test.
         let now = bucket.runtime().now();

@@ -9,7 +9,7 @@ use std::time::Duration;
 use stitchapi_core::{Key, Runtime};
 
 use super::bucket::{Bucket, Declared};
-use super::{Place, Scope, Throttle};
+use super::{Place, Scope, Throttle, ThrottleStatus};
 use crate::auth::Vault;
 use crate::key::fitted;
 use crate::trace::{Trace, yield_once};
@@ -99,6 +99,45 @@ impl Gates {
         }
     }
 
+    /// What the throttles are now, for this principal where each has its own.
+    pub(crate) async fn status(&self, principal: Option<&Principal>) -> ThrottleStatus {
+        let mut gates: Vec<_> = self.all().into_iter().collect();
+        gates.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut status = ThrottleStatus::default();
+        for (name, gate) in gates {
+            let bucket = match &*gate.0 {
+                Whose::Everybodys(bucket) => Some(bucket.clone()),
+                Whose::Principals(principals) => {
+                    let buckets = principals.lock();
+                    status.principals += buckets.of.len();
+                    principal.and_then(|principal| buckets.of.get(principal)).cloned()
+                }
+            };
+            if let Some(bucket) = bucket {
+                status.buckets.push(bucket.status(&name).await);
+            }
+        }
+        status
+    }
+
+    /// Sends everybody away who waits.
+    pub(crate) fn refuse_all(&self) {
+        for (_, gate) in self.all() {
+            match &*gate.0 {
+                Whose::Everybodys(bucket) => bucket.refuse_all(),
+                Whose::Principals(principals) => {
+                    let buckets: Vec<_> = principals.lock().of.values().cloned().collect();
+                    buckets.iter().for_each(|bucket| bucket.refuse_all());
+                }
+            }
+        }
+    }
+
+    fn all(&self) -> Vec<(Vec<String>, Gate)> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.iter().map(|(name, (_, gate))| (name.clone(), gate.clone())).collect()
+    }
+
     fn gate(&self, throttle: &Throttle, name: Vec<String>) -> Result<Gate> {
         let Ground { place, vault, runtime, trace, .. } = &self.ground;
         let declared = Arc::new(throttle.declare(place.clone(), runtime.clone(), trace.clone())?);
@@ -120,6 +159,7 @@ impl Gate {
     /// # Errors
     ///
     /// [`ErrorKind::Input`](crate::ErrorKind::Input) if each principal has a bucket and the call is nobody's.
+    #[inline]
     pub(crate) fn bucket(&self, principal: Option<&Principal>) -> Result<Arc<Bucket>> {
         match &*self.0 {
             Whose::Everybodys(bucket) => Ok(bucket.clone()),

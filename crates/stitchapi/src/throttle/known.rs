@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation};
+use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation, Tat};
 use stitchapi_core::{StoreTime, Tick};
 
 use super::clock::{Observed, StoreClock};
@@ -182,6 +182,21 @@ impl Known {
         let is_news = until > self.held_until;
         self.held_until = self.held_until.max(until);
         is_news
+    }
+
+    /// For how long nobody starts.
+    pub(super) fn held_for(&self, now: Tick) -> Duration {
+        self.clock.local(self.held_until, now).since(now)
+    }
+
+    pub(super) fn is_stricter(&self) -> bool {
+        self.is_stricter
+    }
+
+    /// After how long each limit has its whole burst again, if any reply has told.
+    pub(super) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
+        let full_at = |tat: Tat| self.clock.local(tat.rounded_up(), now);
+        Some(self.newest.as_ref()?.lines.tats().map(|tat| full_at(tat).since(now)).collect())
     }
 
     /// Whether nothing of what is known matters any more.

@@ -18,9 +18,10 @@ mod scope;
 mod settings;
 mod slots;
 mod state;
+mod status;
 mod trips;
 
-pub(crate) use bucket::{Bucket, Wait};
+pub(crate) use bucket::{Bucket, Started, Wait};
 pub use cost::Cost;
 pub(crate) use cost::Units;
 pub(crate) use declaration::Place;
@@ -30,3 +31,4 @@ pub use outage::OutagePolicy;
 pub use permit::Permit;
 pub use rate::{Rate, RateError};
 pub use scope::Scope;
+pub use status::{BucketStatus, LimitStatus, ThrottleStatus};

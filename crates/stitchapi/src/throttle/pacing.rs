@@ -54,16 +54,30 @@ impl Pacing {
         Turn::Now(Tick(due.0))
     }
 
+    /// Draws for a caller that comes now, if it may start now.
+    #[inline]
+    pub(super) fn start(&mut self, units: &[u32], now: Tick) -> bool {
+        self.opens.max(self.held_until) <= now && self.lines.draw_at_once(units, StoreTime(now.0))
+    }
+
     /// When a caller that comes now could start behind others who cost `before` together.
     pub(super) fn due_behind(&self, before: &[u64], units: &[u32], now: Tick) -> Tick {
         let e_min = now.max(self.opens).max(self.held_until);
         Tick(self.lines.due_behind(before, units, StoreTime(e_min.0)).0)
     }
 
+    /// When each limit has its whole burst again.
+    pub(super) fn full_at(&self) -> impl Iterator<Item = Tick> {
+        self.lines.tats().map(|tat| Tick(tat.rounded_up().0))
+    }
+
+    pub(super) fn held_until(&self) -> Tick {
+        self.held_until
+    }
+
     /// Whether it is as a new one would be.
     pub(super) fn is_full(&self, now: Tick) -> bool {
-        let full = self.lines.tats().all(|tat| tat.rounded_up() <= StoreTime(now.0));
-        full && now >= self.opens && now >= self.held_until
+        self.full_at().all(|at| at <= now) && now >= self.opens && now >= self.held_until
     }
 
     /// Lets nobody start before `until`; whether that is later than before.

@@ -16,7 +16,13 @@ use super::cost::{Cost, Units};
 pub struct Permit {
     at: Option<Tick>,
     waited: Duration,
-    charged: Option<(Arc<Bucket>, Units)>,
+    charged: Option<Charged>,
+}
+
+struct Charged {
+    bucket: Arc<Bucket>,
+    /// Where it is not one plain call.
+    odd: Option<Units>,
 }
 
 impl Permit {
@@ -25,8 +31,9 @@ impl Permit {
         Self { at: None, waited: Duration::ZERO, charged: None }
     }
 
-    pub(crate) fn new(started: Started, bucket: Arc<Bucket>, units: Units) -> Self {
-        Self { at: Some(started.at), waited: started.waited, charged: Some((bucket, units)) }
+    /// `odd` is what was charged where that is not one plain call.
+    pub(crate) fn new(started: Started, bucket: Arc<Bucket>, odd: Option<Units>) -> Self {
+        Self { at: Some(started.at), waited: started.waited, charged: Some(Charged { bucket, odd }) }
     }
 
     /// How long it was waited for.
@@ -46,8 +53,8 @@ impl Permit {
     ///
     /// Dropped: done or not done.
     pub async fn settle(self, actual: impl Into<Cost> + Send) {
-        if let Some((bucket, charged)) = &self.charged {
-            bucket.settle(charged, &actual.into()).await;
+        if let Some(Charged { bucket, odd }) = &self.charged {
+            bucket.settle(odd.as_ref().unwrap_or(bucket.plain()), &actual.into()).await;
         }
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Verdict {
     Refused(Duration),
     /// The store is away.
     Failed(Arc<StoreError>),
+    /// Nobody starts any more.
+    Closed,
 }
 
 /// A bucket at a moment.
@@ -180,7 +182,7 @@ impl State {
         if cell.known.learned().is_none() || cell.must_confirm {
             // Without knowing the store's clock nobody could tell what is late.
             if cell.is_quiet() {
-                work.request = Some(cell.request(settings, Vec::new(), Duration::ZERO, None, now, random));
+                work.request = self.touch(settings, now, random);
             }
             return;
         }
@@ -193,6 +195,13 @@ impl State {
             return;
         }
         ask_at.into_iter().chain(touches.then_some(touch_at)).for_each(|at| work.look_at(at));
+    }
+
+    /// A request that books nothing, if the store is there and another request may go out.
+    pub(super) fn touch(&mut self, settings: &Settings, now: Tick, random: u64) -> Option<Request> {
+        let Source::Cell(cell) = &mut self.source else { return None };
+        let may = cell.outage.is_none() && !cell.is_filled();
+        may.then(|| cell.request(settings, Vec::new(), Duration::ZERO, None, now, random))
     }
 
     /// What those cost for whom nothing is booked, as far as this process may hold more.
@@ -308,6 +317,11 @@ impl State {
             self.drop_void(work);
         }
         told
+    }
+
+    /// Sends everybody away who waits.
+    pub(super) fn refuse_all(&mut self) -> Vec<Waker> {
+        self.queue.settle_all(|| Verdict::Closed)
     }
 
     pub(super) fn drop_void(&mut self, work: &mut Work) {

@@ -54,6 +54,13 @@ impl Dispatch {
         }
     }
 
+    /// Waits until the sinks have had every event so far.
+    pub(crate) async fn flushed(&self) {
+        while self.queue().draining {
+            yield_once().await;
+        }
+    }
+
     /// Lets others run after every few events: the runtime may have one thread only.
     async fn drain(&self) {
         loop {

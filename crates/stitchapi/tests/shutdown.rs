@@ -1,0 +1,201 @@
+//! The end of a seam, and what can be seen of its throttle before: in virtual time.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::spy::Spy;
+use common::{events, seam, starts};
+use futures_util::FutureExt as _;
+use futures_util::future::{join, join_all, join3};
+use stitchapi::core::StoreErrorKind;
+use stitchapi::trace::EventKind;
+use stitchapi::{
+    BucketStatus, Cost, ErrorKind, MemoryStore, Rate, Result, Retry, Runtime as _, Seam, Stitch, Throttle,
+};
+use stitchapi::{ThrottleStatus, decode};
+use stitchapi_testing::{MockTransport, SimRuntime};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn api() -> MockTransport {
+    MockTransport::new(|_| http::Response::new(Bytes::new()))
+}
+
+fn get(seam: &Seam) -> Stitch<(), ()> {
+    seam.get("/a").build_with(decode::empty).unwrap()
+}
+
+fn status(sim: &SimRuntime, seam: &Seam) -> ThrottleStatus {
+    sim.block_on(seam.throttle_status())
+}
+
+fn only(status: ThrottleStatus) -> BucketStatus {
+    assert_eq!(status.buckets.len(), 1);
+    status.buckets.into_iter().next().unwrap()
+}
+
+#[test]
+fn what_is_under_way_ends_before_the_seam_does_and_nothing_new_begins() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let (sink, taken) = events();
+    let seam = seam(&sim, &api()).throttle(Throttle::rate("10/s")).sink(sink).build()?;
+    let stitch = get(&seam);
+    let calls = join_all((0..5).map(|_| stitch.call(()).send()));
+    let ending = async {
+        sim.sleep(ms(50)).await;
+        let ended = seam.shutdown(SECOND).await;
+        (ended, sim.now(), stitch.call(()).send().await, seam.permit(1).await.map(drop))
+    };
+    let begun = sim.now();
+    let (answers, (ended, at, call, permit)) = sim.block_on(join(calls, ending));
+    assert!(answers.iter().all(Result::is_ok));
+    ended?;
+    assert_eq!(at.since(begun).as_millis(), 402);
+    for error in [call.map(drop).unwrap_err(), permit.unwrap_err()] {
+        assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::ShutDown, false));
+    }
+    // The sinks have had everything, without another turn of the runtime.
+    assert_eq!(starts(&taken).len(), 5);
+    let done = |event: &&stitchapi::trace::Event| matches!(event.kind, EventKind::Done { .. });
+    assert_eq!(taken.lock().unwrap().iter().filter(done).count(), 5);
+    Ok(())
+}
+
+#[test]
+fn who_still_waits_when_the_grace_is_over_is_sent_away() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    for shared in [false, true] {
+        let mut builder = seam(&sim, &api()).throttle(Throttle::rate("10/s"));
+        if shared {
+            builder = builder.store(MemoryStore::on(Arc::new(sim.clone())));
+        }
+        let seam = builder.build()?;
+        let stitch = get(&seam);
+        let calls = join_all((0..20).map(|_| stitch.call(()).send()));
+        let permits = join_all((0..20).map(|_| seam.permit(1)));
+        let ending = async {
+            let ended = seam.shutdown(ms(450)).await;
+            (ended, sim.now())
+        };
+        let begun = sim.now();
+        let everybody = join3(calls, permits, ending);
+        let (calls, permits, (ended, at)) = sim.block_on(everybody);
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(at.since(begun), ms(450));
+        assert_eq!(sim.now(), at, "nobody waits for longer");
+        let calls = calls.into_iter().map(|call| call.map(drop));
+        let (good, bad): (Vec<_>, Vec<_>) =
+            calls.chain(permits.into_iter().map(|it| it.map(drop))).partition(Result::is_ok);
+        assert_eq!((good.len(), bad.len()), (5, 35));
+        assert!(bad.into_iter().all(|bad| bad.unwrap_err().kind() == ErrorKind::ShutDown));
+    }
+    Ok(())
+}
+
+#[test]
+fn a_call_that_backs_off_is_not_tried_again_when_the_grace_is_over() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let api = MockTransport::new(|_| {
+        http::Response::builder().status(503).header("retry-after", "2").body(Bytes::new()).unwrap()
+    });
+    let seam = seam(&sim, &api).build()?;
+    let stitch = get(&seam);
+    let both = join(stitch.call(()).send(), seam.shutdown(Duration::ZERO));
+    let (call, ended) = sim.block_on(both);
+    assert!(call.is_err());
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
+    assert_eq!(api.requests().len(), 1);
+    Ok(())
+}
+
+#[test]
+fn a_seam_can_be_shut_down_again_and_a_dropped_shutdown_leaves_it_shut() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let seam = seam(&sim, &api().taking(SECOND, Arc::new(sim.clone()))).build()?;
+    let stitch = get(&seam);
+    let call = stitch.call(()).send();
+    let endings = async {
+        sim.sleep(ms(1)).await;
+        assert!(seam.shutdown(SECOND).now_or_never().is_none());
+        assert_eq!(stitch.call(()).send().await.map(drop).unwrap_err().kind(), ErrorKind::ShutDown);
+        join(seam.shutdown(2 * SECOND), seam.shutdown(2 * SECOND)).await
+    };
+    let (call, (one, other)) = sim.block_on(join(call, endings));
+    call?;
+    one.and(other)
+}
+
+#[test]
+fn the_status_tells_who_waits_what_is_booked_and_when_the_next_one_could_start() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let throttle = Throttle::rate("10/s").and_rate(Rate::per_hour(100).of("tokens"));
+    let build = || seam(&sim, &api()).store(store.clone()).throttle(throttle.clone()).build();
+    let (here, there) = (build()?, build()?);
+    let mut calls = Box::pin(join_all((0..20).map(|_| here.permit(Cost::new(1).and("tokens", 2)))));
+    let _ = sim.block_on(async { futures_util::future::select(&mut calls, sim.sleep(ms(450))).await });
+
+    let bucket = only(status(&sim, &here));
+    assert_eq!(bucket.name, "https://api.example.com/v1");
+    assert_eq!((bucket.waiting, bucket.booked), (15, 10));
+    assert_eq!(bucket.age, Some(Duration::ZERO));
+    assert_eq!((bucket.held, bucket.outage, bucket.is_stricter_elsewhere), (None, None, false));
+    // Fifteen are before it.
+    let wait = bucket.next_start.unwrap().as_millis();
+    assert!((1_500..1_600).contains(&wait), "{wait}");
+    let units: Vec<&str> = bucket.limits.iter().map(|limit| &*limit.unit).collect();
+    assert_eq!(units, ["calls", "tokens"]);
+    assert!(bucket.limits.iter().all(|limit| limit.full_in.unwrap() > Duration::ZERO));
+
+    // Another process sees what is booked, and nobody who waits.
+    let bucket = only(status(&sim, &there));
+    assert_eq!((bucket.waiting, bucket.booked), (0, 0));
+    assert!(bucket.next_start.unwrap() > ms(900));
+    Ok(())
+}
+
+#[test]
+fn the_status_tells_of_a_hold_and_of_an_outage() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let spy = Spy::on(sim.clone());
+    let api = MockTransport::new(|_| {
+        http::Response::builder().status(429).header("retry-after", "7").body(Bytes::new()).unwrap()
+    });
+    let seam = seam(&sim, &api).store(spy.clone()).throttle(Throttle::rate("10/s")).retry(Retry::none()).build()?;
+    assert!(sim.block_on(get(&seam).call(()).send()).is_err());
+    let bucket = only(status(&sim, &seam));
+    assert_eq!(bucket.held, Some(7 * SECOND));
+    assert_eq!(bucket.next_start, Some(7 * SECOND));
+
+    spy.fail(Some(StoreErrorKind::Unavailable));
+    assert_eq!(only(status(&sim, &seam)).outage, Some(Duration::ZERO));
+    sim.block_on(sim.sleep(SECOND));
+    let before = spy.operations();
+    assert_eq!(only(status(&sim, &seam)).outage, Some(SECOND));
+    assert_eq!(spy.operations(), before, "a store that is away is not asked");
+    Ok(())
+}
+
+#[test]
+fn a_principal_sees_its_own_bucket_and_everybody_their_number() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let seam = seam(&sim, &api()).throttle(Throttle::rate("10/s").per_principal()).build()?;
+    let (one, other) = (seam.as_principal("one"), seam.as_principal("other"));
+    let _ = sim.block_on(one.permit(1))?;
+    assert_eq!(status(&sim, &other), {
+        let mut none = ThrottleStatus::default();
+        none.principals = 1;
+        none
+    });
+    assert_eq!(only(status(&sim, &one)).next_start.map(|wait| wait.as_millis()), Some(100));
+    Ok(())
+}
