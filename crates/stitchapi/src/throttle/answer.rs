@@ -50,7 +50,7 @@ impl State {
             Some(outage) if request.is_probe && reply.cell.local_end > reply.now => {
                 outage.stay_until(cell.known.local(reply.cell.local_end, now));
             }
-            Some(_) if request.is_probe => work.events.extend(cell.recovers(now)),
+            Some(_) if request.is_probe && !request.is_expired(&reply) => work.events.extend(cell.recovers(now)),
             _ => {}
         }
         let known = &cell.known;

@@ -11,6 +11,7 @@ mod known;
 mod outage;
 mod pacing;
 mod permit;
+mod probe;
 mod queue;
 mod rate;
 mod reserver;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use stitchapi_core::pace::{Booking, Reservation};
+use stitchapi_core::pace::{Booking, Pace, Reservation};
 use stitchapi_core::{BoxFuture, StoreError, StoreTime, Tick};
 
 use super::bucket::Bucket;
@@ -24,8 +24,8 @@ impl Bucket {
     /// Makes one request to the store and takes in what it answers. Dropped, it is as if it had not been answered.
     pub(super) async fn fetch(self: Arc<Self>, request: Request) {
         let mut under_way = UnderWay { bucket: &self, request: Some(request) };
-        if let Some(request) = &under_way.request {
-            let answer = self.ask(request).await;
+        if let Some(request) = &mut under_way.request {
+            let answer = if request.is_probe { self.probe(request).await } else { self.ask(&request.pace).await };
             let request = under_way.request.take();
             if let Some(request) = request {
                 self.take_in(&request, answer);
@@ -33,9 +33,9 @@ impl Bucket {
         }
     }
 
-    async fn ask(&self, request: &Request) -> Result<Reservation, Arc<StoreError>> {
+    pub(super) async fn ask(&self, pace: &Pace) -> Result<Reservation, Arc<StoreError>> {
         let Some((pacer, name, key)) = self.store() else { unreachable!("only a bucket of a store makes requests") };
-        let reserve = pacer.reserve(key, &request.pace);
+        let reserve = pacer.reserve(key, pace);
         watch(&**self.runtime(), self.settings().timeout, name, "reserve", reserve).await.map_err(Arc::new)
     }
 
