@@ -56,6 +56,8 @@ impl Nginx {
 
 /// One process, with all its paths under the prefix.
 fn configuration(rate: &str, burst: u32, port: u16) -> String {
+    // It does not take a burst of none.
+    let burst = if burst == 0 { String::new() } else { format!("burst={burst} nodelay") };
     format!(
         "daemon off;
 master_process off;
@@ -77,7 +79,7 @@ http {{
         listen 127.0.0.1:{port};
         server_name fleet;
         root html;
-        location / {{ limit_req zone=fleet burst={burst} nodelay; }}
+        location / {{ limit_req zone=fleet {burst}; }}
     }}
 }}
 "
