@@ -8,6 +8,7 @@ use stitchapi_core::{StoreError, Tick};
 
 use super::cell::Request;
 use super::known::Learned;
+use super::outage::{BOOKED_AHEAD, OutagePolicy};
 use super::queue::Ticket;
 use super::settings::Settings;
 use super::slots::{At, Slot};
@@ -30,7 +31,14 @@ impl State {
             Ok(reply) => reply,
             Err(error) => {
                 work.events.push(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
-                work.events.extend(cell.fail(settings, request, error, now));
+                let began = cell.fail(settings, request, error, now);
+                if began.is_some() && settings.policy == OutagePolicy::Local {
+                    // The others begin to pace alone then, and do not know of what is booked for later.
+                    let latest = cell.known.confirmed().unwrap_or(now) + BOOKED_AHEAD;
+                    let slots = self.slots.drop_void(|slot| slot.due > latest);
+                    work.events.extend((slots > 0).then_some(EventKind::Voided { slots }));
+                }
+                work.events.extend(began);
                 if std::mem::take(&mut cell.must_confirm) {
                     // What cannot be confirmed is not used.
                     self.slots.drop_void(|_| true);

@@ -22,8 +22,9 @@ pub enum OutagePolicy {
     Open,
 }
 
-/// How long after the failed operation others may have booked ahead.
-const BOOKED_AHEAD: Duration = Duration::from_secs(1);
+/// How long after the failed operation others use what they have booked; nobody starts alone before, and what is booked for
+/// later is not used.
+pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
 /// How often the store is tried.
 pub(super) const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// So many processes there are taken to be, if nobody says.
