@@ -25,15 +25,12 @@ fn a_fleet_at_exactly_the_limit_of_nginx_is_never_told_429() {
 #[test]
 fn the_smallest_burst_of_nginx_that_refuses_nothing_is_found() {
     let Some(judged) = Judged::find() else { return };
-    let mut smallest = 5;
-    while smallest > 0 {
-        let (record, (_, refused)) = judged.run(smallest - 1, 15.0);
+    let smallest = (0..5).find(|&burst| {
+        let (record, (_, refused)) = judged.run(burst, 15.0);
         record.assert_exact();
-        if refused > 0 {
-            break;
-        }
-        smallest -= 1;
-    }
+        refused == 0
+    });
+    let smallest = smallest.map_or("at least 5".to_owned(), |burst| burst.to_string());
     println!("    the smallest burst of nginx that still gives no 429: {smallest}");
 }
 

@@ -8,7 +8,7 @@ use stitchapi_lab::store::Store;
 use stitchapi_lab::{lab, redis};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
-const SECONDS: f64 = 12.0;
+const SECONDS: f64 = 10.0;
 /// What a call may take beyond its `max_wait` on a busy machine.
 const BUSY: u64 = 50 * MILLISECOND;
 
