@@ -1,11 +1,13 @@
 //! Workers whose wall clocks are wrong, by libfaketime.
 
+use crate::clock;
+use crate::fleet::WORKERS;
 use crate::record::Record;
 
 /// Names the library.
 pub const LIBRARY: &str = "STITCHAPI_FAKETIME";
 
-const SECOND: i64 = 1_000_000;
+const SECOND: i64 = clock::SECOND as i64;
 /// How long a line takes from a worker to the test.
 const ON_THE_WAY: i64 = SECOND;
 
@@ -14,7 +16,7 @@ const ON_THE_WAY: i64 = SECOND;
 /// # Panics
 ///
 /// If not: then the test shows nothing.
-pub fn assert_off(record: &Record, offsets: &[&str]) {
+pub fn assert_off(record: &Record, offsets: [&str; WORKERS]) {
     let mut walls = Vec::new();
     for clocks in &record.clocks {
         let boot = signed(clocks.boot.0) - signed(clocks.boot.1);
@@ -26,7 +28,7 @@ pub fn assert_off(record: &Record, offsets: &[&str]) {
         assert!((off - told).abs() < SECOND / 100, "the wall clock is off by {off} us, and not by {told} us");
         walls.push(off as f64 / SECOND as f64);
     }
-    assert_eq!(walls.len(), record.workers);
+    assert_eq!(walls.len(), WORKERS);
     println!("    wall clocks are really off by {walls:.3?} s, boot clocks are right");
 }
 

@@ -1,24 +1,14 @@
-//! Fleets of workers: how they are started, mistreated, and heard to the end.
+//! Fleets to be started.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::process::{Command, Stdio};
 
-use rustix::process::{Pid, Signal, kill_process};
-
-use crate::judge::Start;
-use crate::lab::sleep_until;
 use crate::promise::Promise;
-use crate::record::{Call, Clocks, Event, Record, now};
-use crate::said::Said;
+use crate::record::Record;
+use crate::running::Running;
 
 /// How many workers a fleet has.
 pub const WORKERS: usize = 4;
-/// So long after the first worker is started all begin, in microseconds.
-const COMING_UP: u64 = 1_200_000;
 
 /// A fleet to be started.
 #[derive(Debug)]
@@ -27,41 +17,25 @@ pub struct Fleet {
     rates: Vec<String>,
     seconds: f64,
     largest_cost: u32,
+    goes_alone: bool,
     arguments: Vec<String>,
-    own_arguments: Vec<Vec<String>>,
-    wall_clocks: Option<(PathBuf, Vec<String>)>,
-}
-
-/// A fleet at work.
-#[derive(Debug)]
-pub struct Running {
-    workers: Vec<Child>,
-    /// How many have not yet said that they are done, and were not killed.
-    awaited: usize,
-    heard: Receiver<(usize, Heard)>,
-    record: Record,
-    _alone: MutexGuard<'static, ()>,
-}
-
-/// A line of a worker, and what our clocks read then.
-#[derive(Debug)]
-struct Heard {
-    said: Said,
-    boot: u64,
-    wall: u64,
+    own_arguments: [Vec<String>; WORKERS],
+    wall_clocks: Option<(PathBuf, [String; WORKERS])>,
 }
 
 impl Fleet {
-    /// A fleet of [`WORKERS`] processes of this program, with 50 tasks each, on a store: `redis://...` or `sqlite:PATH`.
+    /// A fleet of [`WORKERS`] processes of this program, with 50 tasks each, on the store at this URL: `redis://...` or
+    /// `sqlite:PATH`.
     #[must_use]
     pub fn new(program: &str, store: &str, rates: &[&str]) -> Self {
         Self {
             program: program.into(),
-            rates: rates.iter().map(|&rate| rate.to_owned()).collect(),
+            rates: owned(rates),
             seconds: 10.0,
             largest_cost: 1,
-            arguments: vec!["--store".to_owned(), store.to_owned()],
-            own_arguments: vec![Vec::new(); WORKERS],
+            goes_alone: false,
+            arguments: owned(&["--store", store]),
+            own_arguments: Default::default(),
             wall_clocks: None,
         }
     }
@@ -76,14 +50,14 @@ impl Fleet {
     /// Arguments of each worker.
     #[must_use]
     pub fn with(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.arguments.extend(owned(arguments));
         self
     }
 
     /// Arguments of one worker.
     #[must_use]
     pub fn with_of(mut self, worker: usize, arguments: &[&str]) -> Self {
-        self.own_arguments[worker].extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self.own_arguments[worker].extend(owned(arguments));
         self
     }
 
@@ -95,38 +69,29 @@ impl Fleet {
         self.with(&["--costs", &texts.join(",")])
     }
 
+    /// Its store fails in mid-run: then each worker goes on [alone](Promise::alone).
+    #[must_use]
+    pub fn goes_alone(mut self) -> Self {
+        self.goes_alone = true;
+        self.with(&["--fleet-size", &WORKERS.to_string()])
+    }
+
     /// Wall clocks that are off by these, worker by worker, as libfaketime is told them: `+1h`, `-0.150`.
     #[must_use]
-    pub fn wall_clocks(mut self, libfaketime: &Path, offsets: &[&str]) -> Self {
-        self.wall_clocks = Some((libfaketime.to_owned(), offsets.iter().map(|&offset| offset.to_owned()).collect()));
+    pub fn wall_clocks(mut self, libfaketime: &Path, offsets: [&str; WORKERS]) -> Self {
+        self.wall_clocks = Some((libfaketime.to_owned(), offsets.map(str::to_owned)));
         self
     }
 
-    /// Starts it. Fleets wait for each other: two at once would share the processors.
+    /// Starts it.
     #[must_use]
     pub fn start(self) -> Running {
-        static ALONE: Mutex<()> = Mutex::new(());
-        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let begins = now() + COMING_UP;
-        let (telling, heard) = channel();
-        let workers = (0..WORKERS).map(|worker| {
-            let mut child = self.command(worker, begins).spawn().unwrap();
-            listen(worker, child.stdout.take().unwrap(), telling.clone());
-            child
-        });
-        let workers = workers.collect();
         let rates: Vec<&str> = self.rates.iter().map(String::as_str).collect();
-        let record = Record {
-            workers: WORKERS,
-            promise: Promise::of(&rates, self.largest_cost),
-            begins,
-            ends: begins + (self.seconds * 1_000_000.0) as u64,
-            starts: Vec::new(),
-            calls: Vec::new(),
-            events: Vec::new(),
-            clocks: Vec::new(),
-        };
-        Running { workers, awaited: WORKERS, heard, record, _alone: alone }
+        let promise = Promise::of(&rates, self.largest_cost);
+        let promise = if self.goes_alone { promise.alone(WORKERS as u32) } else { promise };
+        Running::start(promise, self.seconds, |begins| {
+            (0..WORKERS).map(|worker| self.command(worker, begins)).collect()
+        })
     }
 
     /// Starts it and hears it to its end.
@@ -135,6 +100,7 @@ impl Fleet {
         self.start().end()
     }
 
+    /// The command that starts a worker which begins then, in microseconds of the boot clock.
     fn command(&self, worker: usize, begins: u64) -> Command {
         let mut command = Command::new(&self.program);
         command.args(["--begin", &begins.to_string(), "--seconds", &self.seconds.to_string()]);
@@ -148,99 +114,6 @@ impl Fleet {
     }
 }
 
-impl Running {
-    /// Waits until so many seconds after the begin; when that really was, in microseconds of the boot clock.
-    pub fn wait_until(&self, seconds: f64) -> u64 {
-        sleep_until(self.record.tick(seconds));
-        now()
-    }
-
-    /// Freezes a worker.
-    pub fn freeze(&self, worker: usize) {
-        kill_process(self.pid(worker), Signal::STOP).unwrap();
-    }
-
-    /// Lets a worker go on.
-    pub fn thaw(&self, worker: usize) {
-        kill_process(self.pid(worker), Signal::CONT).unwrap();
-    }
-
-    /// Kills a worker.
-    pub fn kill(&mut self, worker: usize) {
-        self.awaited -= 1;
-        kill_process(self.pid(worker), Signal::KILL).unwrap();
-    }
-
-    /// Hears the workers to their end.
-    ///
-    /// # Panics
-    ///
-    /// If a worker ended before its time, or could not tell of every start.
-    #[must_use]
-    pub fn end(mut self) -> Record {
-        while let Ok((worker, heard)) = self.heard.recv() {
-            self.take_in(worker, heard);
-        }
-        for worker in &mut self.workers {
-            worker.wait().unwrap();
-        }
-        assert_eq!(self.awaited, 0, "every worker comes to its end");
-        let mut record = std::mem::replace(&mut self.record, empty());
-        record.sort();
-        assert_eq!(record.events_of("Lost").count(), 0, "a worker could not tell of every start");
-        record
-    }
-
-    fn pid(&self, worker: usize) -> Pid {
-        Pid::from_child(&self.workers[worker])
-    }
-
-    fn take_in(&mut self, worker: usize, heard: Heard) {
-        let record = &mut self.record;
-        match heard.said {
-            Said::Clocks { boot, wall } => {
-                record.clocks.push(Clocks { worker, boot: (boot.0, heard.boot), wall: (wall, heard.wall) });
-            }
-            Said::Start { at, units } => record.starts.push(Start { at: at.0, worker, units }),
-            Said::Call { asked, over, outcome } => {
-                record.calls.push(Call { worker, asked: asked.0, over: over.0, outcome });
-            }
-            Said::Event { at, what } => record.events.push(Event { worker, at: at.0, what }),
-            Said::Done => self.awaited -= 1,
-        }
-    }
-}
-
-/// Should the test end before its fleet.
-impl Drop for Running {
-    fn drop(&mut self) {
-        for worker in &mut self.workers {
-            let _ = worker.kill();
-            let _ = worker.wait();
-        }
-    }
-}
-
-fn empty() -> Record {
-    let promise = Promise::of(&["1/s"], 1);
-    let (starts, calls, events, clocks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    Record { workers: 0, promise, begins: 0, ends: 0, starts, calls, events, clocks }
-}
-
-/// A thread that hears one worker to its end.
-#[expect(clippy::disallowed_methods, reason = "a test has no runtime, and what workers say must not wait")]
-fn listen(worker: usize, said: ChildStdout, telling: Sender<(usize, Heard)>) {
-    std::thread::spawn(move || {
-        for line in BufReader::new(said).lines().map_while(Result::ok) {
-            let boot = now();
-            let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-            let wall = u64::try_from(since.as_micros()).unwrap();
-            // The last line of one who was killed may be cut.
-            match line.parse() {
-                // A test that has failed does not listen any more.
-                Ok(said) => drop(telling.send((worker, Heard { said, boot, wall }))),
-                Err(error) => println!("    {error}"),
-            }
-        }
-    });
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }

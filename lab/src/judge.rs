@@ -1,11 +1,9 @@
-//! The judge: the starts of a fleet against the promise, and how well the budget was used.
+//! The judge: the starts of a fleet against what is promised of every window.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::clock::SECOND;
 use crate::promise::{Bound, Promise};
-
-const SECOND: f64 = 1_000_000.0;
 
 /// One start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,17 +25,6 @@ pub struct Worst {
     pub most: u64,
     /// Where that window begins.
     pub from: u64,
-}
-
-/// How the budget was used.
-#[derive(Debug, Clone, Copy)]
-pub struct Use {
-    /// The units, of those that the pacing limit has in that time.
-    pub utilisation: f64,
-    /// The standard deviation of the gaps between starts, by their mean.
-    pub gap_variation: f64,
-    /// The least units of a worker by the most.
-    pub fairness: f64,
 }
 
 /// The fullest windows; `starts` are in order.
@@ -63,28 +50,6 @@ fn worst_window(starts: &[Start], bound: Bound) -> Worst {
     worst
 }
 
-/// How the budget was used from `from` to `to`, by so many workers.
-#[must_use]
-pub fn budget_use(starts: &[Start], promise: &Promise, workers: usize, from: u64, to: u64) -> Use {
-    let within: Vec<&Start> = starts.iter().filter(|start| (from..to).contains(&start.at)).collect();
-    let units: u64 = within.iter().map(|start| u64::from(start.units)).sum();
-    let paces = &promise.limits[0];
-    let budget = f64::from(paces.permits) * (to - from) as f64 / paces.period as f64;
-    let gaps: Vec<f64> = within.windows(2).map(|pair| (pair[1].at - pair[0].at) as f64).collect();
-    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
-    let variance = gaps.iter().map(|gap| (gap - mean).powi(2)).sum::<f64>() / gaps.len() as f64;
-    let mut of: BTreeMap<usize, u64> = (0..workers).map(|worker| (worker, 0)).collect();
-    for start in within {
-        *of.entry(start.worker).or_default() += u64::from(start.units);
-    }
-    let (least, most) = (of.values().min().copied().unwrap_or(0), of.values().max().copied().unwrap_or(0));
-    Use {
-        utilisation: units as f64 / budget,
-        gap_variation: variance.sqrt() / mean,
-        fairness: least as f64 / most as f64,
-    }
-}
-
 impl Worst {
     /// Whether the promise is kept.
     #[must_use]
@@ -96,14 +61,7 @@ impl Worst {
 impl fmt::Display for Worst {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { bound: Bound { window, most: promised }, most, .. } = self;
-        write!(f, "{most} of {promised:.1} in {} s", *window as f64 / SECOND)
-    }
-}
-
-impl fmt::Display for Use {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { utilisation, gap_variation, fairness } = self;
-        write!(f, "used {utilisation:.4}, gaps vary by {gap_variation:.3}, least/most {fairness:.3}")
+        write!(f, "{most} of {promised:.1} in {} s", *window as f64 / SECOND as f64)
     }
 }
 
@@ -119,12 +77,17 @@ mod tests {
         worst_windows(starts, promise).iter().all(Worst::is_kept)
     }
 
+    fn most_in_a_second(starts: &[Start], promise: &Promise) -> u64 {
+        let worst = worst_windows(starts, promise);
+        worst.iter().find(|worst| worst.bound.window == SECOND).unwrap().most
+    }
+
     #[test]
     fn an_even_fleet_keeps_the_promise_to_the_last_permit() {
         let even = starts((0..1_000).map(|n| n * 5_000));
         let promise = Promise::of(&["200/s"], 1);
         assert!(kept(&even, &promise));
-        assert_eq!(worst_windows(&even, &promise)[0].most, 200);
+        assert_eq!(most_in_a_second(&even, &promise), 200);
     }
 
     #[test]
@@ -139,7 +102,7 @@ mod tests {
     fn a_window_is_half_open() {
         // The 201st start is exactly one period after the first one.
         let full = starts((0..=200).map(|n| n * 5_000));
-        assert_eq!(worst_windows(&full, &Promise::of(&["200/s"], 1))[0].most, 200);
+        assert_eq!(most_in_a_second(&full, &Promise::of(&["200/s"], 1)), 200);
     }
 
     #[test]
@@ -148,14 +111,5 @@ mod tests {
         dear[5].units = 3;
         assert!(!kept(&dear, &Promise::of(&["10/s"], 1)));
         assert!(kept(&dear, &Promise::of(&["10/s"], 3)));
-    }
-
-    #[test]
-    fn use_is_of_the_budget_of_that_time() {
-        let promise = Promise::of(&["200/s"], 1);
-        let half = starts((0..400).map(|n| n * 10_000));
-        let used = budget_use(&half, &promise, 2, 0, 4_000_000);
-        assert_eq!((used.utilisation, used.gap_variation, used.fairness), (0.5, 0.0, 1.0));
-        assert_eq!(budget_use(&half, &promise, 3, 0, 4_000_000).fairness, 0.0);
     }
 }

@@ -2,9 +2,6 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::time::Duration;
-
-use crate::record::now;
 
 /// Says that the tests of minutes are wanted.
 const HERE: &str = "STITCHAPI_LAB";
@@ -35,29 +32,4 @@ pub fn tool(variable: &str) -> Option<PathBuf> {
         println!("skipped: {variable} names nothing");
     }
     path
-}
-
-/// A port of loopback that was free a moment ago.
-#[must_use]
-pub fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// Waits until the boot clock reads `at`.
-#[expect(clippy::disallowed_methods, reason = "a test waits on no runtime")]
-pub fn sleep_until(at: u64) {
-    std::thread::sleep(Duration::from_micros(at.saturating_sub(now())));
-}
-
-/// Asks until it is so, for at most ten seconds; whether it came to be.
-#[must_use]
-pub fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
-    let end = now() + 10_000_000;
-    while now() < end {
-        if is_so() {
-            return true;
-        }
-        sleep_until(now() + 2_000);
-    }
-    false
 }

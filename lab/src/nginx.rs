@@ -1,47 +1,42 @@
 //! nginx with a rate limit: a judge that knows nothing of us.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
 use tempfile::TempDir;
 
-use crate::lab::{comes_true, free_port, tool};
+use crate::server::{Server, free_port};
 
 /// Names its program.
 pub const PROGRAM: &str = "STITCHAPI_NGINX";
 
-/// An nginx on a port of loopback that answers a small file, or 429. It is killed when this is dropped.
+/// An nginx on a port of loopback that answers a small file, or 429.
 #[derive(Debug)]
 pub struct Nginx {
-    child: Child,
-    folder: TempDir,
+    _server: Server,
     port: u16,
+    folder: TempDir,
 }
 
 impl Nginx {
-    /// One with `limit_req` at this rate (`100r/s`) and burst, all callers together and without delay. `None`, and a line
-    /// that says so, where there is none.
+    /// One with `limit_req` at this rate (`100r/s`) and burst, all callers together and without delay.
     ///
     /// # Panics
     ///
     /// If it does not start.
     #[must_use]
-    pub fn start(rate: &str, burst: u32) -> Option<Self> {
-        let program = tool(PROGRAM)?;
-        let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
+    pub fn start(program: &Path, rate: &str, burst: u32) -> Self {
+        let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         fs::create_dir(folder.path().join("html")).unwrap();
         fs::write(folder.path().join("html/index.html"), "done").unwrap();
         fs::write(folder.path().join("nginx.conf"), configuration(rate, burst, port)).unwrap();
-        let mut command = Command::new(&program);
         // What is built in are folders of the system, which are not there, or not ours.
-        command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
-        let child = command.stdin(Stdio::null()).spawn().unwrap();
-        let server = Self { child, folder, port };
-        let is_there = comes_true(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
-        assert!(is_there, "{} does not listen on port {port}", program.display());
-        Some(server)
+        let prefix = folder.path().as_os_str();
+        let arguments =
+            ["-p".as_ref(), prefix, "-c".as_ref(), "nginx.conf".as_ref(), "-e".as_ref(), "error.log".as_ref()];
+        let server = Server::start::<&OsStr>(program, &arguments, port);
+        Self { _server: server, port, folder }
     }
 
     /// Where it is.
@@ -50,7 +45,7 @@ impl Nginx {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How often it answered with each status, by its own log: how many times 200, how many times another one.
+    /// How often it answered, by its own log: how many times 200, how many times something else.
     #[must_use]
     pub fn answered(&self) -> (usize, usize) {
         let log = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
@@ -59,15 +54,10 @@ impl Nginx {
     }
 }
 
-impl Drop for Nginx {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// One process, with all its paths under the prefix.
 fn configuration(rate: &str, burst: u32, port: u16) -> String {
+    // It does not take a burst of none.
+    let burst = if burst == 0 { String::new() } else { format!("burst={burst} nodelay") };
     format!(
         "daemon off;
 master_process off;
@@ -89,7 +79,7 @@ http {{
         listen 127.0.0.1:{port};
         server_name fleet;
         root html;
-        location / {{ limit_req zone=fleet burst={burst} nodelay; }}
+        location / {{ limit_req zone=fleet {burst}; }}
     }}
 }}
 "

@@ -1,11 +1,10 @@
 //! What a fleet did.
 
-use stitchapi::Tick;
-
-use crate::judge::{Start, Use, budget_use, worst_windows};
+use crate::clock::SECOND;
+use crate::judge::{Start, worst_windows};
+use crate::machine::Machine;
 use crate::promise::Promise;
-
-const SECOND: u64 = 1_000_000;
+use crate::usage::Usage;
 
 /// One call that is over.
 #[derive(Debug, Clone)]
@@ -61,9 +60,18 @@ pub struct Record {
     pub events: Vec<Event>,
     /// What the workers' clocks read.
     pub clocks: Vec<Clocks>,
+    /// How well the machine kept time meanwhile.
+    pub machine: Machine,
 }
 
 impl Record {
+    /// The record of a fleet that works for so many seconds; nothing has happened yet.
+    pub(crate) fn new(workers: usize, promise: Promise, begins: u64, seconds: f64) -> Self {
+        let (starts, calls, events, clocks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let ends = begins + micros(seconds);
+        Self { workers, promise, begins, ends, starts, calls, events, clocks, machine: Machine::default() }
+    }
+
     /// Asserts that no window held more than is promised.
     ///
     /// # Panics
@@ -83,39 +91,54 @@ impl Record {
 
     /// How the budget was used between these seconds after the begin.
     #[must_use]
-    pub fn used(&self, from: f64, to: f64) -> Use {
-        let used = budget_use(&self.starts, &self.promise, self.workers, self.tick(from), self.tick(to));
+    pub fn used(&self, from: f64, to: f64) -> Usage {
+        let used = Usage::of(&self.starts, &self.promise, self.workers, self.tick(from), self.tick(to));
         println!("    from {from} s to {to} s: {used}");
         used
     }
 
     /// How the budget was used, but for the first second.
     #[must_use]
-    pub fn used_after_the_first_second(&self) -> Use {
+    pub fn used_after_the_first_second(&self) -> Usage {
         self.used(1.0, self.seconds(self.ends))
     }
 
     /// So many seconds after the begin, on the boot clock.
     #[must_use]
     pub fn tick(&self, seconds: f64) -> u64 {
-        self.begins + (seconds * 1_000_000.0) as u64
+        self.begins + micros(seconds)
     }
 
     /// A tick, in seconds after the begin.
     #[must_use]
     pub fn seconds(&self, tick: u64) -> f64 {
-        (tick as f64 - self.begins as f64) / 1_000_000.0
+        (tick as f64 - self.begins as f64) / SECOND as f64
     }
 
-    /// The starts of these workers in this time.
-    pub fn starts_of(&self, workers: &[usize], from: u64, to: u64) -> impl Iterator<Item = &Start> {
-        self.starts.iter().filter(move |start| workers.contains(&start.worker) && (from..to).contains(&start.at))
+    /// The starts in this time.
+    pub fn starts_between(&self, from: u64, to: u64) -> impl Iterator<Item = &Start> {
+        self.starts.iter().filter(move |start| (from..to).contains(&start.at))
     }
 
-    /// How many calls had this outcome.
+    /// The starts of one worker in this time.
+    pub fn starts_of(&self, worker: usize, from: u64, to: u64) -> impl Iterator<Item = &Start> {
+        self.starts_between(from, to).filter(move |start| start.worker == worker)
+    }
+
+    /// The calls that had this outcome.
+    pub fn outcomes(&self, outcome: &str) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(move |call| call.outcome == outcome)
+    }
+
+    /// The calls that went well between these seconds after the begin, of those that the pacing limit lets through; for
+    /// calls that cost one unit.
     #[must_use]
-    pub fn outcomes(&self, outcome: &str) -> usize {
-        self.calls.iter().filter(|call| call.outcome == outcome).count()
+    pub fn goodput(&self, from: f64, to: f64) -> f64 {
+        let (from, to) = (self.tick(from), self.tick(to));
+        let well = self.outcomes("ok").filter(|call| (from..to).contains(&call.over)).count();
+        let goodput = well as f64 / self.promise.budget(to - from);
+        println!("    goodput {goodput:.4}");
+        goodput
     }
 
     /// The events whose text begins like this.
@@ -137,8 +160,7 @@ impl Record {
     }
 }
 
-/// The boot clock, in microseconds.
-#[must_use]
-pub fn now() -> u64 {
-    Tick::of_boot_clock().0
+/// Of the seconds in which tests say when something happens.
+fn micros(seconds: f64) -> u64 {
+    (seconds * SECOND as f64) as u64
 }

@@ -1,71 +1,46 @@
-//! A Redis server that can be mistreated.
+//! A Redis server of a test's own.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::lab::{comes_true, free_port, tool};
+use crate::server::{Server, free_port};
 
-/// Names the server's program.
+/// Names its program.
 pub const PROGRAM: &str = "STITCHAPI_REDIS_SERVER";
 
-/// A server on a port of loopback that keeps nothing on disk. It is killed when this is dropped.
+/// A Redis on a port of loopback that keeps nothing on disk.
 #[derive(Debug)]
-pub struct RedisServer {
-    program: PathBuf,
-    folder: TempDir,
+pub struct Redis {
+    /// What can be done to it.
+    pub server: Server,
     port: u16,
-    child: Child,
+    /// Where it would write.
+    _folder: TempDir,
 }
 
-impl RedisServer {
-    /// `None`, and a line that says so, where there is no server to start.
+impl Redis {
+    /// Starts it.
     ///
     /// # Panics
     ///
     /// If it does not start.
     #[must_use]
-    pub fn start() -> Option<Self> {
-        let program = tool(PROGRAM)?;
+    pub fn start(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port();
-        let child = run(&program, &folder, port);
-        let server = Self { program, folder, port, child };
-        server.wait_for_it();
-        Some(server)
+        let (port, path) = (free_port(), folder.path().to_str().unwrap());
+        let on = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", path];
+        let arguments = [&on[..], &["--save", "", "--appendonly", "no"]].concat();
+        Self { server: Server::start(program, &arguments, port), port, _folder: folder }
     }
 
     /// Where it is.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    /// Kills it: it forgets everything.
-    pub fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Starts it again after [`kill`](Self::kill), on the same port.
-    pub fn start_again(&mut self) {
-        self.child = run(&self.program, &self.folder, self.port);
-        self.wait_for_it();
-    }
-
-    /// Freezes it: connections stay, nothing is answered.
-    pub fn freeze(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::STOP).unwrap();
-    }
-
-    /// Lets it go on.
-    pub fn thaw(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::CONT).unwrap();
     }
 
     /// Forgets everything.
@@ -81,11 +56,6 @@ impl RedisServer {
         line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
     }
 
-    fn wait_for_it(&self) {
-        let answers = comes_true(|| self.ask("PING").is_ok_and(|answer| answer == "+PONG\r\n"));
-        assert!(answers, "{} does not answer on port {}", self.program.display(), self.port);
-    }
-
     /// One command; the answer ends with the connection.
     fn ask(&self, command: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
@@ -95,17 +65,4 @@ impl RedisServer {
         stream.read_to_string(&mut answer)?;
         Ok(answer.strip_suffix("+OK\r\n").unwrap_or(&answer).to_owned())
     }
-}
-
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn run(program: &PathBuf, folder: &TempDir, port: u16) -> Child {
-    let mut command = Command::new(program);
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir"]);
-    command.arg(folder.path()).stdout(Stdio::null()).spawn().unwrap()
 }

@@ -7,8 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::routing::get;
 
-use crate::lab::comes_true;
-use crate::record::now;
+use crate::clock::{comes_true, now};
 
 /// An API on a port of loopback that answers everything, until it is told otherwise. It ends when this is dropped.
 #[derive(Debug)]

@@ -1,13 +1,19 @@
 //! Without its store a fleet goes on at its share, and comes back.
+//!
+//! In every window of a second there are no more starts than with the store. Over shorter and longer intervals there may be
+//! three more: each of the four workers has a burst of one.
 
-use stitchapi_lab::fleet::{Fleet, Running};
+use std::path::Path;
+
+use stitchapi_lab::clock::{MILLISECOND, SECOND};
+use stitchapi_lab::fleet::{Fleet, WORKERS};
 use stitchapi_lab::judge::worst_windows;
+use stitchapi_lab::lab;
 use stitchapi_lab::record::{Call, Record};
-use stitchapi_lab::redis::RedisServer;
+use stitchapi_lab::redis::{self, Redis};
+use stitchapi_lab::run::exact;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
-const MILLISECOND: u64 = 1_000;
-const SECOND: u64 = 1_000 * MILLISECOND;
 /// After so long the library stops waiting for a store.
 const STORE_TIMEOUT: u64 = 250 * MILLISECOND;
 /// So long others may have booked ahead, and nobody starts alone.
@@ -41,33 +47,29 @@ fn a_fleet_whose_redis_is_frozen_goes_on_at_its_share() {
 
 #[test]
 fn a_call_pays_one_store_timeout_and_later_ones_nothing() {
-    for away in [Away::Killed, Away::Frozen] {
-        let Some(mut server) = RedisServer::start() else { return };
-        println!("Redis {away:?} for 5 s, 200/s, of 4 workers that call five times a second");
-        let fleet = Fleet::new(WORKER, &server.url(), &["200/s"]).with(&["--fleet-size", "4", "--offer", "5"]);
-        let mut fleet = fleet.seconds(10.0).start();
-        let between = away.from_to(&mut server, &mut fleet, 2.0, 7.0);
-        let record = fleet.end();
-        record.assert_exact();
-        assert_eq!(record.calls.iter().filter(|call| call.outcome != "ok").count(), 0, "every call goes through");
-        let first = longest(&record, between.gone, between.gone + BOOKED_AHEAD + STORE_TIMEOUT);
-        let later = longest(&record, between.gone + BOOKED_AHEAD + 2 * STORE_TIMEOUT, between.back);
-        println!("    calls took at most {first} us at first, {later} us later");
-        assert!(first <= STORE_TIMEOUT + BOOKED_AHEAD + BUSY, "{first}");
-        assert!(later <= BUSY, "{later}");
+    // Alone a process begins when all that others may have booked is over: that is the pace, and not the store.
+    for (policy, pause) in [("local", BOOKED_AHEAD), ("open", 0)] {
+        for away in [Away::Killed, Away::Frozen] {
+            let Some(program) = lab::tool(redis::PROGRAM) else { return };
+            println!("Redis {away:?} for 4 s, 200/s, {policy}, of 4 workers that call five times a second");
+            let arguments = ["--offer", "5", "--on-outage", policy];
+            let (record, between) = exact(|| away.during(&program, &arguments, 8.0, (2.0, 6.0)));
+            assert_eq!(record.calls.iter().filter(|call| call.outcome != "ok").count(), 0, "every call goes through");
+            let first = longest(&record, between.gone, between.gone + BOOKED_AHEAD + STORE_TIMEOUT);
+            let later = longest(&record, between.gone + BOOKED_AHEAD + 2 * STORE_TIMEOUT, between.back);
+            println!("    calls took at most {first} us at first, {later} us later");
+            assert!(first <= STORE_TIMEOUT + pause + BUSY, "{first}");
+            assert!(later <= BUSY, "{later}");
+        }
     }
 }
 
 #[test]
 fn under_closed_a_call_fails_at_once_as_the_stores() {
     for away in [Away::Killed, Away::Frozen] {
-        let Some(mut server) = RedisServer::start() else { return };
+        let Some(program) = lab::tool(redis::PROGRAM) else { return };
         println!("Redis {away:?} for 4 s, 200/s, closed");
-        let fleet = Fleet::new(WORKER, &server.url(), &["200/s"]).with(&["--on-outage", "closed"]);
-        let mut fleet = fleet.seconds(9.0).start();
-        let between = away.from_to(&mut server, &mut fleet, 2.0, 6.0);
-        let record = fleet.end();
-        record.assert_exact();
+        let (record, between) = exact(|| away.during(&program, &["--on-outage", "closed"], 9.0, (2.0, 6.0)));
         // What it had booked before is used at its time.
         let known = between.gone + BOOKED_AHEAD + 2 * STORE_TIMEOUT;
         let while_away = |call: &&Call| call.asked > known && call.over < between.back;
@@ -82,22 +84,23 @@ fn under_closed_a_call_fails_at_once_as_the_stores() {
 }
 
 fn goes_on_at_its_share(away: Away) {
-    let Some(mut server) = RedisServer::start() else { return };
+    let Some(program) = lab::tool(redis::PROGRAM) else { return };
     println!("Redis {away:?} for 10 s, 200/s, local, of 4 workers");
-    let mut fleet = Fleet::new(WORKER, &server.url(), &["200/s"]).with(&["--fleet-size", "4"]).seconds(18.0).start();
-    let between = away.from_to(&mut server, &mut fleet, 3.0, 13.0);
-    let record = fleet.end();
-    tell(&record, between);
-    record.assert_exact();
-    let alone =
-        record.used(record.seconds(between.gone + BOOKED_AHEAD + 2 * STORE_TIMEOUT), record.seconds(between.back));
+    let (record, between) = exact(|| {
+        let (record, between) = away.during(&program, &[], 18.0, (3.0, 13.0));
+        tell(&record, between);
+        (record, between)
+    });
+    let (gone, back) = (record.seconds(between.gone), record.seconds(between.back));
+    let alone = record.used(record.seconds(between.gone + BOOKED_AHEAD + 2 * STORE_TIMEOUT), back);
     assert!(alone.utilisation >= 0.95, "at its share: {}", alone.utilisation);
-    let over = record.used(record.seconds(between.gone), record.seconds(between.back));
-    println!("    in the whole outage it used {:.3}", over.utilisation);
+    println!("    in the whole outage it used {:.3}", record.used(gone, back).utilisation);
     let again = record.used(record.seconds(between.back + SECOND), 18.0);
     assert!(again.utilisation >= 0.98, "at the shared pace: {}", again.utilisation);
-    let back = record.events_of("OutageEnded").map(|event| event.at.saturating_sub(between.back)).max().unwrap();
-    assert!(back <= SECOND, "the last worker is back after {back} us");
+    let last = record.events_of("OutageEnded").map(|event| event.at.saturating_sub(between.back)).max().unwrap_or(0);
+    println!("    the last worker is back {last} us after Redis");
+    assert_eq!(record.events_of("OutageEnded").count(), WORKERS, "every worker is back");
+    assert!(last <= SECOND, "{last}");
 }
 
 /// The course of an outage.
@@ -105,33 +108,35 @@ fn tell(record: &Record, between: Between) {
     for event in record.events_of("Outage") {
         println!("    {:9.3} s  worker {}  {}", record.seconds(event.at), event.worker, event.what);
     }
-    let worst = worst_windows(&record.starts, &record.promise).remove(0);
-    println!(
-        "    gone at {:.3} s, back at {:.3} s; worst window: {worst}, from {:.3} s on",
-        record.seconds(between.gone),
-        record.seconds(between.back),
-        record.seconds(worst.from)
-    );
+    println!("    gone at {:.3} s, back at {:.3} s", record.seconds(between.gone), record.seconds(between.back));
+    for worst in worst_windows(&record.starts, &record.promise).iter().filter(|worst| worst.bound.window == SECOND) {
+        println!("    worst window: {worst}, from {:.3} s on", record.seconds(worst.from));
+    }
 }
 
 /// The longest that a call took which was made in this time.
 fn longest(record: &Record, from: u64, to: u64) -> u64 {
     let calls = record.calls.iter().filter(|call| (from..to).contains(&call.asked));
-    calls.map(|call| call.over - call.asked).max().unwrap()
+    let took = calls.map(|call| call.over - call.asked).max();
+    assert!(took.is_some(), "somebody calls");
+    took.unwrap_or(0)
 }
 
 impl Away {
-    fn from_to(self, server: &mut RedisServer, fleet: &mut Running, from: f64, to: f64) -> Between {
+    /// A fleet with these arguments whose Redis is away between these seconds.
+    fn during(self, redis: &Path, arguments: &[&str], seconds: f64, (from, to): (f64, f64)) -> (Record, Between) {
+        let mut redis = Redis::start(redis);
+        let fleet = Fleet::new(WORKER, &redis.url(), &["200/s"]).goes_alone().with(arguments).seconds(seconds).start();
         let gone = fleet.wait_until(from);
         match self {
-            Self::Killed => server.kill(),
-            Self::Frozen => server.freeze(),
+            Self::Killed => redis.server.kill(),
+            Self::Frozen => redis.server.freeze(),
         }
         let back = fleet.wait_until(to);
         match self {
-            Self::Killed => server.start_again(),
-            Self::Frozen => server.thaw(),
+            Self::Killed => redis.server.start_again(),
+            Self::Frozen => redis.server.thaw(),
         }
-        Between { gone, back }
+        (fleet.end(), Between { gone, back })
     }
 }

@@ -521,3 +521,76 @@ fn a_process_that_finds_its_store_away_after_an_idle_hour_waits_no_longer_than_o
     assert!((SECOND..SECOND + SECOND / 8).contains(&waited), "{waited:?}");
     Ok(())
 }
+
+#[test]
+fn processes_agree_on_when_they_share_again_though_only_one_of_them_has_seen_the_last_state_of_the_cell() -> Result<()>
+{
+    for seed in 0..10 {
+        let sim = SimRuntime::new(seed);
+        let spy = Spy::on(sim.clone());
+        let fleet: Vec<_> = (0..4)
+            .map(|_| {
+                let (sink, taken) = events();
+                let throttle = Throttle::rate("100/s").fleet_size(4);
+                let seam = seam(&sim, &api()).store(spy.clone()).throttle(throttle).sink(sink).build()?;
+                Ok((get(&seam), taken))
+            })
+            .collect::<Result<_>>()?;
+        let caller = async |stitch: &Stitch<(), ()>| {
+            for _ in 0..8 {
+                stitch.call(()).await?;
+            }
+            Ok(())
+        };
+        let calls = join_all(fleet.iter().flat_map(|(stitch, _)| (0..25).map(move |_| caller(stitch))));
+        let away = async {
+            sim.sleep(SECOND).await;
+            spy.hang(true);
+            sim.sleep(3 * SECOND).await;
+            spy.hang(false);
+            sim.now()
+        };
+        let (calls, back) = sim.block_on(futures_util::future::join(calls, away));
+        calls.into_iter().collect::<Result<()>>()?;
+        sim.block_on(sim.sleep(SECOND));
+        let mut at: Vec<u64> = fleet.iter().flat_map(|(_, taken)| starts(taken)).collect();
+        at.sort_unstable();
+        let fullest = at.iter().map(|from| at.iter().filter(|at| (*from..from + 1_000_000).contains(at)).count());
+        assert!(fullest.max() <= Some(100), "seed {seed}");
+        for (_, taken) in &fleet {
+            let taken = taken.lock().unwrap();
+            let ended = taken.iter().find(|event| matches!(event.kind, EventKind::OutageEnded { .. })).unwrap();
+            // Everybody has so long to find the store again.
+            let after = ended.at.since(back).as_millis();
+            assert!((500..1_000).contains(&after), "seed {seed}: {after} ms");
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn a_process_that_goes_on_alone_does_not_use_what_it_has_booked_for_when_the_others_are_alone_too() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let spy = Spy::on(sim.clone());
+    let fleet: Vec<_> = (0..4)
+        .map(|_| {
+            let (sink, taken) = events();
+            let throttle = Throttle::rate("100/s").fleet_size(4);
+            Ok((get(&seam(&sim, &api()).store(spy.clone()).throttle(throttle).sink(sink).build()?), taken))
+        })
+        .collect::<Result<_>>()?;
+    // Each of them holds a hundred slots: together they have booked four seconds ahead.
+    let calls = join_all(fleet.iter().flat_map(|(stitch, _)| (0..120).map(|_| async { stitch.call(()).await })));
+    let away = async {
+        sim.sleep(Duration::from_millis(500)).await;
+        spy.hang(true);
+    };
+    let (calls, ()) = sim.block_on(futures_util::future::join(calls, away));
+    calls.into_iter().collect::<Result<Vec<_>>>()?;
+    sim.block_on(sim.sleep(SECOND));
+    let mut at: Vec<u64> = fleet.iter().flat_map(|(_, taken)| starts(taken)).collect();
+    at.sort_unstable();
+    let fullest = at.iter().map(|from| at.iter().filter(|at| (*from..from + 1_000_000).contains(at)).count());
+    assert!(fullest.max() <= Some(100), "{at:?}");
+    Ok(())
+}

@@ -39,12 +39,12 @@ pub(crate) struct Arguments {
     /// The longest that a call waits for its slot, in milliseconds.
     #[arg(long)]
     max_wait: Option<u64>,
-    /// The base URL that is called, or `none`: then all is answered at once, within the process.
-    #[arg(long, default_value = "none")]
-    pub(crate) target: String,
+    /// The base URL that is called. Without one all is answered at once, within the process.
+    #[arg(long)]
+    pub(crate) target: Option<String>,
     /// `local`, `closed` or `open`.
-    #[arg(long, default_value = "local")]
-    on_outage: String,
+    #[arg(long, default_value = "local", value_parser = outage_policy)]
+    pub(crate) on_outage: OutagePolicy,
     /// The longest that the API holds the fleet, in milliseconds.
     #[arg(long, default_value_t = 60_000)]
     max_hold: u64,
@@ -78,12 +78,13 @@ impl Arguments {
     pub(crate) fn max_hold(&self) -> Duration {
         Duration::from_millis(self.max_hold)
     }
+}
 
-    pub(crate) fn on_outage(&self) -> OutagePolicy {
-        match &*self.on_outage {
-            "closed" => OutagePolicy::Closed,
-            "open" => OutagePolicy::Open,
-            _ => OutagePolicy::Local,
-        }
-    }
+fn outage_policy(name: &str) -> Result<OutagePolicy, String> {
+    Ok(match name {
+        "local" => OutagePolicy::Local,
+        "closed" => OutagePolicy::Closed,
+        "open" => OutagePolicy::Open,
+        _ => return Err("it is local, closed or open".to_owned()),
+    })
 }

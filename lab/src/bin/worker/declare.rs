@@ -24,18 +24,17 @@ pub(crate) async fn stitches(arguments: &Arguments) -> Result<Stitches, BoxError
     };
     let throttle = with_burst(Throttle::rate(first.0), first.1);
     let mut throttle = rates.fold(throttle, |throttle, (rate, burst)| with_burst(throttle.and_rate(rate), burst));
-    throttle = throttle.on_outage(arguments.on_outage()).max_hold(arguments.max_hold());
+    throttle = throttle.on_outage(arguments.on_outage).max_hold(arguments.max_hold());
     if let Some(processes) = arguments.fleet_size {
         throttle = throttle.fleet_size(processes);
     }
     if let Some(wait) = arguments.max_wait() {
         throttle = throttle.max_wait(wait);
     }
-    let is_within = arguments.target == "none";
-    let base = if is_within { "http://api.example" } else { &arguments.target };
-    let seam = Seam::builder(base).name("lab").retry(Retry::none()).sink(sink());
+    let target = arguments.target.as_deref();
+    let seam = Seam::builder(target.unwrap_or("http://api.example")).name("lab").retry(Retry::none()).sink(sink());
     let seam = seam.store(store(&arguments.store).await?).throttle(throttle);
-    let seam = if is_within { seam.transport(AtOnce) } else { seam }.build()?;
+    let seam = if target.is_some() { seam } else { seam.transport(AtOnce) }.build()?;
     let stitch = |cost: &u32| {
         let cost = *cost;
         // Events name the stitch and not the cost.

@@ -6,16 +6,17 @@ mod declare;
 mod transport;
 
 use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
 
 use clap::Parser as _;
-use stitchapi::Runtime as _;
 use stitchapi::runtime::TokioRuntime;
+use stitchapi::{BoxError, Runtime as _};
 use stitchapi_lab::said::Said;
 
 use arguments::Arguments;
 
-/// Events reach the sink by a task of their own; so long after the last call they have, in milliseconds.
-const LAST_EVENTS: u64 = 150;
+/// Events reach the sink by a task of their own; so long after the last call they have.
+const LAST_EVENTS: Duration = Duration::from_millis(150);
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -33,14 +34,14 @@ fn main() -> ExitCode {
     }
 }
 
-async fn work(arguments: &Arguments) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+async fn work(arguments: &Arguments) -> Result<(), BoxError> {
     let clock = TokioRuntime::current().ok_or("no runtime is current")?;
-    let wall = clock.wall().duration_since(std::time::SystemTime::UNIX_EPOCH)?.as_micros();
+    let wall = clock.wall().duration_since(SystemTime::UNIX_EPOCH)?.as_micros();
     say(&Said::Clocks { boot: clock.now(), wall: u64::try_from(wall)? });
     let stitches = declare::stitches(arguments).await?;
     clock.sleep_until(arguments.begins()).await;
     calls::make(arguments, &stitches, &clock).await;
-    clock.sleep_until(clock.now() + std::time::Duration::from_millis(LAST_EVENTS)).await;
+    clock.sleep_until(clock.now() + LAST_EVENTS).await;
     say(&Said::Done);
     Ok(())
 }
