@@ -99,12 +99,12 @@ fn simulate(runner: &mut Runner) -> Verdict {
     runner.run(command)
 }
 
-/// Simulated fleets, and then real ones. One test after the other: they measure, and each has both processors to itself. What is not there is said at the end,
-/// when the rest has been tested.
+/// Simulated fleets, and then real ones. One test after the other: they measure, and each has both processors to itself. What
+/// is not there is said at the end, when the rest has been tested.
 fn throttle(runner: &mut Runner) -> Verdict {
+    simulate(runner)?;
     let mut command = tests(runner, &["--release", "--package", LAB, "--", "--test-threads=1", "--nocapture"]);
     command.env(LAB_IS_HERE, "1");
-    simulate(runner)?;
     let mut lacking = Vec::new();
     let tools = [
         (servers::REDIS, servers::redis(runner)),

@@ -83,8 +83,9 @@ impl Known {
     /// process may hold.
     pub(super) fn booked_until(&self, limits: usize, most_held: usize, sent: Tick, now: Tick) -> Tick {
         let (before, one) = (vec![u64::try_from(most_held).unwrap_or(u64::MAX); limits], vec![1; limits]);
-        let next = self.due_behind(&before, &one, now).unwrap_or(now);
-        next + sent.since(self.confirmed().unwrap_or(sent))
+        let Some(newest) = &self.newest else { return sent };
+        let next = newest.lines.due_behind(&before, &one, newest.now.max(self.held_until));
+        self.clock.local(next, now) + sent.since(newest.sent)
     }
 
     /// Whether the limit at `index` will have credit for so many units at a time, if nobody draws on it until then.
