@@ -47,17 +47,6 @@ fn a_store_whose_clock_jumps_ahead_refuses_no_patient_call() {
 }
 
 #[test]
-fn a_fleet_that_comes_back_has_spent_its_burst_while_it_was_alone() {
-    for seed in 0..5 {
-        let load = Load { tasks: 20, calls: Calls::Crowds(623 * MILLI), costs: Costs::Calls(2) };
-        let report =
-            run(seed, &Throttle::rate("200/s").burst(50), load, &[(SECOND, Fault::FreezeStore(1_132 * MILLI))]);
-        let promise = promise(&[rate(200, 50, SECOND)]).allowing(Allowance::Alone { workers: 4 });
-        promise.judge(&report).unwrap_or_else(|found| panic!("{found}"));
-    }
-}
-
-#[test]
 fn a_fleet_that_is_alone_and_then_together_exceeds_no_cap() {
     for seed in 0..5 {
         let throttle = Throttle::rate("50/s").burst(5).and_rate(stitchapi::Rate::new(100, 3 * SECOND)).burst(50);

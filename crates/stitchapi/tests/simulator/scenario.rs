@@ -332,6 +332,26 @@ fn allowances(fleet: &SimFleet, of: u32) -> Vec<Allowance> {
 }
 
 impl Trouble {
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::FarStore => "the store is up to 20 ms away",
+            Self::Loss => "requests and answers are lost",
+            Self::WorkersStopped => "processes are stopped for up to 2 s",
+            Self::WorkersKilled => "processes are killed",
+            Self::Flush => "the store loses its state",
+            Self::Restart => "the store restarts",
+            Self::RestartEmpty => "the store restarts empty",
+            Self::ClockBack => "the store's clock goes back, up to 1 s",
+            Self::ClockAhead => "the store's clock jumps ahead, up to 1 s",
+            Self::Partial => "some cannot reach the store, up to 2 s",
+            Self::Down => "the store refuses, up to 2 s",
+            Self::Hangs => "the store hangs, up to 2 s",
+            Self::Rollout => "the limit is halved or doubled, process by process",
+            Self::Mixed => "several of these",
+        }
+    }
+
     /// The bound that is checked.
     pub(crate) fn bound(self) -> &'static str {
         match self {
