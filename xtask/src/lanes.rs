@@ -18,7 +18,12 @@ pub(crate) const LANES: &[Lane] = &[
     Lane { name: "sqlite", about: "the SQLite store", packages: &["stitchapi-sqlite"], run: sqlite },
     Lane { name: "redis", about: "the Redis store, on a real server", packages: &["stitchapi-redis"], run: redis },
     Lane { name: "fleet", about: "several processes on one budget", packages: &[CLI], run: fleet },
-    Lane { name: "throttle", about: "what a throttle promises, of real fleets", packages: &[LAB], run: throttle },
+    Lane {
+        name: "throttle",
+        about: "what a throttle promises, of simulated and real fleets",
+        packages: &[LAB],
+        run: throttle,
+    },
     Lane { name: "report", about: "the page of a report, in a browser", packages: &[], run: picture::try_out },
     Lane { name: "examples", about: "runs every example", packages: &[], run: examples },
 ];
@@ -86,9 +91,18 @@ fn fleet(runner: &mut Runner) -> Verdict {
     runner.run(command)
 }
 
-/// One test after the other: they measure, and each has both processors to itself. What is not there is said at the end,
-/// when the rest has been tested.
+/// Fleets from ten thousand seeds, on a virtual clock: one to two minutes on two processors.
+fn simulate(runner: &mut Runner) -> Verdict {
+    let mut command =
+        tests(runner, &["--release", "--package", "stitchapi", "--test", "simulator", "--", "--nocapture"]);
+    command.env("STITCHAPI_SEEDS", "10000");
+    runner.run(command)
+}
+
+/// Simulated fleets, and then real ones. One test after the other: they measure, and each has both processors to itself. What
+/// is not there is said at the end, when the rest has been tested.
 fn throttle(runner: &mut Runner) -> Verdict {
+    simulate(runner)?;
     let mut command = tests(runner, &["--release", "--package", LAB, "--", "--test-threads=1", "--nocapture"]);
     command.env(LAB_IS_HERE, "1");
     let mut lacking = Vec::new();

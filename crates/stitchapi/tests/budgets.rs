@@ -486,10 +486,10 @@ fn four_without_their_store(
 fn processes_that_their_store_has_counted_share_the_budget_while_it_is_away() {
     let (away, given, sizes) = four_without_their_store("40/s", 3 * MILLI, 12 * SECOND);
     assert_eq!(sizes, [(4, FleetSize::Counted); 4]);
-    let alone = away + 3_000_000..away + 6_000_000;
+    let alone = away + 4_000_000..away + 6_000_000;
     for given in &given {
         let share = given.iter().filter(|at| alone.contains(at)).count();
-        assert!((29..=30).contains(&share), "{share} of 30");
+        assert!((19..=20).contains(&share), "{share} of 20");
     }
     let mut all = given.concat();
     all.sort_unstable();
@@ -518,7 +518,7 @@ fn a_process_that_finds_its_store_away_after_an_idle_hour_waits_no_longer_than_o
     sim.block_on(sim.sleep(3_600 * SECOND));
     spy.fail(Some(StoreErrorKind::Unavailable));
     let waited = sim.block_on(seam.permit(1))?.waited();
-    assert!((SECOND..SECOND + SECOND / 8).contains(&waited), "{waited:?}");
+    assert!((SECOND..SECOND + SECOND / 5).contains(&waited), "{waited:?}");
     Ok(())
 }
 

@@ -321,6 +321,17 @@ mod tests {
         assert_eq!((reply.counted, reply.cell, reply.now), (None, cell.unwrap(), StoreTime(10_000_000)));
     }
 
+    #[test]
+    fn a_limit_that_becomes_stricter_gives_no_credit_again() {
+        let (old, new) = (per_second(10, 50).with_calls(50), per_second(5, 50).with_calls(2));
+        let cell = reserve(None, StoreTime(0), &old).write;
+        assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 400_000]);
+        // Half of it was left, which is as much time as before and half as many calls.
+        let cell = reserve(None, StoreTime(0), &per_second(10, 50).with_calls(25)).write;
+        assert_eq!(starts(cell.as_ref(), 0, &per_second(5, 50).with_calls(14))[11..], [0, 100_000, 300_000]);
+        assert_eq!(starts(cell.as_ref(), 2_500_000, &per_second(5, 50).with_calls(51))[49..], [2_500_000, 2_700_000]);
+    }
+
     fn back(pace: &Pace, seen: Option<&Reservation>) -> Pace {
         let (stay, pause) = (Duration::from_millis(450), Duration::from_millis(50));
         let seen = seen.map(|reply| reply.mark(pace));
@@ -352,6 +363,30 @@ mod tests {
         let early = reserve(Some(&cell), StoreTime(5_449_999), &returns);
         assert_eq!((early.reply.granted, &early.reply.cell, &early.write), (0, &cell, &None));
         assert_eq!(starts(Some(&cell), 5_450_000, &returns), [5_500_000, 5_600_000]);
+    }
+
+    #[test]
+    fn the_first_one_back_leaves_no_burst_to_a_fleet_that_was_alone() {
+        let pace = per_second(10, 4).with_calls(3);
+        let before = reserve(None, StoreTime(0), &pace);
+        let cell = reserve(before.write.as_ref(), StoreTime(5_000_000), &back(&pace, Some(&before.reply))).write;
+        assert_eq!(starts(cell.as_ref(), 5_000_000, &pace), [5_500_000, 5_600_000, 5_700_000]);
+        let lost = reserve(None, StoreTime(5_000_000), &back(&pace, Some(&before.reply))).write;
+        assert_eq!(starts(lost.as_ref(), 5_000_000, &pace), [5_600_000, 5_700_000, 5_800_000]);
+    }
+
+    #[test]
+    fn the_first_one_back_says_what_a_fleet_that_was_alone_drew_of_a_cap() {
+        let declared = [1, 10].map(|seconds| {
+            let id = LimitId::calls(Duration::from_secs(seconds));
+            Declared { id, permits: 10, burst: Some(if seconds > 1 { 5 } else { 1 }) }
+        });
+        let pace = Pace::new(limits(&declared).unwrap(), Duration::ZERO, 7).with_calls(3);
+        let before = reserve(None, StoreTime(0), &pace);
+        let mut returns = back(&pace, Some(&before.reply));
+        returns.seen.as_mut().unwrap().tats[1] = StoreTime(5_500_000 + 4 * 1_666_667);
+        let cell = reserve(before.write.as_ref(), StoreTime(5_000_000), &returns).write;
+        assert_eq!(starts(cell.as_ref(), 5_500_000, &pace), [5_500_002, 7_166_668, 8_833_335]);
     }
 
     #[test]

@@ -166,7 +166,7 @@ impl CellSource {
         }
         let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.living());
         let since = self.known.newest().unwrap_or_default();
-        let booked_until = self.known.booked_until(settings.limits.len(), request.sent, now);
+        let booked_until = self.known.booked_until(settings.limits.len(), settings.most_held, request.sent, now);
         let from = booked_until.max(request.sent + BOOKED_AHEAD);
         let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, from, now, error);
         for (index, most) in self.dearest.iter().enumerate() {

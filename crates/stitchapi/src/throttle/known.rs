@@ -92,12 +92,13 @@ impl Known {
         self.living
     }
 
-    /// Until when this fleet has booked, as far as is known at `sent`: what others booked since the newest reply is taken to be
-    /// as much as was started.
-    pub(super) fn booked_until(&self, limits: usize, sent: Tick, now: Tick) -> Tick {
-        let next = self.due_behind(&[], &vec![1; limits], now).filter(|next| *next > now);
-        let confirmed = self.confirmed().unwrap_or(sent);
-        next.map_or(now, |next| next + sent.since(confirmed))
+    /// Until when this fleet may have booked, at `sent`: since the newest reply as much as was started, and the slots that one
+    /// process may hold.
+    pub(super) fn booked_until(&self, limits: usize, most_held: usize, sent: Tick, now: Tick) -> Tick {
+        let (before, one) = (vec![u64::try_from(most_held).unwrap_or(u64::MAX); limits], vec![1; limits]);
+        let Some(newest) = &self.newest else { return sent };
+        let next = newest.lines.due_behind(&before, &one, newest.now.max(self.held_until));
+        self.clock.local(next, now) + sent.since(newest.sent)
     }
 
     /// Whether the limit at `index` will have credit for so many units at a time, if nobody draws on it until then.

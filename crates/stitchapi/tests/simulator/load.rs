@@ -93,7 +93,7 @@ fn stitch(worker: &Worker, throttle: Throttle, alone: Alone) -> Stitch<(), ()> {
         }
     });
     let seam = Seam::builder("https://api.example.com").runtime(worker.runtime()).store(worker.store()).transport(api);
-    let seam = seam.throttle(throttle).deadline(Duration::from_secs(60)).sink(sink).build().unwrap();
+    let seam = seam.throttle(throttle).deadline(Duration::from_secs(600)).sink(sink).build().unwrap();
     seam.get("/").build_with(decode::empty).unwrap()
 }
 

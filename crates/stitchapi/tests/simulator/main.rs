@@ -6,6 +6,7 @@
 
 mod alone;
 mod draw;
+mod found;
 mod load;
 mod quality;
 mod scenario;
@@ -45,7 +46,8 @@ fn whatever_goes_wrong_no_window_holds_more_than_it_may() {
         scenario.judge(&ran).unwrap();
         return;
     }
-    let (seeds, next) = (number("STITCHAPI_SEEDS").unwrap_or(100), AtomicU64::new(0));
+    let (seeds, next) =
+        (number("STITCHAPI_SEEDS").unwrap_or(if cfg!(debug_assertions) { 30 } else { 1_000 }), AtomicU64::new(0));
     let table = Mutex::new(Table::default());
     let broken = Mutex::new(Vec::new());
     std::thread::scope(|threads| {

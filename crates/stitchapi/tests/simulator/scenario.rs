@@ -139,7 +139,11 @@ impl Scenario {
             |declared: &[Declared]| (limits(declared).unwrap(), Promise::of(&limits(declared).unwrap()).guard(guard));
         let (mut limits, mut promise) = of(&declared);
         let mut change = None;
-        if trouble == Trouble::Rollout || trouble == Trouble::Mixed && draw.below(4) == 0 {
+        // While the version changes there are more processes than was told, which matters in an outage, and newcomers that
+        // remember nothing, which matters when state is lost.
+        let allowances = allowances(&fleet, workers);
+        let may_change = allowances.is_empty() && !loses && !loses_state(&fleet.faults());
+        if trouble == Trouble::Rollout || trouble == Trouble::Mixed && may_change {
             let at: Vec<Duration> = (0..workers).map(|_| draw.millis(500, 2_000)).collect();
             let is_stricter = draw.below(2) == 0;
             let permits = &mut declared[0].permits;
@@ -147,7 +151,7 @@ impl Scenario {
             let (new, promise_of_new) = of(&declared);
             let mut then = None;
             if trouble == Trouble::Mixed {
-                // A process that is alone knows its own limit only.
+                // A cell that is lost knows the stricter one no more.
                 promise = if is_stricter { promise } else { promise_of_new };
             } else if is_stricter {
                 // The first one brings it with the first call after those that it has made. What is booked by then
@@ -163,7 +167,7 @@ impl Scenario {
             }
             change = Some(Change { throttle: throttle(&declared), at, then });
         }
-        let promise = allowances(&fleet, workers).into_iter().fold(promise, Promise::allowing);
+        let promise = allowances.into_iter().fold(promise, Promise::allowing);
         let throttle = throttle_before;
         let about = format!("{workers} workers, ways of {way:?}, guard {guard:?}, volatile {volatile}, {declared:?}");
         Self { seed, trouble, workers, loses, fleet, limits, throttle, change, promise, load, lasts, about }
@@ -201,14 +205,11 @@ impl Scenario {
     }
 
     /// Whether a second without a start shows that something is stuck. What was booked may have been lost with its holders, or
-    /// with the store: those starts never come.
+    /// with the store: those starts never come. And where answers are lost all may be waiting to pace alone.
     fn somebody_calls_at_the_end(&self, report: &FleetReport) -> bool {
-        let loses = |fault: &Fault| matches!(fault, Fault::Kill { .. } | Fault::Flush | Fault::StoreClockBack(_));
-        let loses = report
-            .faults
-            .iter()
-            .any(|(_, fault)| loses(fault) || matches!(fault, Fault::Restart { keeps_state: false, .. }));
-        self.load.calls == Calls::Steady && self.limits.len() == 1 && !loses
+        let loses = |fault: &Fault| matches!(fault, Fault::Kill { .. } | Fault::StoreClockBack(_));
+        let loses = loses_state(&report.faults) || report.faults.iter().any(|(_, fault)| loses(fault));
+        self.load.calls == Calls::Steady && self.limits.len() == 1 && !loses && !self.loses
     }
 }
 
@@ -301,6 +302,10 @@ fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, bool, 
     }
 }
 
+fn loses_state(faults: &[(Duration, Fault)]) -> bool {
+    faults.iter().any(|(_, fault)| matches!(fault, Fault::Flush | Fault::Restart { keeps_state: false, .. }))
+}
+
 /// What may be more than promised, after such faults.
 fn allowances(fleet: &SimFleet, of: u32) -> Vec<Allowance> {
     let mut allowances = Vec::new();
@@ -327,13 +332,33 @@ fn allowances(fleet: &SimFleet, of: u32) -> Vec<Allowance> {
 }
 
 impl Trouble {
+    pub(crate) fn what(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::FarStore => "the store is up to 20 ms away",
+            Self::Loss => "requests and answers are lost",
+            Self::WorkersStopped => "processes are stopped for up to 2 s",
+            Self::WorkersKilled => "processes are killed",
+            Self::Flush => "the store loses its state",
+            Self::Restart => "the store restarts",
+            Self::RestartEmpty => "the store restarts empty",
+            Self::ClockBack => "the store's clock goes back, up to 1 s",
+            Self::ClockAhead => "the store's clock jumps ahead, up to 1 s",
+            Self::Partial => "some cannot reach the store, up to 2 s",
+            Self::Down => "the store refuses, up to 2 s",
+            Self::Hangs => "the store hangs, up to 2 s",
+            Self::Rollout => "the limit is halved or doubled, process by process",
+            Self::Mixed => "several of these",
+        }
+    }
+
     /// The bound that is checked.
     pub(crate) fn bound(self) -> &'static str {
         match self {
             Self::ClockAhead => "exact, as if the time it jumped had passed",
             Self::Loss => "exact; 1 + k/n if k of n lose several in a row",
             Self::Partial => "1 + k/n",
-            Self::Down | Self::Hangs => "exact in a period",
+            Self::Down | Self::Hangs => "exact; one call of each of n processes at once",
             Self::Rollout => "exact, the stricter of the two",
             Self::Mixed => "the weakest of its faults",
             _ => "exact",

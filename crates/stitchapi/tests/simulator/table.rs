@@ -51,8 +51,8 @@ impl fmt::Display for Table {
                 let Window { limit, length, units, bound, .. } = window;
                 format!("{units} of {bound} {} in {length:?} (seed {seed})", limit.unit())
             });
-            let (bound, used) = (trouble.bound(), used / (seeds - broken).max(1) as f64);
-            writeln!(f, "| {trouble:?} | {bound} | {seeds} | {broken} | {fullest} | {used:.2} |")?;
+            let (what, bound, used) = (trouble.what(), trouble.bound(), used / (seeds - broken).max(1) as f64);
+            writeln!(f, "| {what} | {bound} | {seeds} | {broken} | {fullest} | {used:.2} |")?;
         }
         Ok(())
     }

@@ -1,0 +1,42 @@
+//! Four processes that use the stitches beside each other, on a virtual clock, with trouble.
+
+use std::time::Duration;
+
+use example_tested_stitches::GitHub;
+use stitchapi::core::pace::{Limit, LimitId};
+use stitchapi::{Seam, Throttle};
+use stitchapi_testing::{Allowance, Fault, FleetReport, Promise, SimFleet};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn run(fleet: &SimFleet) -> FleetReport {
+    fleet.run(5 * SECOND, |worker| async move {
+        let api = worker.upstream().answering(|_, _| http::Response::new(r#"{"id":1}"#.into()));
+        let seam = Seam::builder("https://api.github.com")
+            .throttle(Throttle::rate("20/s").fleet_size(4))
+            .runtime(worker.runtime())
+            .store(worker.store())
+            .transport(api);
+        let github = seam.build().and_then(|seam| GitHub::on(&seam)).expect("it is well declared");
+        loop {
+            github.user.call("octocat").await.expect("the API answers");
+        }
+    })
+}
+
+#[test]
+fn whatever_happens_the_fleet_keeps_to_twenty_a_second() {
+    for seed in 0..10 {
+        let fleet = SimFleet::new(seed)
+            .fault(SECOND, Fault::Freeze { worker: 1, lasts: SECOND })
+            .fault(2 * SECOND, Fault::Kill { worker: 2 })
+            .fault(3 * SECOND, Fault::Down(SECOND));
+        let report = run(&fleet);
+        let limit = Limit { id: LimitId::calls(SECOND), permits: 20, burst: 1 };
+        assert!(report.most_in(SECOND) <= 20, "{report}");
+        assert!(report.utilisation(20, SECOND, Duration::ZERO..SECOND) > 0.9, "{report}");
+        // Without the store each starts at its own times: four at once, though no second holds more.
+        let promise = Promise::of(&[limit]).allowing(Allowance::Alone { workers: 4 });
+        promise.judge(&report).unwrap_or_else(|found| panic!("{found}"));
+    }
+}
