@@ -66,6 +66,7 @@ fn missed(is_missed: bool) -> &'static str {
 pub fn shown(figure: f64) -> String {
     match figure {
         _ if figure.is_nan() => "-".to_owned(),
+        _ if figure.abs() < 1_000.0 && figure.fract() == 0.0 => format!("{figure:.0}"),
         _ if figure >= 1_000.0 => {
             let whole = format!("{figure:.0}");
             let (head, tail) = whole.split_at(whole.len() % 3);

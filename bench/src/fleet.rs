@@ -151,8 +151,8 @@ impl Drop for Member {
     }
 }
 
-/// A program of this workspace, which is built beside this one.
+/// A program of this package, which is built beside this one.
 pub fn sibling(name: &str) -> Result<PathBuf, Box<dyn Error>> {
     let path = std::env::current_exe()?.with_file_name(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    if path.is_file() { Ok(path) } else { Err(format!("{name} is not built: build the whole workspace").into()) }
+    if path.is_file() { Ok(path) } else { Err(format!("{name} is not built: build the whole package").into()) }
 }

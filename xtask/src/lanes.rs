@@ -111,9 +111,10 @@ pub(crate) fn bench(runner: &mut Runner, part: &[String]) -> Verdict {
     if !runner.root().join("bench/Cargo.toml").is_file() {
         return Err(Stop::Failed("there is no bench/Cargo.toml".to_owned()));
     }
-    let build = runner.cargo(["build", "--workspace"].iter().chain(&manifest));
+    // All its programs: the one that is run starts the others.
+    let build = runner.cargo(["build"].iter().chain(&manifest));
     runner.run(build)?;
-    let mut command = runner.cargo(["run", "--package", "bench"].iter().chain(&manifest));
+    let mut command = runner.cargo(["run"].iter().chain(&manifest));
     command.arg("--").args(part);
     command.env(servers::REDIS, servers::redis(runner)?);
     // The benches say what they could not compare with, and go on.

@@ -1,7 +1,7 @@
 // One worker of a fleet that shares one limiter: `node worker.mjs NAME URL KEY BUDGET TASKS`.
 //
 // Each limiter is a module whose `start` connects and gives the function that waits until one call may start; the worker
-// around it is the same for all, and the same as `../src/worker.rs`.
+// around it is the same for all, and the same as `../rust/worker.rs`.
 
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';

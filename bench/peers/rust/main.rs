@@ -1,7 +1,7 @@
 //! One worker of a fleet that shares one limiter: `peers NAME URL KEY BUDGET TASKS`.
 //!
 //! Each limiter is a module with one type, a [`Peer`]; the worker around it is the same for all, and the same as
-//! `node/worker.mjs`.
+//! `../node/worker.mjs`.
 
 mod incr;
 mod limitador;
