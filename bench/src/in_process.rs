@@ -5,20 +5,20 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use futures_executor::block_on;
 use governor::{Quota, RateLimiter};
+use measure::transport::Instantly;
 use stitchapi::{Seam, Stitch, Throttle, decode};
 use stitchapi_core::pace::{Declared, LimitId, Pace, limits, step};
-use stitchapi_core::{Body, Key, MemoryStore, StitchStore, StoreTime, Transport, TransportError};
+use stitchapi_core::{Body, Key, MemoryStore, StitchStore, StoreTime, Transport as _};
 use stitchapi_testing::StdRuntime;
 
 use crate::turns::{Table, nanos};
 
 /// A budget that never makes anybody wait.
-const PERMITS: u32 = 1_000_000;
+pub const PERMITS: u32 = 1_000_000;
 /// So much of it at once.
-const BURST: u32 = 1_000_000;
+pub const BURST: u32 = 1_000_000;
 
 fn pace(calls: usize) -> Pace {
     let id = LimitId::calls(Duration::from_secs(1));
@@ -66,17 +66,6 @@ pub fn measure(table: &mut Table) {
     table.compare("call with a throttle", || call(&throttled), "call without one", || call(&free));
     let bare = || nanos(20_000, || drop(black_box(block_on(Instantly.send(http::Request::new(Body::default()))))));
     table.compare("call without a throttle", || call(&free), "bare transport that answers at once", bare);
-}
-
-/// A transport that takes no time.
-#[derive(Debug)]
-struct Instantly;
-
-#[async_trait]
-impl Transport for Instantly {
-    async fn send(&self, _: http::Request<Body>) -> Result<http::Response<Body>, TransportError> {
-        Ok(http::Response::new(Body::default()))
-    }
 }
 
 fn call(throttle: Option<Throttle>) -> Stitch<u32, ()> {

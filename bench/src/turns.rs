@@ -2,8 +2,7 @@
 
 use std::time::Instant;
 
-/// How often each of the two is measured.
-const TURNS: usize = 15;
+use measure::figures::{sorted, table};
 
 /// Nanoseconds for one of `times`.
 pub fn nanos(times: u32, mut one: impl FnMut()) -> f64 {
@@ -16,13 +15,15 @@ pub fn nanos(times: u32, mut one: impl FnMut()) -> f64 {
 
 /// What was measured, beside what.
 pub struct Table {
-    rows: Vec<[String; 5]>,
+    heading: &'static str,
+    turns: usize,
+    rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    pub fn new() -> Self {
-        let head = ["", "median", "beside", "median", "ratio (least .. most)"];
-        Self { rows: vec![head.map(str::to_owned)] }
+    /// Each of two is measured in so many turns.
+    pub fn new(heading: &'static str, turns: usize) -> Self {
+        Self { heading, turns, rows: Vec::new() }
     }
 
     /// Measures `ours` and `theirs` in turn, each giving nanoseconds for one.
@@ -34,27 +35,19 @@ impl Table {
         mut theirs: impl FnMut() -> f64,
     ) {
         (ours(), theirs());
-        let turns: Vec<(f64, f64)> = (0..TURNS).map(|_| (ours(), theirs())).collect();
-        let median_of = |figure: fn(&(f64, f64)) -> f64| sorted(turns.iter().map(figure))[TURNS / 2];
+        let turns: Vec<(f64, f64)> = (0..self.turns).map(|_| (ours(), theirs())).collect();
+        let median_of = |figure: fn(&(f64, f64)) -> f64| sorted(turns.iter().map(figure))[self.turns / 2];
         let ratios = sorted(turns.iter().map(|(ours, theirs)| ours / theirs));
-        self.rows.push([
+        self.rows.push(vec![
             what.to_owned(),
             format!("{:.0} ns", median_of(|turn| turn.0)),
             beside.to_owned(),
             format!("{:.0} ns", median_of(|turn| turn.1)),
-            format!("{:.2} ({:.2} .. {:.2})", ratios[TURNS / 2], ratios[0], ratios[TURNS - 1]),
+            format!("{:.2} ({:.2} .. {:.2})", ratios[self.turns / 2], ratios[0], ratios[self.turns - 1]),
         ]);
     }
 
     pub fn print(&self) {
-        for [what, ours, beside, theirs, ratio] in &self.rows {
-            println!("{what:<46}{ours:>12}   {beside:<42}{theirs:>12}   {ratio}");
-        }
+        table(self.heading, &["", "median", "beside", "median", "ratio (least .. most)"], &self.rows);
     }
-}
-
-fn sorted(figures: impl Iterator<Item = f64>) -> Vec<f64> {
-    let mut figures: Vec<f64> = figures.collect();
-    figures.sort_by(f64::total_cmp);
-    figures
 }

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::check;
 use crate::lane::{self, Lane, Stop, Verdict, select};
+use crate::peers;
 use crate::picture;
 use crate::run::Runner;
 use crate::servers;
@@ -143,16 +144,29 @@ fn examples(runner: &mut Runner) -> Verdict {
     Ok(())
 }
 
-/// Builds and runs the benches, which are a workspace of their own.
+/// Builds and runs the benches, which are a workspace of their own: all of them, or the part that is named.
 ///
 /// # Errors
 ///
-/// [`Stop::Failed`] if they are not there or do not run.
-pub(crate) fn bench(runner: &mut Runner) -> Verdict {
+/// [`Stop::Failed`] if they are not there or something in them does not run, never because of a figure.
+pub(crate) fn bench(runner: &mut Runner, part: &[String]) -> Verdict {
+    let manifest = ["--release", "--manifest-path", "bench/Cargo.toml"];
     if !runner.root().join("bench/Cargo.toml").is_file() {
         return Err(Stop::Failed("there is no bench/Cargo.toml".to_owned()));
     }
-    let command = runner.cargo(["run", "--release", "--manifest-path", "bench/Cargo.toml"]);
+    // All its programs: the one that is run starts the others.
+    let build = runner.cargo(["build"].iter().chain(&manifest));
+    runner.run(build)?;
+    let mut command = runner.cargo(["run"].iter().chain(&manifest));
+    command.arg("--").args(part);
+    command.env(servers::REDIS, servers::redis(runner)?);
+    // The benches say what they could not compare with, and go on.
+    for (variable, found) in [(peers::NODE, peers::node(runner)), (peers::VALKEY, peers::valkey(runner))] {
+        match found {
+            Ok(path) => drop(command.env(variable, path)),
+            Err(Stop::Failed(reason) | Stop::Skipped(reason)) => println!("{reason}"),
+        }
+    }
     runner.run(command)
 }
 

@@ -8,6 +8,7 @@ mod counts;
 mod debian;
 mod lane;
 mod lanes;
+mod peers;
 mod picture;
 mod run;
 mod servers;
@@ -24,7 +25,7 @@ usage: cargo xtask test [LANE...]    runs the lanes, or all of them
        cargo xtask test --list       lists the lanes
        cargo xtask check [STEP...]   runs the checks, or all of them
        cargo xtask check --list      lists the checks
-       cargo xtask bench             builds and runs the benches
+       cargo xtask bench [throttle]  builds and runs the benches, or those of the throttle
        cargo xtask report-picture    takes docs/fleet-report.png of the report that `stitch fleet` writes
        cargo xtask help              prints this
 
@@ -37,7 +38,7 @@ enum Task<'a> {
     ListLanes,
     Check(&'a [String]),
     ListChecks,
-    Bench,
+    Bench(&'a [String]),
     ReportPicture,
     Help,
 }
@@ -50,7 +51,7 @@ fn main() -> ExitCode {
         Task::Check(names) => run(check::STEPS, names),
         Task::ListLanes => list(lanes::LANES),
         Task::ListChecks => list(check::STEPS),
-        Task::Bench => tell("bench", lanes::bench(&mut Runner::here())),
+        Task::Bench(parts) => tell("bench", lanes::bench(&mut Runner::here(), parts)),
         Task::ReportPicture => tell("report-picture", picture::take(&mut Runner::here())),
         Task::Help => {
             println!("{USAGE}");
@@ -68,7 +69,7 @@ fn parse(arguments: &[String]) -> Option<Task<'_>> {
         "test" if names => Some(Task::Test(rest)),
         "check" if list => Some(Task::ListChecks),
         "check" if names => Some(Task::Check(rest)),
-        "bench" if rest.is_empty() => Some(Task::Bench),
+        "bench" if rest.is_empty() || matches!(rest, [only] if only == "throttle") => Some(Task::Bench(rest)),
         "report-picture" if rest.is_empty() => Some(Task::ReportPicture),
         "help" | "--help" | "-h" if rest.is_empty() => Some(Task::Help),
         _ => None,
@@ -132,7 +133,8 @@ mod tests {
         assert_eq!(parse(&words("test --list")), Some(Task::ListLanes));
         assert_eq!(parse(&words("check deny")), Some(Task::Check(&words("deny"))));
         assert_eq!(parse(&words("check --list")), Some(Task::ListChecks));
-        assert_eq!(parse(&words("bench")), Some(Task::Bench));
+        assert_eq!(parse(&words("bench")), Some(Task::Bench(&[])));
+        assert_eq!(parse(&words("bench throttle")), Some(Task::Bench(&words("throttle"))));
         assert_eq!(parse(&words("report-picture")), Some(Task::ReportPicture));
         assert_eq!(parse(&words("help")), Some(Task::Help));
     }
