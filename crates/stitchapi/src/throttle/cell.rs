@@ -16,7 +16,7 @@ use crate::trace::EventKind;
 /// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
 const LINGER: Duration = Duration::from_millis(80);
 /// A touch is sent so much earlier than it must be: timers are late, and some trips longer than the usual one.
-const TOUCH_EARLY: Duration = Duration::from_millis(5);
+pub(super) const TOUCH_EARLY: Duration = Duration::from_millis(5);
 /// Waits shorter than this are not worth lingering.
 const SHORT: Duration = Duration::from_millis(2);
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use stitchapi_core::pace::{Limit, LimitId};
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
+use super::cell::TOUCH_EARLY;
 use super::pacing::Pacing;
+use super::state::TOUCH_EVERY;
 use crate::{Error, ErrorKind};
 
 /// How the throttle of a process goes on when its store fails.
@@ -106,8 +108,8 @@ impl Outage {
     }
 
     /// Whether it is time to try the store.
-    pub(super) fn wants_probe(&self, now: Tick) -> bool {
-        self.until.is_none() && self.next_look().is_some_and(|at| now >= at)
+    pub(super) fn wants_probe(&self, holds: bool, now: Tick) -> bool {
+        self.until.is_none() && self.next_look(holds).is_some_and(|at| now >= at)
     }
 
     pub(super) fn probes(&mut self) {
@@ -153,8 +155,15 @@ impl Outage {
     }
 
     /// When to look again, at the latest; while the store is being tried, its answer or its failure is what is waited for.
-    pub(super) fn next_look(&self) -> Option<Tick> {
-        let pause = if self.is_found { LOOK_AGAIN } else { PROBE_EVERY };
+    ///
+    /// A process that holds slots hears of a lost cell before the first slots of the next one, as it does while the store
+    /// is there.
+    pub(super) fn next_look(&self, holds: bool) -> Option<Tick> {
+        let pause = match (self.is_found, holds) {
+            (true, _) => LOOK_AGAIN,
+            (false, true) => TOUCH_EVERY - TOUCH_EARLY,
+            (false, false) => PROBE_EVERY,
+        };
         self.until.or_else(|| (!self.probing).then(|| self.tried + pause))
     }
 }
@@ -215,11 +224,11 @@ mod tests {
         let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
         let mut outage =
             Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
-        assert_eq!(outage.next_look(), Some(Tick(0) + PROBE_EVERY));
+        assert_eq!(outage.next_look(false), Some(Tick(0) + PROBE_EVERY));
         outage.probes();
         // A time that has passed would be looked at again and again.
-        assert_eq!(outage.next_look(), None);
+        assert_eq!(outage.next_look(false), None);
         outage.probed(Tick(0) + PROBE_EVERY);
-        assert_eq!(outage.next_look(), Some(Tick(0) + 2 * PROBE_EVERY));
+        assert_eq!(outage.next_look(false), Some(Tick(0) + 2 * PROBE_EVERY));
     }
 }

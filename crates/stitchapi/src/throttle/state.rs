@@ -179,14 +179,15 @@ impl State {
         let Source::Cell(cell) = &mut self.source else { return };
         if let Some(outage) = &mut cell.outage {
             if !outage.is_over(now) {
-                if outage.wants_probe(now) {
+                let holds = held_until.is_some_and(|until| until > now);
+                if outage.wants_probe(holds, now) {
                     outage.probes();
                     let back = Back { stay: PROBE_EVERY + settings.timeout, pause: outage.pause };
                     // The first to be answered only looks.
                     let one = wanted.into_iter().take(usize::from(outage.is_found())).collect();
                     work.request = Some(cell.request(settings, one, horizon, Some(back), now, random));
                 } else {
-                    outage.next_look().into_iter().for_each(|at| work.look_at(at));
+                    outage.next_look(holds).into_iter().for_each(|at| work.look_at(at));
                 }
                 return;
             }

@@ -185,8 +185,10 @@ impl Scenario {
 
     pub(crate) fn judge(&self, Ran { report, alone }: &Ran) -> Result<Seen, String> {
         let mut promise = self.promise.clone();
-        if self.loses && *alone > 0 {
-            // One whose answers are lost one after the other is cut off.
+        // One whose answers are lost one after the other is cut off, and so is one that was stopped while it was without
+        // its store, where others never missed it.
+        let some_are_alone = (1..self.workers).contains(alone);
+        if self.loses && *alone > 0 || self.trouble == Trouble::Mixed && some_are_alone {
             promise = promise.allowing(Allowance::Alone { workers: self.workers });
             promise = promise.allowing(Allowance::Share { workers: *alone, of: self.workers });
         }
@@ -360,7 +362,7 @@ impl Trouble {
             Self::Partial => "1 + k/n",
             Self::Down | Self::Hangs => "exact; one call of each of n processes at once",
             Self::Rollout => "exact, the stricter of the two",
-            Self::Mixed => "the weakest of its faults",
+            Self::Mixed => "the weakest of its faults; 1 + k/n if k of n went on alone",
             _ => "exact",
         }
     }
