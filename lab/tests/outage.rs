@@ -92,7 +92,8 @@ fn goes_on_at_its_share(away: Away) {
         (record, between)
     });
     let (gone, back) = (record.seconds(between.gone), record.seconds(between.back));
-    let alone = record.used(record.seconds(between.gone + BOOKED_AHEAD + 2 * STORE_TIMEOUT), back);
+    // First what was booked starts, and then for as long nothing: as much more may have been booked unseen.
+    let alone = record.used(record.seconds(between.gone + 2 * BOOKED_AHEAD + 2 * STORE_TIMEOUT), back);
     assert!(alone.utilisation >= 0.95, "at its share: {}", alone.utilisation);
     println!("    in the whole outage it used {:.3}", record.used(gone, back).utilisation);
     let again = record.used(record.seconds(between.back + SECOND), 18.0);
