@@ -148,6 +148,9 @@ impl Bucket {
     /// Starts a call at once, if there is no store, nobody waits and the budget has room. Touches nothing but one lock.
     #[inline]
     pub(crate) fn start_at_once(&self, units: &Units) -> Option<Started> {
+        if self.declared.place.is_some() {
+            return None;
+        }
         let now = self.runtime().now();
         let mut state = self.state();
         let State { queue, source: Source::Here(pacing), .. } = &mut *state else { return None };
@@ -172,18 +175,23 @@ impl Bucket {
         trace: &Trace,
     ) -> Result<Started> {
         let mut waiting = self.join(units, flow, wait, trace)?;
-        while let Some(request) = self.lead() {
-            match select(Inline::new(self, request), &mut waiting).await {
-                Either::Left(_) => {
-                    if let Some(started) = (&mut waiting).now_or_never() {
-                        return started;
+        if !waiting.is_driven {
+            while let Some(request) = self.lead() {
+                match select(Inline::new(self, request), &mut waiting).await {
+                    Either::Left(_) => {
+                        if let Some(started) = (&mut waiting).now_or_never() {
+                            return started;
+                        }
                     }
+                    Either::Right((started, _)) => return started,
                 }
-                Either::Right((started, _)) => return started,
             }
+            self.drive();
+            waiting.is_driven = true;
         }
-        self.drive();
-        waiting.is_driven = true;
+        if waiting.is_patient {
+            return waiting.await;
+        }
         match self.patience(waiting.ticket, wait.deadline) {
             None => waiting.await,
             Some(mut sleep) => loop {
@@ -202,7 +210,7 @@ impl Bucket {
     }
 
     /// Takes a place in the queue, unless it is clear already that its turn will not come in time.
-    fn join(self: &Arc<Self>, units: &Units, flow: u64, wait: Wait, trace: &Trace) -> Result<Waiting<'_>> {
+    fn join<'b>(self: &'b Arc<Self>, units: &Units, flow: u64, wait: Wait, trace: &'b Trace) -> Result<Waiting<'b>> {
         let now = self.runtime().now();
         let bounds = [self.declared.max_wait, wait.at_most].into_iter().flatten();
         let latest = bounds.map(|most| now + most).fold(wait.deadline, Tick::min);
@@ -222,20 +230,21 @@ impl Bucket {
             Waiter { units: units.clone(), is_plain, arrived: now, latest, deadline: wait.deadline, waker: None };
         let ticket = state.queue.join(flow, waiter);
         let driver = if state.is_filled() { None } else { state.nudge() };
+        // While this caller waits the driver does not leave.
+        let (is_driven, is_patient) = (state.is_driven, latest >= wait.deadline);
         drop(state);
         driver.into_iter().for_each(Waker::wake);
-        Ok(Waiting { bucket: self, ticket, asked: now, is_done: false, is_driven: false, trace: trace.clone() })
+        Ok(Waiting { bucket: self, ticket, asked: now, is_done: false, is_driven, is_patient, trace })
     }
 
     /// The request that a caller without company makes itself.
     fn lead(&self) -> Option<Request> {
-        let now = self.runtime().now();
-        let random = self.runtime().random();
         let mut state = self.state();
         let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.is_driven;
         if !is_alone {
             return None;
         }
+        let (now, random) = (self.runtime().now(), self.runtime().random());
         let mut work = state.turn(self.settings(), now, random);
         drop(state);
         let request = work.request.take();
@@ -320,7 +329,9 @@ struct Waiting<'b> {
     is_done: bool,
     /// Whether a driver is to be there: a caller that leads its own request needs none.
     is_driven: bool,
-    trace: Trace,
+    /// Whether it waits until its deadline.
+    is_patient: bool,
+    trace: &'b Trace,
 }
 
 impl Waiting<'_> {
