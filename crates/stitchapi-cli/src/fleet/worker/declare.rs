@@ -40,7 +40,8 @@ pub(super) async fn declare(assignment: &Assignment) -> Result<Stitches, Failure
     let rate = rate(&assignment.rate).map_err(Failure::wrong)?;
     let url = Url::parse(&assignment.url).map_err(|error| Failure::wrong_because("no URL", &error))?;
     let store = assignment.store.open().await?;
-    let throttle = Throttle::rate(rate.rate).burst(assignment.burst);
+    // What is shown is the pace alone: workers that heed the API's refusals would hide what it does without a store.
+    let throttle = Throttle::rate(rate.rate).burst(assignment.burst).max_hold(Duration::ZERO);
     let Some(membership) = &assignment.membership else {
         let seam = Seam::builder(base(&url)).retry(Retry::none()).sink(sink()).store(store).throttle(throttle);
         return Ok(Stitches { api: api(&seam.build().map_err(no_seam)?, &url)?, resource: None });
