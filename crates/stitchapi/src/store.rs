@@ -89,26 +89,16 @@ impl SharedStore {
         self.watch("write_if", trace, write).await
     }
 
-    /// The one place there is, for `ttl`.
+    /// The one place there is, for `ttl`, or one in its queue for `park`.
     pub(crate) async fn acquire(
         &self,
         key: &Key,
         ttl: Duration,
         owner: &Owner,
+        park: Duration,
         trace: &Trace,
     ) -> Result<Lease, StoreError> {
-        self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, self.park())).await
-    }
-
-    /// The one place there is, for `ttl`, without a place in its queue.
-    pub(crate) async fn acquire_now(
-        &self,
-        key: &Key,
-        ttl: Duration,
-        owner: &Owner,
-        trace: &Trace,
-    ) -> Result<Lease, StoreError> {
-        self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, Duration::ZERO)).await
+        self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, park)).await
     }
 
     pub(crate) async fn renew(
@@ -123,6 +113,14 @@ impl SharedStore {
 
     pub(crate) async fn release(&self, key: &Key, owner: &Owner, trace: &Trace) -> Result<(), StoreError> {
         self.watch("release", trace, self.leases()?.release(key, owner)).await
+    }
+
+    /// Gives a place back by a task of its own. A failure is told as an event; the place ends by itself.
+    pub(crate) fn release_aside(self: &Arc<Self>, key: &Key, owner: Owner, trace: &Trace) {
+        let (store, key, trace) = (self.clone(), key.clone(), trace.clone());
+        self.runtime.spawn(Box::pin(async move {
+            let _ = store.release(&key, &owner, &trace).await;
+        }));
     }
 
     async fn watch<T: Send>(

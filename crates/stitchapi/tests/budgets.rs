@@ -594,3 +594,21 @@ fn a_process_that_goes_on_alone_does_not_use_what_it_has_booked_for_when_the_oth
     assert!(fullest.max() <= Some(100), "{at:?}");
     Ok(())
 }
+
+#[test]
+fn what_is_settled_while_the_store_is_away_is_settled_alone_and_the_store_is_not_told() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let spy = Spy::on(sim.clone());
+    let throttle = Throttle::rate("10/s").fleet_size(1);
+    let seam = seam(&sim, &api()).store(spy.clone()).throttle(throttle).build()?;
+    let _ = sim.block_on(seam.permit(1))?;
+    spy.fail(Some(StoreErrorKind::Unavailable));
+    let permit = sim.block_on(seam.permit(1))?;
+    let (asked, at) = (spy.operations(), sim.now());
+    sim.block_on(permit.settle(6));
+    assert_eq!(spy.operations(), asked);
+    let _ = sim.block_on(seam.permit(1))?;
+    let waited = sim.now().since(at).as_millis();
+    assert!((600..=610).contains(&waited), "{waited} ms");
+    Ok(())
+}

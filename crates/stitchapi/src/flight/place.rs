@@ -63,7 +63,7 @@ impl<'m> Place<'m> {
         let Meeting { store, trace, lock, .. } = self.meeting;
         let (runtime, lease) = (store.runtime().clone(), self.meeting.lease());
         let valid_until = runtime.now() + lease;
-        Ok(match store.acquire(lock, lease, &self.owner, trace).await? {
+        Ok(match store.acquire(lock, lease, &self.owner, store.park(), trace).await? {
             Lease::Held { .. } => Taken::Held(Lock { runtime, lease, valid_until: AtomicU64::new(valid_until.0) }),
             Lease::Busy { retry_after } => Taken::Busy(retry_after),
         })
@@ -108,14 +108,9 @@ impl<'m> Place<'m> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        if self.left {
-            return;
-        }
         let Meeting { store, trace, lock, .. } = self.meeting;
-        let (store, trace, lock, owner) = (store.clone(), trace.clone(), lock.clone(), self.owner);
-        let runtime = store.runtime().clone();
-        runtime.spawn(Box::pin(async move {
-            let _ = store.release(&lock, &owner, &trace).await;
-        }));
+        if !self.left {
+            store.release_aside(lock, self.owner, trace);
+        }
     }
 }

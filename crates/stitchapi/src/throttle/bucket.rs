@@ -229,9 +229,9 @@ impl Bucket {
         let waiter =
             Waiter { units: units.clone(), is_plain, arrived: now, latest, deadline: wait.deadline, waker: None };
         let ticket = state.queue.join(flow, waiter);
-        let driver = if state.is_filled() { None } else { state.nudge() };
+        let driver = if state.is_filled() { None } else { state.driver.ring() };
         // While this caller waits the driver does not leave.
-        let (is_driven, is_patient) = (state.is_driven, latest >= wait.deadline);
+        let (is_driven, is_patient) = (state.driver.is_attended(), latest >= wait.deadline);
         drop(state);
         driver.into_iter().for_each(Waker::wake);
         Ok(Waiting { bucket: self, ticket, asked: now, is_done: false, is_driven, is_patient, trace })
@@ -240,7 +240,7 @@ impl Bucket {
     /// The request that a caller without company makes itself.
     fn lead(&self) -> Option<Request> {
         let mut state = self.state();
-        let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.is_driven;
+        let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.driver.is_attended();
         if !is_alone {
             return None;
         }
@@ -288,11 +288,18 @@ impl Bucket {
                     pacing.settle(index, delta, now);
                     continue;
                 }
-                Source::Cell(cell) => cell.known.settle(index, delta, now),
+                Source::Cell(cell) => match &mut cell.outage {
+                    // What was drawn alone is corrected alone; in the store it would look as if somebody used the cell.
+                    Some(outage) => {
+                        outage.pacing.settle(index, delta, now);
+                        continue;
+                    }
+                    None => cell.known.settle(index, delta, now),
+                },
             }
             self.settle_in_store(index, delta).await;
         }
-        let driver = self.state().nudge();
+        let driver = self.state().driver.ring();
         driver.into_iter().for_each(Waker::wake);
     }
 
@@ -340,7 +347,7 @@ impl Waiting<'_> {
         let bucket = self.bucket;
         let mut state = bucket.state();
         let Some((waiter, verdict)) = state.queue.poll(self.ticket, waker) else {
-            let orphaned = self.is_driven && !state.is_driven;
+            let orphaned = self.is_driven && !state.driver.is_attended();
             drop(state);
             if orphaned {
                 bucket.drive();
@@ -369,8 +376,8 @@ impl Waiting<'_> {
         self.is_done = false;
         state.queue.return_to(self.ticket, waiter);
         let _ = state.queue.poll(self.ticket, waker);
-        let driver = state.nudge();
-        let orphaned = self.is_driven && !state.is_driven;
+        let driver = state.driver.ring();
+        let orphaned = self.is_driven && !state.driver.is_attended();
         drop(state);
         self.trace.emit(late.filter(|_| !is_void).map_or(EventKind::Voided { slots: 1 }, |by| EventKind::Late { by }));
         driver.into_iter().for_each(Waker::wake);
@@ -403,7 +410,7 @@ impl Drop for Waiting<'_> {
                 state.slots.put(slot);
                 state.serve(self.bucket.settings(), now, &mut work);
             }
-            state.nudge()
+            state.driver.ring()
         };
         self.bucket.tell(work);
         driver.into_iter().for_each(Waker::wake);

@@ -1,6 +1,7 @@
 //! One budget for all calls of a seam, and for a whole fleet if the seam's store is shared: so fast, so many at a time.
 
 mod answer;
+mod bell;
 mod bucket;
 mod cell;
 mod clock;

@@ -46,7 +46,7 @@ impl Bucket {
             let mut state = self.state();
             let left_over = state.take_in(self.settings(), request, answer, now, &mut work);
             state.serve(self.settings(), now, &mut work);
-            (left_over, state.nudge())
+            (left_over, state.driver.ring())
         };
         self.tell(work);
         driver.into_iter().for_each(Waker::wake);
@@ -64,9 +64,9 @@ impl Bucket {
 
     /// Sees to it that somebody serves the queue.
     pub(super) fn drive(self: &Arc<Self>) {
-        let starts = !std::mem::replace(&mut self.state().is_driven, true);
+        let starts = self.state().driver.attend();
         if starts {
-            self.runtime().spawn(Box::pin(Driver(self.clone()).run()));
+            self.runtime().spawn(Box::pin(Driver { bucket: self.clone(), is_finished: false }.run()));
         }
     }
 
@@ -135,7 +135,7 @@ impl Drop for UnderWay<'_> {
         let driver = {
             let mut state = self.bucket.state();
             state.forget(&request, now);
-            state.nudge()
+            state.driver.ring()
         };
         driver.into_iter().for_each(Waker::wake);
     }
@@ -175,11 +175,15 @@ impl Drop for Inline {
 }
 
 /// The task that serves a queue while anybody waits in it.
-struct Driver(Arc<Bucket>);
+struct Driver {
+    bucket: Arc<Bucket>,
+    /// Whether it has ended by itself: another one may be there already.
+    is_finished: bool,
+}
 
 impl Driver {
-    async fn run(self) {
-        let bucket = &self.0;
+    async fn run(mut self) {
+        let bucket = &self.bucket.clone();
         let mut requests = FuturesUnordered::new();
         loop {
             let now = bucket.runtime().now();
@@ -190,13 +194,14 @@ impl Driver {
                 continue;
             }
             if requests.is_empty() && self.is_done() {
+                self.is_finished = true;
                 return;
             }
             let mut sleep = look_again.map(|at| bucket.runtime().sleep_until(at));
             let slept = poll_fn(|context| {
                 let answered = !requests.is_empty() && requests.poll_next_unpin(context).is_ready();
                 let slept = sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
-                let nudged = bucket.state().is_nudged(context.waker());
+                let nudged = bucket.state().driver.listen(context.waker());
                 if answered || slept || nudged { Poll::Ready(slept) } else { Poll::Pending }
             })
             .await;
@@ -209,10 +214,10 @@ impl Driver {
 
     /// Nobody waits: whoever comes next finds no driver and brings one.
     fn is_done(&self) -> bool {
-        let mut state = self.0.state();
+        let mut state = self.bucket.state();
         let done = state.queue.len() == 0;
         if done {
-            state.is_left();
+            state.driver.leave();
         }
         done
     }
@@ -221,12 +226,12 @@ impl Driver {
 /// Should it end before its time, with its runtime, those who wait bring another.
 impl Drop for Driver {
     fn drop(&mut self) {
+        if self.is_finished {
+            return;
+        }
         let wakers = {
-            let mut state = self.0.state();
-            if state.queue.len() == 0 {
-                return;
-            }
-            state.is_left();
+            let mut state = self.bucket.state();
+            state.driver.leave();
             state.queue.wake_all()
         };
         wakers.into_iter().for_each(Waker::wake);

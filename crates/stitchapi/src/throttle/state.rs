@@ -8,6 +8,7 @@ use std::time::Duration;
 use stitchapi_core::pace::Back;
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
+use super::bell::Bell;
 use super::cell::{CellSource, Request};
 use super::cooldown::BackOff;
 use super::cost::Units;
@@ -48,10 +49,8 @@ pub(super) struct State {
     pub(super) source: Source,
     /// How long to hold after a refusal that says no time.
     pub(super) back_off: BackOff,
-    /// Whether the task that serves the queue is there, and how it is woken.
-    pub(super) is_driven: bool,
-    driver: Option<Waker>,
-    nudged: bool,
+    /// The task that serves the queue.
+    pub(super) driver: Bell,
     last_turn: Tick,
 }
 
@@ -94,9 +93,7 @@ impl State {
             slots: Slots::default(),
             source,
             back_off: BackOff::new(),
-            is_driven: false,
-            driver: None,
-            nudged: false,
+            driver: Bell::default(),
             last_turn: Tick(0),
         }
     }
@@ -104,7 +101,7 @@ impl State {
     /// Serves whom it can, and says what to ask the store. `random` is 64 random bits.
     pub(super) fn turn(&mut self, settings: &Settings, now: Tick, random: u64) -> Work {
         let mut work = Work::default();
-        self.nudged = false;
+        self.driver.is_answered();
         let somebody_waits = self.queue.len() > 0;
         self.serve(settings, now, &mut work);
         // Even one who is served without the store sees to it that the store is looked for.
@@ -287,27 +284,7 @@ impl State {
             Source::Here(pacing) => pacing.is_full(now),
             Source::Cell(cell) => cell.is_quiet() && cell.outage.is_none() && cell.known.is_over(now),
         };
-        is_full && self.queue.is_deserted() && self.slots.len() == 0 && !self.is_driven
-    }
-
-    /// Something has changed that the driver should look at: its waker, if it sleeps.
-    pub(super) fn nudge(&mut self) -> Option<Waker> {
-        self.nudged = true;
-        self.driver.take()
-    }
-
-    /// Whether something has changed since the last turn; if not, `waker` is kept for when it does.
-    pub(super) fn is_nudged(&mut self, waker: &Waker) -> bool {
-        if !self.nudged {
-            self.driver = Some(waker.clone());
-        }
-        self.nudged
-    }
-
-    /// Nobody serves the queue any more.
-    pub(super) fn is_left(&mut self) {
-        self.is_driven = false;
-        self.driver = None;
+        is_full && self.queue.is_deserted() && self.slots.len() == 0 && !self.driver.is_attended()
     }
 
     /// Whether one more waiter changes nothing now: as many requests are under way as may be.

@@ -42,7 +42,7 @@ impl Keeper {
                     return Poll::Ready(answered);
                 }
                 let slept = sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
-                let nudged = places.register().is_nudged(context.waker());
+                let nudged = places.register().keeper.listen(context.waker());
                 if slept || nudged { Poll::Ready(None) } else { Poll::Pending }
             });
             if let Some(answered) = answered.await {

@@ -113,7 +113,7 @@ impl Places {
         let (units, deadline) = (Units::default(), wait.deadline);
         let waiter = Waiter { units, is_plain: true, arrived: now, latest, deadline, waker: None };
         let ticket = register.queue.join(flow, waiter);
-        let keeper = register.nudge();
+        let keeper = register.keeper.ring();
         drop(register);
         keeper.into_iter().for_each(Waker::wake);
         Ok((Waiting::new(self.clone(), ticket, now), latest))
@@ -125,7 +125,7 @@ impl Places {
         let keeper = {
             let mut register = self.register();
             register.give_back(owner, &self.terms, now, &**self.runtime(), &mut work);
-            register.nudge()
+            register.keeper.ring()
         };
         self.tell(work);
         keeper.into_iter().for_each(Waker::wake);
@@ -136,9 +136,7 @@ impl Places {
     pub(super) fn drive(self: &Arc<Self>) {
         let starts = {
             let mut register = self.register();
-            let is_wanted = self.key.is_some() && !register.is_kept && !register.is_done();
-            register.is_kept |= is_wanted;
-            is_wanted
+            self.key.is_some() && !register.is_done() && register.keeper.attend()
         };
         if starts {
             self.runtime().spawn(Box::pin(Keeper::new(self.clone()).run()));

@@ -9,6 +9,7 @@ use super::lending::Lending;
 use super::operation::{Answered, Operation};
 use super::terms::Terms;
 use crate::OutagePolicy;
+use crate::throttle::bell::Bell;
 use crate::throttle::queue::Queue;
 use crate::trace::EventKind;
 
@@ -26,10 +27,8 @@ pub(super) enum Verdict {
 pub(super) struct Register {
     pub(super) queue: Queue<Verdict>,
     source: Source,
-    /// Whether the keeper is there, and how it is woken.
-    pub(super) is_kept: bool,
-    keeper: Option<Waker>,
-    nudged: bool,
+    /// The task that talks to the store.
+    pub(super) keeper: Bell,
 }
 
 /// Where places come from.
@@ -60,7 +59,7 @@ impl Work {
 impl Register {
     pub(super) fn new(in_store: bool) -> Self {
         let source = if in_store { Source::Store(Box::default()) } else { Source::Here(0) };
-        Self { queue: Queue::new(), source, is_kept: false, keeper: None, nudged: false }
+        Self { queue: Queue::new(), source, keeper: Bell::default() }
     }
 
     /// How many places are in use here.
@@ -112,7 +111,7 @@ impl Register {
     /// Serves whom it can, and says what to ask the store.
     pub(super) fn turn(&mut self, terms: &Terms, now: Tick, runtime: &dyn Runtime) -> Work {
         let mut work = Work::default();
-        self.nudged = false;
+        self.keeper.is_answered();
         self.serve(terms, now, runtime, &mut work);
         let waiting = self.queue.len();
         if let Source::Store(lending) = &mut self.source {
@@ -183,27 +182,12 @@ impl Register {
 
     /// Whether forgetting it changes nothing.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_deserted() && self.used() == 0 && !self.is_kept
-    }
-
-    /// Something has changed that the keeper should look at: its waker, if it sleeps.
-    pub(super) fn nudge(&mut self) -> Option<Waker> {
-        self.nudged = true;
-        self.keeper.take()
-    }
-
-    /// Whether something has changed since the last turn; if not, `waker` is kept for when it does.
-    pub(super) fn is_nudged(&mut self, waker: &Waker) -> bool {
-        if !self.nudged {
-            self.keeper = Some(waker.clone());
-        }
-        self.nudged
+        self.queue.is_deserted() && self.used() == 0 && !self.keeper.is_attended()
     }
 
     /// The keeper is gone, and what it was about.
     pub(super) fn is_left(&mut self, terms: &Terms, now: Tick) {
-        self.is_kept = false;
-        self.keeper = None;
+        self.keeper.leave();
         if let Source::Store(lending) = &mut self.source {
             lending.forget_operations(terms, now);
         }

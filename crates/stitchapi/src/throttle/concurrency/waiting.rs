@@ -46,7 +46,7 @@ impl Waiting {
         let places = &self.places;
         let mut register = places.register();
         let Some((waiter, verdict)) = register.queue.poll(self.ticket, waker) else {
-            let orphaned = !register.is_kept;
+            let orphaned = !register.keeper.is_attended();
             drop(register);
             if orphaned {
                 places.drive();
@@ -95,7 +95,7 @@ impl Drop for Waiting {
             self.places.give_back(owner);
             return;
         }
-        let keeper = self.places.register().nudge();
+        let keeper = self.places.register().keeper.ring();
         keeper.into_iter().for_each(Waker::wake);
     }
 }

@@ -39,7 +39,7 @@ impl Bucket {
         let mut work = Work::default();
         let (told, driver) = {
             let mut state = self.state();
-            (state.hold(now + length, reason, now, &mut work), state.nudge())
+            (state.hold(now + length, reason, now, &mut work), state.driver.ring())
         };
         self.tell(work);
         driver.into_iter().for_each(Waker::wake);
