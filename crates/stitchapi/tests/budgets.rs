@@ -40,6 +40,12 @@ fn store(sim: &SimRuntime) -> MemoryStore {
     MemoryStore::on(Arc::new(sim.clone()))
 }
 
+/// A seam of this process alone, or one on a store.
+fn build(sim: &SimRuntime, throttle: Throttle, shared: bool) -> Result<Seam> {
+    let builder = seam(sim, &api()).throttle(throttle);
+    if shared { builder.store(store(sim)).build() } else { builder.build() }
+}
+
 /// Takes so many permits one after the other; when each was given, in milliseconds.
 async fn permits(sim: &SimRuntime, seam: &Seam, permits: u64) -> Vec<u64> {
     let (begun, mut at) = (sim.now(), Vec::new());
@@ -58,11 +64,7 @@ fn held(taken: &Mutex<Vec<Event>>) -> usize {
 fn permits_and_calls_draw_on_one_budget() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
-        let mut builder = seam(&sim, &api()).throttle(ten());
-        if shared {
-            builder = builder.store(store(&sim));
-        }
-        let seam = builder.build()?;
+        let seam = build(&sim, ten(), shared)?;
         let stitch = get(&seam);
         let begun = sim.now();
         sim.block_on(stitch.call(()).send())?;
@@ -84,11 +86,7 @@ fn a_seam_without_a_throttle_gives_permits_at_once() -> Result<()> {
 fn a_dear_call_pays_for_what_comes_after_it_and_what_it_gives_back_counts() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
-        let mut builder = seam(&sim, &api()).throttle(ten().burst(5));
-        if shared {
-            builder = builder.store(store(&sim));
-        }
-        let seam = builder.build()?;
+        let seam = build(&sim, ten().burst(5), shared)?;
         let begun = sim.now();
         let first = sim.block_on(seam.permit(5))?;
         assert!(first.waited().is_zero());
@@ -222,11 +220,7 @@ fn each_principal_has_a_budget_and_leaves_nothing_behind() -> Result<()> {
 fn one_principal_with_many_calls_does_not_keep_another_one_waiting() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
-        let mut builder = seam(&sim, &api()).throttle(ten());
-        if shared {
-            builder = builder.store(store(&sim));
-        }
-        let seam = builder.build()?;
+        let seam = build(&sim, ten(), shared)?;
         let (greedy, modest) = (seam.as_principal("greedy"), seam.as_principal("modest"));
         let late = async {
             sim.sleep(Duration::from_millis(150)).await;
@@ -243,11 +237,7 @@ fn one_principal_with_many_calls_does_not_keep_another_one_waiting() -> Result<(
 fn callers_that_leave_pass_their_places_on() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
-        let mut builder = seam(&sim, &api()).throttle(Throttle::rate("100/s"));
-        if shared {
-            builder = builder.store(store(&sim));
-        }
-        let seam = builder.build()?;
+        let seam = build(&sim, Throttle::rate("100/s"), shared)?;
         let done = Mutex::new(Vec::new());
         let callers = (0..400).map(|caller| {
             let (seam, sim, done) = (seam.clone(), sim.clone(), &done);
@@ -274,11 +264,7 @@ fn callers_that_leave_pass_their_places_on() -> Result<()> {
 fn one_that_leaves_when_it_is_served_passes_its_slot_on() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
-        let mut builder = seam(&sim, &api()).throttle(ten());
-        if shared {
-            builder = builder.store(store(&sim));
-        }
-        let seam = builder.build()?;
+        let seam = build(&sim, ten(), shared)?;
         let _ = sim.block_on(seam.permit(1))?;
         let (mut first, mut second) = (Box::pin(seam.permit(1)), Box::pin(seam.permit(1)));
         assert!(first.as_mut().now_or_never().is_none() && second.as_mut().now_or_never().is_none());
@@ -306,11 +292,7 @@ fn at_four_times_the_load_a_bounded_wait_wastes_nothing() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
         let throttle = Throttle::rate("100/s").max_wait(Duration::from_millis(300));
-        let mut builder = seam(&sim, &api()).throttle(throttle);
-        if shared {
-            builder = builder.store(store(&sim));
-        }
-        let seam = builder.build()?;
+        let seam = build(&sim, throttle, shared)?;
         let calls = (0..4_000).map(|call| {
             let (seam, sim) = (seam.clone(), sim.clone());
             async move {

@@ -1,9 +1,9 @@
 //! One call, step by step.
 //!
 //! A cached answer returns at once, and a miss is one fetch for all that want the same. A fetch, and a call without a
-//! cache, attempts. For each attempt: the circuit lets it through → the credential is made ready → the throttle's slot is waited for → the request is signed and sent at
-//! once → the answer is followed, tried again, or returned. What may take time comes before the slot, so that nothing
-//! stands between a slot and its request.
+//! cache, attempts. For each attempt: the circuit lets it through → the credential is made ready → a place and the
+//! throttle's slot are waited for → the request is signed and sent at once → the answer is followed, tried again, or
+//! returned. What may take time comes before the slot, so that nothing stands between a slot and its request.
 
 mod attempt;
 mod guarded;

@@ -16,7 +16,8 @@ use super::windowed;
 use crate::trace::{EventKind, Trace};
 use crate::{Error, Result};
 
-/// How fast the calls of a seam may start, and how many may be under way at once. A plain value; [`SeamBuilder::build`](crate::SeamBuilder::build) judges it.
+/// How fast the calls of a seam may start, and how many may be under way at once. A plain value;
+/// [`SeamBuilder::build`](crate::SeamBuilder::build) judges it.
 ///
 /// * Starts are **evenly spaced**: at `10/s` one every 100 ms. [`burst`](Self::burst) lets some start at once after a
 ///   pause, at the price of that many more in one period.
@@ -37,8 +38,8 @@ use crate::{Error, Result};
 /// throttle is declared ([`WeakerPromise`](crate::trace::EventKind::WeakerPromise)).
 ///
 /// * Starts are ordered by the workers' wall clocks. If those are apart by up to `D`, a period `W` holds up to `1 + D / W`
-///   times its permits: with clocks that agree its permits, with wrong ones as many budgets as there are clocks. A store that loses its counters lets
-///   what was booked start again.
+///   times its permits: with clocks that agree its permits, with wrong ones as many budgets as there are clocks. A store
+///   that loses its counters lets what was booked start again.
 /// * It is one rate of calls without a burst, anything else does not build; every call costs one, anything else is
 ///   [`Input`](crate::ErrorKind::Input). What a call has cost beyond that is drawn later, and nothing is given back.
 /// * A pause that the API asks for holds the process that was asked, and no other. After an outage each process comes back
