@@ -1,7 +1,8 @@
 //! The circuit breaker: an API that fails is left alone for a while, by the whole fleet.
 //!
 //! `declaration` says what a circuit is, `window` counts, `machine` decides (both are pure: time is passed in), `record`
-//! is what the fleet sees, `shared` the way there, `breaker` what calls meet, `ticket` an attempt's leave to start, `turn` the one place in the fleet of whoever sees whether the API is back.
+//! is what the fleet sees, `shared` the way there, `breaker` what calls meet, `ticket` an attempt's leave to start,
+//! `turn` the one place in the fleet of whoever sees whether the API is back.
 
 mod breaker;
 mod circuits;
