@@ -67,7 +67,7 @@ fn run(
         // A cap refuses what its burst can never hold; such a call does not get this far.
         let fits = |costs: &[u32]| costs.iter().zip(limits).skip(1).all(|(cost, limit)| *cost <= limit.burst);
         let drawing = ask.calls.iter().filter(|costs| costs.iter().any(|cost| *cost > 0) && fits(costs));
-        pace.calls = drawing.cloned().map(Costs).collect();
+        pace.calls = drawing.map(|costs| Costs(costs.as_slice().into())).collect();
 
         let stepped = step::reserve(cell.as_ref(), StoreTime(now), &pace);
         cell = stepped.write.or(cell);
@@ -83,7 +83,7 @@ fn run(
             starts.truncate(keep);
         }
         let late = (guard.as_micros() as u64 - 1) * ask.late / 1_000;
-        started.extend(starts.iter().zip(&pace.calls).map(|(start, costs)| (start.0 + late, costs.0.clone())));
+        started.extend(starts.iter().zip(&pace.calls).map(|(start, costs)| (start.0 + late, costs.0.to_vec())));
     }
     started.sort();
     started

@@ -67,13 +67,15 @@ impl Lines {
     }
 
     /// When a call may start at the earliest behind others that draw `before`, units per limit. Exact for one limit; with
-    /// several the others may push each other further.
+    /// several the others may push each other further. Missing numbers count as 0.
     #[must_use]
-    pub fn due_behind(&self, before: &[u64], costs: &[u32], e_min: StoreTime) -> StoreTime {
-        let drawn = self.lines.iter().zip(costs).enumerate().filter(|(_, (_, cost))| **cost > 0);
-        drawn.fold(self.latest.max(e_min), |start, (index, (line, cost))| {
-            let before = i128::from(before.get(index).copied().unwrap_or(0)) * line.spacing;
-            start.max(line.round_up(line.free(*cost, e_min) + before))
+    pub fn due_behind(&self, before: impl IntoIterator<Item = u64>, costs: &[u32], e_min: StoreTime) -> StoreTime {
+        let before = before.into_iter().chain(std::iter::repeat(0));
+        let drawn = self.lines.iter().zip(costs).zip(before).filter(|((_, cost), _)| **cost > 0);
+        drawn.fold(self.latest.max(e_min), |start, ((line, cost), before)| {
+            let free = line.free(*cost, e_min) + i128::from(before) * line.spacing;
+            // As for nearly everybody, and without a division.
+            if free <= line.fine(start) { start } else { line.round_up(free) }
         })
     }
 

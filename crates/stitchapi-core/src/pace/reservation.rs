@@ -1,15 +1,16 @@
 //! What is asked of a cell, and what it answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Cell, Limit, LimitId, Starts, Tat};
+use super::{Cell, Limit, LimitId, Lines, Starts, Tat};
 use crate::StoreTime;
 
 /// What one call draws: units per limit, in the order of [`Pace::limits`]. 0 leaves that limit alone.
 ///
-/// Every call draws on at least one limit; missing numbers count as 0.
+/// Every call draws on at least one limit; missing numbers count as 0. Cheap to clone: most calls cost the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Costs(pub Vec<u32>);
+pub struct Costs(pub Arc<[u32]>);
 
 /// A request for starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +88,7 @@ impl Pace {
     /// Asks for `calls` more calls, each of one unit on every limit.
     #[must_use]
     pub fn with_calls(mut self, calls: usize) -> Self {
-        let each = Costs(vec![1; self.limits.len()]);
+        let each = Costs(vec![1; self.limits.len()].into());
         self.calls.extend(std::iter::repeat_n(each, calls));
         self
     }
@@ -136,6 +137,7 @@ impl Reservation {
     /// When the first call that was not booked could start at the earliest, if there is one.
     #[must_use]
     pub fn next_start(&self, pace: &Pace) -> Option<StoreTime> {
+        pace.calls.get(self.granted)?;
         Starts::new(&self.cell, pace, self.e_min).nth(self.granted)
     }
 
@@ -144,11 +146,13 @@ impl Reservation {
     pub fn mark(&self, pace: &Pace) -> Mark {
         let mut starts = self.starts(pace);
         starts.by_ref().for_each(drop);
-        Mark {
-            epoch: self.cell.epoch,
-            seq: self.seq_after(),
-            tats: starts.tats().map(|(_, tat)| tat.rounded_up()).collect(),
-        }
+        self.mark_of(&starts.into_lines())
+    }
+
+    /// The same, where the limits are known as this booking [has left them](Starts::into_lines).
+    #[must_use]
+    pub fn mark_of(&self, lines: &Lines) -> Mark {
+        Mark { epoch: self.cell.epoch, seq: self.seq_after(), tats: lines.tats().map(Tat::rounded_up).collect() }
     }
 
     /// All bookings after the first `keep`, to be [refunded](crate::Pacer::refund).

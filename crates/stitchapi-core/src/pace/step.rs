@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_call_dearer_than_the_burst_waits_for_its_excess_first_and_pays_no_more_than_its_cost() {
         let mut pace = per_second(10, 2);
-        pace.calls = vec![Costs(vec![5]), Costs(vec![1]), Costs(vec![5])];
+        pace.calls = [5, 1, 5].map(|cost| Costs([cost].into())).into();
         assert_eq!(starts(None, 0, &pace), [300_000, 400_000, 900_000]);
     }
 
@@ -162,7 +162,7 @@ mod tests {
         let id = |unit| LimitId::new(unit, Duration::from_secs(1));
         let declared = ["calls", "tokens"].map(|unit| Declared { id: id(unit), permits: 1, burst: None });
         let mut pace = Pace::new(limits(&declared).unwrap(), Duration::ZERO, 7);
-        pace.calls = vec![Costs(vec![1, 0]), Costs(vec![1, 1]), Costs(vec![0, 1])];
+        pace.calls = [[1, 0], [1, 1], [0, 1]].map(|costs| Costs(costs.into())).into();
         assert_eq!(starts(None, 0, &pace), [0, 1_000_000, 2_000_000]);
     }
 

@@ -192,7 +192,7 @@ impl Twin<'_> {
             let costs = if dice.one_in(12) { costs[..1].to_vec() } else { costs };
             if costs.iter().any(|cost| *cost > 0) {
                 let times = dice.pick(&[1, 1, 2, 3, 10, 100]);
-                pace.calls.extend(std::iter::repeat_n(Costs(costs), times));
+                pace.calls.extend(std::iter::repeat_n(Costs(costs.into()), times));
             }
         }
         pace

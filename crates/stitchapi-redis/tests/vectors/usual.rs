@@ -85,7 +85,7 @@ pub(crate) fn pace(dice: &mut Dice, limits: &[Limit], cell: Option<&Cell>, now: 
         let costs: Vec<u32> = limits.iter().map(cost).collect();
         if costs.iter().any(|cost| *cost > 0) {
             let times = dice.pick(&[1, 1, 2, 5, 25, 50, 100]);
-            pace.calls.extend(std::iter::repeat_n(Costs(costs), times));
+            pace.calls.extend(std::iter::repeat_n(Costs(costs.into()), times));
         }
     }
     match dice.below(60) {

@@ -21,7 +21,7 @@ use crate::auth::{AuthStrategy, Vault};
 use crate::cache::{CacheRoom, Policy};
 use crate::resilience::{Breaker, Circuit, Circuits, Retry, TimeUp, within};
 use crate::store::SharedStore;
-use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Throttle, ThrottleStatus, Units, Wait, flow};
+use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Started, Throttle, ThrottleStatus, Units, Wait, flow};
 use crate::trace::Dispatch;
 use crate::{Error, ErrorKind, Result, StitchBuilder};
 
@@ -121,46 +121,50 @@ impl Seam {
         self.drain().may_begin()?;
         let Some(gate) = self.gate() else { return Ok(Permit::free(None)) };
         let bucket = gate.bucket(self.principal())?;
-        let units = bucket.units(&cost.into())?;
-        let started = match &units {
-            Some(units) if bucket.places().is_none() => bucket.start_at_once(units),
-            None if bucket.places().is_none() => return Ok(Permit::free(None)),
-            _ => None,
-        };
-        let odd = units.map(|units| match units {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(odd) => Some(odd),
-        });
-        match (started, odd) {
-            (Some(started), Some(odd)) => Ok(Permit::new(started, bucket, odd, None)),
-            (_, odd) => {
-                let units = odd.map(|odd| odd.unwrap_or_else(|| bucket.plain().clone()));
-                // Boxed, so that the future of one who need not wait is small.
-                Box::pin(self.wait_for(bucket, units)).await
-            }
+        let odd = bucket.units(&cost.into())?.map(odd);
+        if bucket.places().is_some() {
+            // Boxed, so that the future of one who needs no place is small.
+            return Box::pin(self.permit_in_place(bucket, odd)).await;
         }
+        let Some(odd) = odd else { return Ok(Permit::free(None)) };
+        let started = match bucket.start_at_once(odd.as_ref().unwrap_or(bucket.plain())) {
+            Some(started) => started,
+            None => self.start_in_turn(&bucket, odd.as_ref()).await?,
+        };
+        Ok(Permit::new(started, bucket, odd, None))
     }
 
-    /// Waits for a place and a slot of this bucket, at most until the deadline of a call that begins now.
-    async fn wait_for(&self, bucket: Arc<Bucket>, units: Option<Units>) -> Result<Permit> {
+    /// Waits for a slot of this bucket, at most until the deadline of a call that begins now.
+    async fn start_in_turn(&self, bucket: &Arc<Bucket>, odd: Option<&Units>) -> Result<Started> {
         let _under_way = self.drain().begin()?;
-        let (runtime, flow) = (self.runtime(), flow(self.principal()));
-        let deadline = runtime.now() + self.deadline();
-        let wait = Wait { deadline, at_most: None };
+        let units = odd.unwrap_or(bucket.plain());
+        bucket.start_in_turn(units, flow(self.principal()), self.wait(), bucket.trace()).await
+    }
+
+    /// Waits for a place, and for a slot if the cost draws on a rate, at most until the deadline of a call that begins now.
+    async fn permit_in_place(&self, bucket: Arc<Bucket>, odd: Option<Option<Units>>) -> Result<Permit> {
+        let _under_way = self.drain().begin()?;
+        let (flow, wait) = (flow(self.principal()), self.wait());
         let permit = async {
             let place = match bucket.places() {
                 Some(places) => Some(places.take(flow, wait).await?),
                 None => None,
             };
-            let Some(units) = units else { return Ok(Permit::free(place)) };
-            let started = match bucket.start_at_once(&units) {
+            let Some(odd) = odd else { return Ok(Permit::free(place)) };
+            let units = odd.as_ref().unwrap_or(bucket.plain());
+            let started = match bucket.start_at_once(units) {
                 Some(started) => started,
-                None => bucket.start_in_turn(&units, flow, wait, bucket.trace()).await?,
+                None => bucket.start_in_turn(units, flow, wait, bucket.trace()).await?,
             };
-            Ok(Permit::new(started, bucket, Some(units), place))
+            Ok(Permit::new(started, bucket.clone(), odd, place))
         };
         let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
-        within(&**runtime, deadline, permit).await.map_err(|TimeUp| too_long())?
+        within(&**self.runtime(), wait.deadline, permit).await.map_err(|TimeUp| too_long())?
+    }
+
+    /// How long a call that begins now may wait.
+    fn wait(&self) -> Wait {
+        Wait { deadline: self.runtime().now() + self.deadline(), at_most: None }
     }
 
     /// What its throttles are now: the seam's, those of its stitches, and where each principal has one, that of this
@@ -275,6 +279,14 @@ impl Seam {
     }
     pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {
         &self.inner.dispatch
+    }
+}
+
+/// The units of a call, where that is not one plain call.
+fn odd(units: Cow<'_, Units>) -> Option<Units> {
+    match units {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(odd) => Some(odd),
     }
 }
 

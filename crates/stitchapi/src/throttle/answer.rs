@@ -61,19 +61,17 @@ impl State {
             Some(_) if request.is_probe => work.events.extend(cell.recovers(now)),
             _ => {}
         }
-        let known = &cell.known;
+        let clock = cell.known.clock_at(now);
+        self.slots.refresh(|start| clock.local(start));
         for ((start, stamp), units) in booked.into_iter().zip(&request.units) {
-            let is_plain = Arc::ptr_eq(units, &settings.plain);
-            let due = known.local(start, now);
+            let (is_plain, due) = (settings.is_plain(units), clock.local(start));
             self.slots.put(Slot { at: At::Store(start, stamp), units: units.clone(), is_plain, due });
         }
-        self.slots.refresh(|start| known.local(start, now));
         self.drop_void(work);
         let Source::Cell(cell) = &self.source else { return None };
-        let known = &cell.known;
         // To one who comes back nothing was granted: that does not say that the others cannot wait.
         let next = reply.next_start(&request.pace).filter(|_| cell.outage.is_none());
-        let next = next.map(|start| known.local(start, now));
+        let next = next.map(|start| clock.local(start));
         let left_over = self.refuse_the_impatient(request, next, now, work)?;
         self.give_back(request, &reply, left_over)
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
-use stitchapi_core::{BoxFuture, Key, Runtime, StoreLimits, Tick};
+use stitchapi_core::{Key, Runtime, StoreLimits, Tick};
 
 use super::Place;
 use super::cell::Request;
@@ -24,6 +24,7 @@ use super::settings::Settings;
 use super::slots::At;
 use super::state::{Source, State, Verdict, Work, lateness};
 use super::windowed::Tickets;
+use crate::resilience::{TimeUp, within};
 use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
 
@@ -166,7 +167,8 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Store`] if the store fails and the policy is that.
+    /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Timeout`] at the deadline, [`ErrorKind::Store`] if the
+    /// store fails and the policy is that.
     pub(crate) async fn start_in_turn(
         self: &Arc<Self>,
         units: &Units,
@@ -176,37 +178,15 @@ impl Bucket {
     ) -> Result<Started> {
         let mut waiting = self.join(units, flow, wait, trace)?;
         if !waiting.is_driven {
-            while let Some(request) = self.lead() {
-                match select(Inline::new(self, request), &mut waiting).await {
-                    Either::Left(_) => {
-                        if let Some(started) = (&mut waiting).now_or_never() {
-                            return started;
-                        }
-                    }
-                    Either::Right((started, _)) => return started,
-                }
+            // Boxed, so that the future of one who has company is small.
+            let led = Box::pin(within(&**self.runtime(), wait.deadline, self.lead(&mut waiting))).await;
+            if let Some(started) = led.map_err(|TimeUp| too_late())? {
+                return started;
             }
             self.drive();
             waiting.is_driven = true;
         }
-        if waiting.is_patient {
-            return waiting.await;
-        }
-        match self.patience(waiting.ticket, wait.deadline) {
-            None => waiting.await,
-            Some(mut sleep) => loop {
-                match select(&mut waiting, sleep).await {
-                    Either::Left((started, _)) => return started,
-                    Either::Right(((), _)) => {
-                        self.give_up(waiting.ticket, units);
-                        match self.patience(waiting.ticket, wait.deadline) {
-                            Some(longer) => sleep = longer,
-                            None => return waiting.await,
-                        }
-                    }
-                }
-            },
-        }
+        waiting.await
     }
 
     /// Takes a place in the queue, unless it is clear already that its turn will not come in time.
@@ -225,20 +205,35 @@ impl Bucket {
             let after = estimate.map_or(Duration::ZERO, |estimate| estimate.since(if no_room { now } else { latest }));
             return Err(refused(after));
         }
-        let is_plain = Arc::ptr_eq(units, &self.settings().plain);
+        let is_plain = self.settings().is_plain(units);
         let waiter =
             Waiter { units: units.clone(), is_plain, arrived: now, latest, deadline: wait.deadline, waker: None };
         let ticket = state.queue.join(flow, waiter);
         let driver = if state.is_filled() { None } else { state.driver.ring() };
         // While this caller waits the driver does not leave.
-        let (is_driven, is_patient) = (state.driver.is_attended(), latest >= wait.deadline);
+        let is_driven = state.driver.is_attended();
         drop(state);
         driver.into_iter().for_each(Waker::wake);
-        Ok(Waiting { bucket: self, ticket, asked: now, is_done: false, is_driven, is_patient, trace })
+        Ok(Waiting { bucket: self, ticket, asked: now, is_done: false, is_driven, trace })
     }
 
-    /// The request that a caller without company makes itself.
-    fn lead(&self) -> Option<Request> {
+    /// Makes the requests of a caller without company; what has come of its wait by then.
+    async fn lead(self: &Arc<Self>, waiting: &mut Waiting<'_>) -> Option<Result<Started>> {
+        while let Some(request) = self.next_request() {
+            match select(Inline::new(self, request), &mut *waiting).await {
+                Either::Left(_) => {
+                    if let Some(started) = (&mut *waiting).now_or_never() {
+                        return Some(started);
+                    }
+                }
+                Either::Right((started, _)) => return Some(started),
+            }
+        }
+        None
+    }
+
+    /// The next request of a caller without company, unless there is nothing to ask or it has company now.
+    fn next_request(&self) -> Option<Request> {
         let mut state = self.state();
         let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.driver.is_attended();
         if !is_alone {
@@ -250,25 +245,6 @@ impl Bucket {
         let request = work.request.take();
         self.tell(work);
         request
-    }
-
-    /// A sleep until one who waits has waited long enough, if that is before its deadline.
-    fn patience(&self, ticket: Ticket, deadline: Tick) -> Option<BoxFuture<'static, ()>> {
-        let latest = self.state().queue.latest(ticket)?;
-        let now = self.runtime().now();
-        (now <= latest && latest < deadline).then(|| self.runtime().sleep_until(latest + Duration::from_micros(1)))
-    }
-
-    /// Refuses one who has waited long enough and for whom nothing is booked.
-    fn give_up(&self, ticket: Ticket, units: &Units) {
-        let now = self.runtime().now();
-        let mut state = self.state();
-        let is_too_long = state.queue.latest(ticket).is_some_and(|latest| now > latest);
-        if !is_too_long || state.is_covered(ticket) {
-            return;
-        }
-        let after = state.estimate(self.settings(), units, now).map_or(Duration::ZERO, |estimate| estimate.since(now));
-        state.queue.settle(ticket, Verdict::Refused(after));
     }
 
     /// Sends everybody away who waits.
@@ -327,6 +303,10 @@ fn refused(after: Duration) -> Error {
     Error::new(ErrorKind::Refused, "the throttle has no slot in time").with_retry_after(Some(after))
 }
 
+fn too_late() -> Error {
+    Error::new(ErrorKind::Timeout, "no slot of the throttle before the deadline")
+}
+
 /// A place in the queue.
 struct Waiting<'b> {
     bucket: &'b Arc<Bucket>,
@@ -336,8 +316,6 @@ struct Waiting<'b> {
     is_done: bool,
     /// Whether a driver is to be there: a caller that leads its own request needs none.
     is_driven: bool,
-    /// Whether it waits until its deadline.
-    is_patient: bool,
     trace: &'b Trace,
 }
 
@@ -346,7 +324,7 @@ impl Waiting<'_> {
     fn look(&mut self, waker: &Waker) -> Poll<Result<Started>> {
         let bucket = self.bucket;
         let mut state = bucket.state();
-        let Some((waiter, verdict)) = state.queue.poll(self.ticket, waker) else {
+        let Some((served, verdict)) = state.queue.poll(self.ticket, waker) else {
             let orphaned = self.is_driven && !state.driver.is_attended();
             drop(state);
             if orphaned {
@@ -358,6 +336,7 @@ impl Waiting<'_> {
         let slot = match verdict {
             Verdict::Slot(slot) => slot,
             Verdict::Refused(after) => return Poll::Ready(Err(refused(after))),
+            Verdict::TooLate => return Poll::Ready(Err(too_late())),
             Verdict::Failed(error) => return Poll::Ready(Err(failed(error))),
             Verdict::Closed => return Poll::Ready(Err(Error::shut_down())),
         };
@@ -374,7 +353,7 @@ impl Waiting<'_> {
         }
         // Its slot is lost; its place is not.
         self.is_done = false;
-        state.queue.return_to(self.ticket, waiter);
+        self.ticket = state.queue.take_back(served);
         let _ = state.queue.poll(self.ticket, waker);
         let driver = state.driver.ring();
         let orphaned = self.is_driven && !state.driver.is_attended();

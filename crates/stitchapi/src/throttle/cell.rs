@@ -11,6 +11,7 @@ use super::known::Known;
 use super::outage::{BOOKED_AHEAD, Outage, fleet_size};
 use super::settings::Settings;
 use super::state::TOUCH_EVERY;
+use super::total::Total;
 use crate::trace::EventKind;
 
 /// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
@@ -24,7 +25,7 @@ const SHORT: Duration = Duration::from_millis(2);
 #[derive(Debug)]
 pub(super) struct CellSource {
     pub(super) known: Known,
-    in_flight: Vec<(u64, Vec<Units>)>,
+    in_flight: Vec<InFlight>,
     at_once: usize,
     requests: u64,
     /// The request by which the store counts this process, while it is under way: two would count it twice.
@@ -37,6 +38,14 @@ pub(super) struct CellSource {
     /// The process was suspended: nothing is used before a reply has come.
     pub(super) must_confirm: bool,
     pub(super) outage: Option<Outage>,
+}
+
+/// What is known of a request while it is under way.
+#[derive(Debug)]
+struct InFlight {
+    number: u64,
+    units: Vec<Units>,
+    total: Total,
 }
 
 /// A request to the store.
@@ -76,14 +85,24 @@ impl CellSource {
         self.in_flight.len() >= self.at_once
     }
 
-    /// What is asked for by requests that are under way.
-    pub(super) fn asked(&self) -> impl Iterator<Item = &Units> + Clone {
-        self.in_flight.iter().flat_map(|(_, units)| units)
+    /// What each call costs for which requests are under way.
+    pub(super) fn asked_units(&self) -> impl Iterator<Item = &Units> {
+        self.in_flight.iter().flat_map(|request| &request.units)
+    }
+
+    /// What those calls cost together, request by request.
+    pub(super) fn asked(&self) -> impl Iterator<Item = &Total> {
+        self.in_flight.iter().map(|request| &request.total)
+    }
+
+    /// How many calls those are.
+    pub(super) fn asked_calls(&self) -> usize {
+        self.asked().map(Total::calls).sum()
     }
 
     /// A request is not under way any more.
     pub(super) fn ends(&mut self, request: &Request, now: Tick) {
-        self.in_flight.retain(|(number, _)| *number != request.number);
+        self.in_flight.retain(|other| other.number != request.number);
         self.counting = self.counting.filter(|number| *number != request.number);
         if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
             outage.probed(now);
@@ -107,7 +126,7 @@ impl CellSource {
             return None;
         };
         let since = *self.wanted_since.get_or_insert(now);
-        let ahead = self.known.due_behind(&[], first, now).map_or(Duration::ZERO, |due| due.since(now));
+        let ahead = self.known.due_behind([], first, now).map_or(Duration::ZERO, |due| due.since(now));
         Some(if ahead > SHORT { since + (ahead / 8).min(LINGER) } else { since })
     }
 
@@ -122,13 +141,13 @@ impl CellSource {
         random: u64,
     ) -> Request {
         let mut pace = Pace::new(settings.limits.clone(), settings.guard, random);
-        pace.calls = units.iter().map(|units| Costs(units.to_vec())).collect();
+        pace.calls = units.iter().map(|units| Costs(units.clone())).collect();
         pace.fresh_start = settings.fresh_start;
         pace.max_hold = settings.max_hold;
         pace.back = back;
         self.known.remember(&mut pace);
         self.dearest.resize(settings.limits.len(), 1);
-        for units in units.iter().filter(|units| **units != settings.plain) {
+        for units in units.iter().filter(|units| !settings.is_plain(units)) {
             self.dearest.iter_mut().zip(&**units).for_each(|(most, units)| *most = (*units).max(*most));
         }
         if let (Some(back), Some(outage)) = (back, &self.outage) {
@@ -146,7 +165,9 @@ impl CellSource {
         self.counting = self.counting.or(Some(self.requests));
         self.last_sent = now;
         self.wanted_since = None;
-        self.in_flight.push((self.requests, units.clone()));
+        let mut total = Total::default();
+        units.iter().for_each(|units| total.add(units, settings.is_plain(units)));
+        self.in_flight.push(InFlight { number: self.requests, units: units.clone(), total });
         let voided = self.known.voided();
         Request { number: self.requests, pace, units, voided, sent: now, is_probe }
     }

@@ -70,35 +70,49 @@ impl StoreClock {
         if went_back { Observed::WentBack } else { Observed::Steady }
     }
 
-    /// The local time of `time`, at or after the true one. Before any reply it is now.
-    pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
-        self.bounds(now).map_or(now, |(lower, _)| less(time, lower))
+    /// What is known of the offset at `now`: the bounds have aged.
+    pub(super) fn at(&self, now: Tick) -> Offset {
+        Offset { now, bounds: self.bounds(now) }
     }
 
-    /// The local time of `time`, at or before the true one. Before any reply it is now.
-    pub(super) fn local_at_least(&self, time: StoreTime, now: Tick) -> Tick {
-        self.bounds(now).map_or(now, |(_, upper)| less(time, upper))
-    }
-
-    /// The store's time at a local one, at the earliest and at the latest; `None` before any reply.
-    pub(super) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
-        let (lower, upper) = self.bounds(now)?;
-        Some((StoreTime(less(StoreTime(at.0), -lower).0), StoreTime(less(StoreTime(at.0), upper.saturating_neg()).0)))
-    }
-
-    /// How far the two bounds are apart. Before any reply nothing is known.
-    pub(super) fn spread(&self, now: Tick) -> Duration {
-        let apart = |(lower, upper): (i64, i64)| u64::try_from(upper.saturating_sub(lower)).unwrap_or(0);
-        self.bounds(now).map_or(Duration::MAX, |bounds| Duration::from_micros(apart(bounds)))
-    }
-
-    /// The bounds of the offset, aged.
     fn bounds(&self, now: Tick) -> Option<(i64, i64)> {
         if self.is_one {
             return Some((0, 0));
         }
         let Bounds { lower, upper } = self.bounds?;
         Some((lower.0 - drift(lower.1, now), upper.0.saturating_add(drift(upper.1, now))))
+    }
+}
+
+/// What is known of the offset at a moment.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Offset {
+    now: Tick,
+    /// Nothing before any reply.
+    bounds: Option<(i64, i64)>,
+}
+
+impl Offset {
+    /// The local time of `time`, at or after the true one. Before any reply it is now.
+    pub(super) fn local(&self, time: StoreTime) -> Tick {
+        self.bounds.map_or(self.now, |(lower, _)| less(time, lower))
+    }
+
+    /// The local time of `time`, at or before the true one. Before any reply it is now.
+    pub(super) fn local_at_least(&self, time: StoreTime) -> Tick {
+        self.bounds.map_or(self.now, |(_, upper)| less(time, upper))
+    }
+
+    /// The store's time at a local one, at the earliest and at the latest; `None` before any reply.
+    pub(super) fn store_time(&self, at: Tick) -> Option<(StoreTime, StoreTime)> {
+        let (lower, upper) = self.bounds?;
+        Some((StoreTime(less(StoreTime(at.0), -lower).0), StoreTime(less(StoreTime(at.0), upper.saturating_neg()).0)))
+    }
+
+    /// How far the two bounds are apart. Before any reply nothing is known.
+    pub(super) fn spread(&self) -> Duration {
+        let apart = |(lower, upper): (i64, i64)| u64::try_from(upper.saturating_sub(lower)).unwrap_or(0);
+        self.bounds.map_or(Duration::MAX, |bounds| Duration::from_micros(apart(bounds)))
     }
 }
 
@@ -131,29 +145,29 @@ mod tests {
         let mut clock = StoreClock::new(false);
         assert_eq!(clock.observe(StoreTime(1_000_000), Tick(0), Tick(100)), Observed::Steady);
         assert_eq!(clock.observe(StoreTime(951_000), Tick(1_000), Tick(1_100)), Observed::WentBack);
-        assert_eq!(clock.local(StoreTime(951_000), Tick(1_100)), Tick(1_100));
+        assert_eq!(clock.at(Tick(1_100)).local(StoreTime(951_000)), Tick(1_100));
     }
 
     #[test]
     fn a_quick_reply_is_better_than_a_slow_one_until_it_is_old() {
         let mut clock = StoreClock::new(false);
         clock.observe(StoreTime(1_000_000), Tick(0), Tick(50_000));
-        assert_eq!(clock.local(StoreTime(2_000_000), Tick(50_000)), Tick(1_050_000));
+        assert_eq!(clock.at(Tick(50_000)).local(StoreTime(2_000_000)), Tick(1_050_000));
         clock.observe(StoreTime(1_060_000), Tick(60_000), Tick(60_100));
-        assert_eq!(clock.local(StoreTime(2_000_000), Tick(60_100)), Tick(1_000_100));
+        assert_eq!(clock.at(Tick(60_100)).local(StoreTime(2_000_000)), Tick(1_000_100));
         clock.observe(StoreTime(1_070_000), Tick(69_000), Tick(79_000));
-        assert!(clock.local(StoreTime(2_000_000), Tick(79_000)) < Tick(1_000_200));
+        assert!(clock.at(Tick(79_000)).local(StoreTime(2_000_000)) < Tick(1_000_200));
     }
 
     #[test]
     fn the_spread_is_about_the_shortest_trip_and_grows_with_its_age() {
         let mut clock = StoreClock::new(false);
-        assert_eq!(clock.spread(Tick(0)), Duration::MAX);
+        assert_eq!(clock.at(Tick(0)).spread(), Duration::MAX);
         clock.observe(StoreTime(1_002_500), Tick(0), Tick(5_000));
-        assert_eq!(clock.spread(Tick(5_000)), Duration::from_micros(5_000));
+        assert_eq!(clock.at(Tick(5_000)).spread(), Duration::from_micros(5_000));
         clock.observe(StoreTime(1_010_000), Tick(9_950), Tick(10_050));
-        assert_eq!(clock.spread(Tick(10_050)), Duration::from_micros(100));
-        assert_eq!(clock.spread(Tick(10_010_050)), Duration::from_micros(100 + 2 * 5_000));
+        assert_eq!(clock.at(Tick(10_050)).spread(), Duration::from_micros(100));
+        assert_eq!(clock.at(Tick(10_010_050)).spread(), Duration::from_micros(100 + 2 * 5_000));
     }
 
     #[test]
@@ -161,17 +175,17 @@ mod tests {
         let mut clock = StoreClock::new(false);
         clock.observe(StoreTime(1_000_000), Tick(0), Tick(100));
         assert_eq!(clock.observe(StoreTime(9_000_000), Tick(1_000), Tick(1_100)), Observed::Steady);
-        assert_eq!(clock.local(StoreTime(9_000_000), Tick(1_100)), Tick(1_100));
-        assert_eq!(clock.local_at_least(StoreTime(9_000_000), Tick(1_100)), Tick(1_000));
+        assert_eq!(clock.at(Tick(1_100)).local(StoreTime(9_000_000)), Tick(1_100));
+        assert_eq!(clock.at(Tick(1_100)).local_at_least(StoreTime(9_000_000)), Tick(1_000));
     }
 
     #[test]
     fn one_clock_is_not_estimated_until_a_reply_shows_that_they_are_two() {
         let mut clock = StoreClock::new(true);
         clock.observe(StoreTime(1_000), Tick(900), Tick(9_000));
-        assert_eq!(clock.local(StoreTime(20_000), Tick(9_000)), Tick(20_000));
+        assert_eq!(clock.at(Tick(9_000)).local(StoreTime(20_000)), Tick(20_000));
         clock.observe(StoreTime(5_000), Tick(9_900), Tick(10_000));
-        assert_eq!(clock.local(StoreTime(20_000), Tick(10_000)), Tick(25_000));
+        assert_eq!(clock.at(Tick(10_000)).local(StoreTime(20_000)), Tick(25_000));
     }
 
     proptest! {
@@ -189,8 +203,8 @@ mod tests {
                 let seen = clock.observe(StoreTime(sent + there + offset), Tick(sent), Tick(now));
                 prop_assert_eq!(seen, Observed::Steady);
                 let there = StoreTime(now + ahead + offset);
-                prop_assert!(clock.local(there, Tick(now)) >= Tick(now + ahead));
-                prop_assert!(clock.local_at_least(there, Tick(now)) <= Tick(now + ahead));
+                prop_assert!(clock.at(Tick(now)).local(there) >= Tick(now + ahead));
+                prop_assert!(clock.at(Tick(now)).local_at_least(there) <= Tick(now + ahead));
             }
         }
     }

@@ -1,11 +1,12 @@
 //! What the replies of a store have told about one bucket.
 
+use std::iter::repeat_n;
 use std::time::Duration;
 
 use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation, Tat};
 use stitchapi_core::{StoreTime, Tick};
 
-use super::clock::{Observed, StoreClock};
+use super::clock::{Observed, Offset, StoreClock};
 use super::slots::{Slot, Stamp};
 use super::trips::Trips;
 
@@ -95,27 +96,26 @@ impl Known {
     /// Until when this fleet may have booked, at `sent`: since the newest reply as much as was started, and the slots that one
     /// process may hold.
     pub(super) fn booked_until(&self, limits: usize, most_held: usize, sent: Tick, now: Tick) -> Tick {
-        let (before, one) = (vec![u64::try_from(most_held).unwrap_or(u64::MAX); limits], vec![1; limits]);
+        let (before, one) = (u64::try_from(most_held).unwrap_or(u64::MAX), vec![1; limits]);
         let Some(newest) = &self.newest else { return sent };
-        let next = newest.lines.due_behind(&before, &one, newest.now.max(self.held_until));
-        self.clock.local(next, now) + sent.since(newest.sent)
+        let next = newest.lines.due_behind(repeat_n(before, limits), &one, newest.now.max(self.held_until));
+        self.local(next, now) + sent.since(newest.sent)
     }
 
     /// Whether the limit at `index` will have credit for so many units at a time, if nobody draws on it until then.
     pub(super) fn has_credit(&self, index: usize, units: u64, at: Tick, now: Tick) -> bool {
         let Some(newest) = self.newest.as_ref().filter(|_| units > 0) else { return true };
-        let mut before = vec![0; index + 1];
-        before[index] = units - 1;
+        let before = repeat_n(0, index).chain([units - 1]);
         let mut one = vec![0; index + 1];
         one[index] = 1;
-        let e_min = self.clock.store_time(now, now).map_or(newest.now, |(earliest, _)| earliest);
-        self.clock.local(newest.lines.due_behind(&before, &one, e_min), now) <= at
+        let e_min = self.store_time(now, now).map_or(newest.now, |(earliest, _)| earliest);
+        self.local(newest.lines.due_behind(before, &one, e_min), now) <= at
     }
 
     /// Fills the request of one who comes back from an outage: since the store's time `since` every process has drawn alone,
     /// which the cell does not know. Together they drew at most at the rate until then, and so much at once.
     pub(super) fn remember_alone(&self, pace: &mut Pace, at_once: &[i64], since: StoreTime, until: Tick, now: Tick) {
-        let (Some(newest), Some((_, until))) = (&self.newest, self.clock.store_time(until, now)) else { return };
+        let (Some(newest), Some((_, until))) = (&self.newest, self.store_time(until, now)) else { return };
         let Some(mark) = &mut pace.seen else { return };
         let mut lines = newest.lines.clone();
         for (index, units) in at_once.iter().enumerate() {
@@ -154,12 +154,17 @@ impl Known {
 
     /// The local time of a store's time, never early.
     pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
-        self.clock.local(time, now)
+        self.clock.at(now).local(time)
+    }
+
+    /// What is known of the store's clock now.
+    pub(super) fn clock_at(&self, now: Tick) -> Offset {
+        self.clock.at(now)
     }
 
     /// The store's time at a local one, at the earliest and at the latest, if anything is known.
     pub(super) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
-        self.clock.store_time(at, now)
+        self.clock.at(now).store_time(at)
     }
 
     /// Learns from a reply to a request that was sent at `sent`, when bookings had the stamp `voided`; the starts that it
@@ -182,7 +187,8 @@ impl Known {
 
         let mut starts = reply.starts(pace);
         let booked: Vec<StoreTime> = starts.by_ref().collect();
-        let mark = reply.mark(pace);
+        let lines = starts.into_lines();
+        let mark = reply.mark_of(&lines);
         let epoch = mark.epoch;
         self.counted = reply.counted.map(|window| (epoch, window)).or(self.counted);
         let newest = self.newest.as_ref();
@@ -191,7 +197,7 @@ impl Known {
         learned.was_lost = is_newer
             && newest.is_some_and(|old| old.mark.epoch != epoch && old.mark.tats.iter().any(|tat| *tat > reply.now));
         if is_newer || learned.went_back {
-            self.newest = Some(Newest { now: reply.now, mark, lines: starts.into_lines(), sent });
+            self.newest = Some(Newest { now: reply.now, mark, lines, sent });
             self.count(reply);
         }
 
@@ -220,7 +226,7 @@ impl Known {
     }
 
     fn judge_the_clock(&mut self, guard: Duration, now: Tick, learned: &mut Learned) {
-        let spread = self.clock.spread(now);
+        let spread = self.clock.at(now).spread();
         if self.learned.is_none() && (self.looks >= LOOKS || spread <= guard / 4) {
             self.learned = Some(now);
         }
@@ -233,7 +239,7 @@ impl Known {
 
     /// A charge was corrected: when the next one could start is another time now, though no reply has said so yet.
     pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
-        let Some((earliest, _)) = self.clock.store_time(now, now) else { return };
+        let Some((earliest, _)) = self.store_time(now, now) else { return };
         if let Some(newest) = &mut self.newest {
             newest.lines.settle(index, delta, earliest);
         }
@@ -248,7 +254,7 @@ impl Known {
 
     /// For how long nobody starts.
     pub(super) fn held_for(&self, now: Tick) -> Duration {
-        self.clock.local(self.held_until, now).since(now)
+        self.local(self.held_until, now).since(now)
     }
 
     pub(super) fn is_stricter(&self) -> bool {
@@ -257,14 +263,14 @@ impl Known {
 
     /// After how long each limit has its whole burst again, if any reply has told.
     pub(super) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
-        let full_at = |tat: Tat| self.clock.local(tat.rounded_up(), now);
+        let full_at = |tat: Tat| self.local(tat.rounded_up(), now);
         Some(self.newest.as_ref()?.lines.tats().map(|tat| full_at(tat).since(now)).collect())
     }
 
     /// Whether nothing of what is known matters any more.
     pub(super) fn is_over(&self, now: Tick) -> bool {
         let Some(newest) = &self.newest else { return true };
-        let Some((earliest, _)) = self.clock.store_time(now, now) else { return true };
+        let Some((earliest, _)) = self.store_time(now, now) else { return true };
         earliest >= self.held_until && newest.mark.tats.iter().all(|tat| *tat <= earliest)
     }
 
@@ -276,22 +282,23 @@ impl Known {
 
     /// By how much a start now would be late, counted from the slot; `None` if it is in time.
     pub(super) fn lateness(&self, slot: &Slot, start: StoreTime, now: Tick, guard: Duration) -> Option<Duration> {
+        let offset = self.clock.at(now);
         // A better bound may have come since the slot was booked: the earlier time is nearer to the true one.
-        let mut due = slot.due.min(self.clock.local(start, now));
+        let mut due = slot.due.min(offset.local(start));
         // Where the clock is known well, what may be late is late: a start is never later than the guard.
-        if self.clock.spread(now) <= guard / 2 {
-            due = due.min(self.clock.local_at_least(start, now));
+        if offset.spread() <= guard / 2 {
+            due = due.min(offset.local_at_least(start));
         }
         (now >= due + guard).then(|| now.since(due))
     }
 
     /// When a caller could start behind others who cost `before` together, as far as this process knows: others may have
     /// booked since.
-    pub(super) fn due_behind(&self, before: &[u64], units: &[u32], now: Tick) -> Option<Tick> {
+    pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Option<Tick> {
         let newest = self.newest.as_ref()?;
-        let (earliest, _) = self.clock.store_time(now, now)?;
+        let (earliest, _) = self.store_time(now, now)?;
         let e_min = earliest.max(self.held_until);
-        Some(self.clock.local(newest.lines.due_behind(before, units, e_min), now))
+        Some(self.local(newest.lines.due_behind(before, units, e_min), now))
     }
 }
 

@@ -22,10 +22,11 @@ mod settings;
 mod slots;
 mod state;
 mod status;
+mod total;
 mod trips;
 mod windowed;
 
-pub(crate) use bucket::{Bucket, Wait};
+pub(crate) use bucket::{Bucket, Started, Wait};
 pub(crate) use concurrency::Taken;
 pub(crate) use cooldown::asked;
 pub use cost::Cost;

@@ -71,7 +71,7 @@ impl Pacing {
     }
 
     /// When a caller that comes now could start behind others who cost `before` together.
-    pub(super) fn due_behind(&self, before: &[u64], units: &[u32], now: Tick) -> Tick {
+    pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Tick {
         let e_min = now.max(self.opens).max(self.held_until);
         Tick(self.lines.due_behind(before, units, StoreTime(e_min.0)).0)
     }
@@ -140,6 +140,6 @@ mod tests {
     #[test]
     fn the_place_behind_others_is_told_without_drawing() {
         let pacing = ten(1);
-        assert_eq!(pacing.due_behind(&[3], &[1], Tick(7)), Tick(301_507));
+        assert_eq!(pacing.due_behind([3], &[1], Tick(7)), Tick(301_507));
     }
 }

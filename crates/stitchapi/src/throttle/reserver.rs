@@ -185,6 +185,7 @@ impl Driver {
     async fn run(mut self) {
         let bucket = &self.bucket.clone();
         let mut requests = FuturesUnordered::new();
+        let mut sleep: Option<(Tick, BoxFuture<'static, ()>)> = None;
         loop {
             let now = bucket.runtime().now();
             let (request, look_again) = bucket.turn(now);
@@ -197,15 +198,21 @@ impl Driver {
                 self.is_finished = true;
                 return;
             }
-            let mut sleep = look_again.map(|at| bucket.runtime().sleep_until(at));
+            // What it slept for before may be what it sleeps for again.
+            sleep = sleep.filter(|(until, _)| Some(*until) == look_again);
+            if let (None, Some(at)) = (&sleep, look_again) {
+                sleep = Some((at, bucket.runtime().sleep_until(at)));
+            }
             let slept = poll_fn(|context| {
                 let answered = !requests.is_empty() && requests.poll_next_unpin(context).is_ready();
-                let slept = sleep.as_mut().is_some_and(|sleep| sleep.as_mut().poll(context).is_ready());
+                let slept = sleep.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(context).is_ready());
                 let nudged = bucket.state().driver.listen(context.waker());
                 if answered || slept || nudged { Poll::Ready(slept) } else { Poll::Pending }
             })
             .await;
-            if !slept {
+            if slept {
+                sleep = None;
+            } else {
                 // Those who were woken together come back one by one: the next request is for all of them.
                 yield_once().await;
             }

@@ -1,5 +1,6 @@
 //! What a bucket is declared as.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use stitchapi_core::pace::Limit;
@@ -29,6 +30,11 @@ pub(super) struct Settings {
 }
 
 impl Settings {
+    /// Whether these units are one plain call.
+    pub(super) fn is_plain(&self, units: &Units) -> bool {
+        Arc::ptr_eq(units, &self.plain)
+    }
+
     /// Whether the limit at `index` is one of the shortest period.
     pub(super) fn paces(&self, index: usize) -> bool {
         let period = self.limits.get(index).map(|limit| limit.id.period());

@@ -6,6 +6,7 @@ use stitchapi_core::{StoreTime, Tick};
 
 use super::cost::Units;
 use super::queue::Waiter;
+use super::total::Total;
 
 /// A booked start: units per limit at a time, and nobody's until that time.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ pub(super) struct Stamp {
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slots: VecDeque<Slot>,
-    odd: usize,
+    total: Total,
 }
 
 impl Slots {
@@ -55,9 +56,9 @@ impl Slots {
         self.slots.len()
     }
 
-    /// Whether each is one plain call.
-    pub(super) fn is_plain(&self) -> bool {
-        self.odd == 0
+    /// What they are good for together.
+    pub(super) fn total(&self) -> &Total {
+        &self.total
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
@@ -73,14 +74,14 @@ impl Slots {
     }
 
     pub(super) fn put(&mut self, slot: Slot) {
-        self.odd += usize::from(!slot.is_plain);
+        self.total.add(&slot.units, slot.is_plain);
         let index = self.slots.partition_point(|other| other.due <= slot.due);
         self.slots.insert(index, slot);
     }
 
     pub(super) fn remove(&mut self, index: usize) -> Option<Slot> {
         let slot = self.slots.remove(index)?;
-        self.odd -= usize::from(!slot.is_plain);
+        self.total.remove(&slot.units, slot.is_plain);
         Some(slot)
     }
 
@@ -96,8 +97,14 @@ impl Slots {
     /// Gives up what is void; how many those were.
     pub(super) fn drop_void(&mut self, is_void: impl Fn(&Slot) -> bool) -> usize {
         let before = self.slots.len();
-        self.slots.retain(|slot| !is_void(slot));
-        self.odd = self.slots.iter().filter(|slot| !slot.is_plain).count();
+        let total = &mut self.total;
+        self.slots.retain(|slot| {
+            let is_void = is_void(slot);
+            if is_void {
+                total.remove(&slot.units, slot.is_plain);
+            }
+            !is_void
+        });
         before - self.slots.len()
     }
 }

@@ -15,9 +15,10 @@ use super::cost::Units;
 use super::known::Known;
 use super::outage::{OutagePolicy, PROBE_EVERY};
 use super::pacing::{Pacing, Turn};
-use super::queue::{Queue, Ticket};
+use super::queue::Queue;
 use super::settings::Settings;
 use super::slots::{At, Slot, Slots};
+use super::total::Total;
 use crate::trace::{EventKind, HoldReason};
 
 /// A process that holds bookings talks to the store at least this often: nothing starts on what it heard longer ago.
@@ -35,6 +36,8 @@ pub(super) enum Verdict {
     Slot(Slot),
     /// No slot in time; one could come so long after that.
     Refused(Duration),
+    /// Its call is at its end.
+    TooLate,
     /// The store is away.
     Failed(Arc<StoreError>),
     /// Nobody starts any more.
@@ -104,6 +107,7 @@ impl State {
         self.driver.is_answered();
         let somebody_waits = self.queue.len() > 0;
         self.serve(settings, now, &mut work);
+        self.dismiss(settings, now, &mut work);
         // Even one who is served without the store sees to it that the store is looked for.
         if somebody_waits {
             self.plan(settings, now, random, &mut work);
@@ -168,6 +172,27 @@ impl State {
         }
     }
 
+    /// Tells those whose time is over: that for waiting, unless something is booked for them, or all of it.
+    fn dismiss(&mut self, settings: &Settings, now: Tick, work: &mut Work) {
+        if self.queue.ends_at() <= now {
+            let outstanding = self.outstanding();
+            let waiting = self.queue.in_order().enumerate();
+            let over = waiting
+                .filter(|(index, (_, waiter))| waiter.deadline <= now || waiter.latest < now && *index >= outstanding);
+            let over: Vec<_> =
+                over.map(|(_, (ticket, waiter))| (ticket, waiter.deadline, waiter.units.clone())).collect();
+            for (ticket, deadline, units) in over {
+                let after = self.estimate(settings, &units, now).map_or(Duration::ZERO, |estimate| estimate.since(now));
+                let verdict = if deadline <= now { Verdict::TooLate } else { Verdict::Refused(after) };
+                work.wakers.extend(self.queue.settle(ticket, verdict));
+            }
+            self.queue.find_end(now);
+        }
+        if self.queue.len() > 0 {
+            work.look_at(self.queue.ends_at());
+        }
+    }
+
     /// What to ask the store, and when.
     fn plan(&mut self, settings: &Settings, now: Tick, random: u64, work: &mut Work) {
         let wanted = self.wanted(settings);
@@ -194,7 +219,7 @@ impl State {
             return;
         }
         // A few are not worth a request of their own beside one for many: they go with the next one.
-        if !wanted.is_empty() && wanted.len() * FEW < cell.asked().count() {
+        if !wanted.is_empty() && wanted.len() < cell.asked_calls() * FEW {
             return;
         }
         if cell.known.learned().is_none() || cell.must_confirm {
@@ -225,18 +250,18 @@ impl State {
     /// What those cost for whom nothing is booked, as far as this process may hold more.
     fn wanted(&self, settings: &Settings) -> Vec<Units> {
         let Source::Cell(cell) = &self.source else { return Vec::new() };
-        let asked = cell.asked();
-        let outstanding = self.slots.len() + asked.clone().count();
+        let outstanding = self.outstanding();
         let room = settings.most_held.saturating_sub(outstanding).min(settings.most_asked);
         if room == 0 {
             return Vec::new();
         }
-        if self.queue.is_plain() && self.slots.is_plain() && asked.clone().all(|units| *units == settings.plain) {
+        let mut totals = [self.queue.total(), self.slots.total()].into_iter().chain(cell.asked());
+        if totals.all(Total::is_plain) {
             let uncovered = self.queue.len().saturating_sub(outstanding);
             return vec![settings.plain.clone(); uncovered.min(room)];
         }
         let mut covered: BTreeMap<&[u32], usize> = BTreeMap::new();
-        for units in self.slots.iter().map(|slot| &slot.units).chain(asked) {
+        for units in self.slots.iter().map(|slot| &slot.units).chain(cell.asked_units()) {
             *covered.entry(units).or_default() += 1;
         }
         let uncovered = self.queue.in_order().filter(|(_, waiter)| match covered.get_mut(&*waiter.units) {
@@ -251,27 +276,22 @@ impl State {
 
     /// How long the most patient of those waits for whom these are wanted.
     fn patience_of(&self, wanted: &[Units], now: Tick) -> Duration {
-        let Source::Cell(cell) = &self.source else { return Duration::ZERO };
-        let group = if wanted.is_empty() { 0 } else { self.slots.len() + cell.asked().count() + wanted.len() };
+        let group = if wanted.is_empty() { 0 } else { self.outstanding() + wanted.len() };
         let latest = self.queue.in_order().take(group).map(|(_, waiter)| waiter.latest).max();
         latest.map_or(Duration::ZERO, |latest| latest.since(now))
     }
 
     /// When a caller of this cost that comes now could start, as far as is known.
     pub(super) fn estimate(&self, settings: &Settings, units: &[u32], now: Tick) -> Option<Tick> {
-        let waiting = self.queue.units();
+        let waiting = (0..units.len()).map(|index| self.queue.total().on(index));
         match &self.source {
             Source::Here(pacing) => Some(pacing.due_behind(waiting, units, now)),
             Source::Cell(cell) => {
                 let Some(outage) = &cell.outage else {
-                    let mut before = waiting.to_vec();
-                    for booked in self.slots.iter().map(|slot| &slot.units).chain(cell.asked()) {
-                        before
-                            .iter_mut()
-                            .zip(&**booked)
-                            .for_each(|(sum, units)| *sum = sum.saturating_sub((*units).into()));
-                    }
-                    return cell.known.due_behind(&before, units, now);
+                    let booked =
+                        |index| self.slots.total().on(index) + cell.asked().map(|total| total.on(index)).sum::<u64>();
+                    let before = waiting.enumerate().map(|(index, waiting)| waiting.saturating_sub(booked(index)));
+                    return cell.known.due_behind(before, units, now);
                 };
                 (settings.policy == OutagePolicy::Local).then(|| outage.pacing.due_behind(waiting, units, now))
             }
@@ -292,11 +312,10 @@ impl State {
         matches!(&self.source, Source::Cell(cell) if cell.is_filled())
     }
 
-    /// Whether something is booked, or asked for, for this waiter.
-    pub(super) fn is_covered(&self, ticket: Ticket) -> bool {
-        let Source::Cell(cell) = &self.source else { return false };
-        let outstanding = self.slots.len() + cell.asked().count();
-        self.queue.in_order().take(outstanding).any(|(other, _)| other == ticket)
+    /// For how many of those who wait something is booked, or asked for.
+    fn outstanding(&self) -> usize {
+        let Source::Cell(cell) = &self.source else { return 0 };
+        self.slots.len() + cell.asked_calls()
     }
 
     /// Lets nobody start before `until`; what to tell the store, if it is news to it.

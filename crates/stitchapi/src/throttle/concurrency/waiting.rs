@@ -45,7 +45,7 @@ impl Waiting {
     fn look(&mut self, waker: &Waker) -> Poll<Result<Taken>> {
         let places = &self.places;
         let mut register = places.register();
-        let Some((waiter, verdict)) = register.queue.poll(self.ticket, waker) else {
+        let Some((served, verdict)) = register.queue.poll(self.ticket, waker) else {
             let orphaned = !register.keeper.is_attended();
             drop(register);
             if orphaned {
@@ -68,7 +68,7 @@ impl Waiting {
             return Poll::Ready(Ok(Taken::new(places.clone(), owner, now.since(self.asked))));
         }
         // This process was paused for longer than a lease: another place, in its old place in the queue.
-        register.queue.return_to(self.ticket, waiter);
+        self.ticket = register.queue.take_back(served);
         let _ = register.queue.poll(self.ticket, waker);
         drop(register);
         places.give_back(owner);

@@ -1,11 +1,17 @@
 //! Who waits in this process, and who is next. No clock, no store.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::task::Waker;
+mod line;
 
+use std::collections::{BTreeMap, VecDeque};
+use std::task::Waker;
+use std::time::Duration;
+
+use slab::Slab;
 use stitchapi_core::Tick;
 
+use self::line::{Line, Links};
 use super::cost::Units;
+use super::total::Total;
 
 /// Callers in the order in which they are served: first come, first served among those of one *flow*, which is one
 /// principal; between flows by deficit round robin (M. Shreedhar and G. Varghese, 1995), each call weighing what it costs
@@ -15,30 +21,44 @@ use super::cost::Units;
 /// comes can pass it on.
 #[derive(Debug)]
 pub(super) struct Queue<V> {
-    flows: HashMap<u64, Flow>,
+    /// Everybody who is here.
+    all: Slab<Entry<V>>,
+    flows: BTreeMap<u64, Flow>,
     ring: VecDeque<u64>,
     /// Whether the flow at the front of the ring has had its share of this round.
     visiting: bool,
-    settled: HashMap<Ticket, (Waiter, V)>,
-    waiting: usize,
-    /// How many of those who wait cost more or less than a plain call.
-    odd: usize,
-    /// What all who wait cost together, per limit.
-    units: Vec<u64>,
+    /// Those who wait.
+    total: Total,
     tickets: u64,
+    /// Nobody's patience ends before this.
+    ends_at: Tick,
 }
 
 #[derive(Debug, Default)]
 struct Flow {
-    line: BTreeMap<u64, Waiter>,
+    line: Line,
     deficit: u64,
 }
 
+/// One who is here.
+#[derive(Debug)]
+struct Entry<V> {
+    number: u64,
+    waiter: Waiter,
+    /// Its neighbours in the line of its flow, while it waits.
+    links: Links,
+    /// What it is told, once it is served.
+    verdict: Option<V>,
+}
+
+/// The end of time: where nobody waits.
+const NEVER: Tick = Tick(u64::MAX);
+
 /// A place in the queue, kept until it is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ticket {
     flow: u64,
-    number: u64,
+    index: usize,
 }
 
 /// One caller.
@@ -55,130 +75,146 @@ pub(super) struct Waiter {
     pub(super) waker: Option<Waker>,
 }
 
+/// One who has come for its verdict.
+#[derive(Debug)]
+pub(super) struct Served {
+    flow: u64,
+    number: u64,
+    waiter: Waiter,
+}
+
+impl Waiter {
+    /// What it draws on the first limit that it draws on.
+    fn weight(&self) -> u64 {
+        self.units.iter().copied().find(|units| *units > 0).unwrap_or(1).into()
+    }
+
+    /// When its patience ends, or has ended: for a place in the queue, and once that has, for the whole call.
+    pub(super) fn ends_at(&self, now: Tick) -> Tick {
+        if self.latest < now { self.deadline } else { self.deadline.min(self.latest + Duration::from_micros(1)) }
+    }
+}
+
 impl<V> Queue<V> {
     pub(super) fn new() -> Self {
         Self {
-            flows: HashMap::new(),
+            all: Slab::new(),
+            flows: BTreeMap::new(),
             ring: VecDeque::new(),
             visiting: false,
-            settled: HashMap::new(),
-            waiting: 0,
-            odd: 0,
-            units: Vec::new(),
+            total: Total::default(),
             tickets: 0,
+            ends_at: NEVER,
         }
     }
 
     /// How many wait.
     pub(super) fn len(&self) -> usize {
-        self.waiting
+        self.total.calls()
     }
 
     /// Whether somebody is here, waiting or served.
     pub(super) fn is_deserted(&self) -> bool {
-        self.waiting == 0 && self.settled.is_empty()
+        self.all.is_empty()
     }
 
-    /// Whether everybody who waits costs one plain call.
-    pub(super) fn is_plain(&self) -> bool {
-        self.odd == 0
-    }
-
-    /// What all who wait cost together, per limit.
-    pub(super) fn units(&self) -> &[u64] {
-        &self.units
+    /// What all who wait cost together.
+    pub(super) fn total(&self) -> &Total {
+        &self.total
     }
 
     /// Takes the place behind everybody else of its flow.
     pub(super) fn join(&mut self, flow: u64, waiter: Waiter) -> Ticket {
         self.tickets += 1;
-        let ticket = Ticket { flow, number: self.tickets };
-        self.put(ticket, waiter);
-        ticket
+        self.put(flow, self.tickets, waiter)
     }
 
-    fn put(&mut self, ticket: Ticket, waiter: Waiter) {
-        self.waiting += 1;
-        self.odd += usize::from(!waiter.is_plain);
-        self.units.resize(self.units.len().max(waiter.units.len()), 0);
-        for (sum, units) in self.units.iter_mut().zip(&*waiter.units) {
-            *sum += u64::from(*units);
+    fn put(&mut self, flow: u64, number: u64, waiter: Waiter) -> Ticket {
+        self.total.add(&waiter.units, waiter.is_plain);
+        self.ends_at = self.ends_at.min(waiter.ends_at(Tick(0)));
+        let index = self.all.insert(Entry { number, waiter, links: Links::default(), verdict: None });
+        let line = &mut self.flows.entry(flow).or_default().line;
+        if line.is_empty() {
+            self.ring.push_back(flow);
         }
-        let flow = self.flows.entry(ticket.flow).or_default();
-        if flow.line.is_empty() {
-            self.ring.push_back(ticket.flow);
-        }
-        flow.line.insert(ticket.number, waiter);
+        line.put(&mut self.all, index);
+        Ticket { flow, index }
     }
 
-    fn take(&mut self, ticket: Ticket) -> Option<Waiter> {
+    /// Takes one who waits out of its line.
+    fn take(&mut self, ticket: Ticket) -> Option<&mut Entry<V>> {
+        self.waiting(ticket)?;
         let flow = self.flows.get_mut(&ticket.flow)?;
-        let waiter = flow.line.remove(&ticket.number)?;
+        flow.line.remove(&mut self.all, ticket.index);
         if flow.line.is_empty() {
             self.flows.remove(&ticket.flow);
             self.visiting &= self.ring.front() != Some(&ticket.flow);
             self.ring.retain(|flow| *flow != ticket.flow);
         }
-        self.waiting -= 1;
-        self.odd -= usize::from(!waiter.is_plain);
-        for (sum, units) in self.units.iter_mut().zip(&*waiter.units) {
-            *sum -= u64::from(*units);
+        let entry = self.all.get_mut(ticket.index)?;
+        self.total.remove(&entry.waiter.units, entry.waiter.is_plain);
+        if self.total.calls() == 0 {
+            self.ends_at = NEVER;
         }
-        Some(waiter)
+        Some(entry)
     }
 
     /// Keeps the waker of one who waits; one who was served gets its verdict and leaves.
-    pub(super) fn poll(&mut self, ticket: Ticket, waker: &Waker) -> Option<(Waiter, V)> {
-        if let Some(served) = self.settled.remove(&ticket) {
-            return Some(served);
+    pub(super) fn poll(&mut self, ticket: Ticket, waker: &Waker) -> Option<(Served, V)> {
+        let entry = self.all.get_mut(ticket.index)?;
+        if let Some(verdict) = entry.verdict.take() {
+            let Entry { number, waiter, .. } = self.all.remove(ticket.index);
+            return Some((Served { flow: ticket.flow, number, waiter }, verdict));
         }
-        if let Some(waiter) = self.flows.get_mut(&ticket.flow).and_then(|flow| flow.line.get_mut(&ticket.number)) {
-            match &mut waiter.waker {
-                Some(kept) => kept.clone_from(waker),
-                kept => *kept = Some(waker.clone()),
-            }
+        match &mut entry.waiter.waker {
+            Some(kept) => kept.clone_from(waker),
+            kept => *kept = Some(waker.clone()),
         }
         None
     }
 
     /// One who came for its verdict and could not use it takes its old place again.
-    pub(super) fn return_to(&mut self, ticket: Ticket, waiter: Waiter) {
-        self.put(ticket, waiter);
+    pub(super) fn take_back(&mut self, served: Served) -> Ticket {
+        self.put(served.flow, served.number, served.waiter)
     }
 
     /// Leaves. The verdict of one who was served and never came for it is for the next one.
     pub(super) fn leave(&mut self, ticket: Ticket) -> Option<V> {
         self.take(ticket);
-        self.settled.remove(&ticket).map(|(_, verdict)| verdict)
+        self.all.try_remove(ticket.index)?.verdict
     }
 
     /// Gives the verdict to one who waits, and its waker to be woken.
     pub(super) fn settle(&mut self, ticket: Ticket, verdict: V) -> Option<Waker> {
-        let weight = self.weight(ticket);
+        let weight = self.waiting(ticket)?.weight();
         if let Some(flow) = self.flows.get_mut(&ticket.flow) {
             flow.deficit = flow.deficit.saturating_sub(weight);
         }
-        let mut waiter = self.take(ticket)?;
-        let waker = waiter.waker.take();
-        self.settled.insert(ticket, (waiter, verdict));
-        waker
+        let entry = self.take(ticket)?;
+        entry.verdict = Some(verdict);
+        entry.waiter.waker.take()
+    }
+
+    /// One who waits; `None` for one who was served.
+    fn waiting(&self, ticket: Ticket) -> Option<&Waiter> {
+        let entry = self.all.get(ticket.index)?;
+        entry.verdict.is_none().then_some(&entry.waiter)
     }
 
     /// The one who is next among those whom `fits` takes. Asked twice, it is the same one.
     pub(super) fn next(&mut self, fits: impl Fn(&Waiter) -> bool) -> Option<(Ticket, &Waiter)> {
         let ticket =
             if self.ring.len() > 1 { self.next_in_turn(&fits) } else { self.first_of(*self.ring.front()?, &fits) }?;
-        let waiter = self.flows.get(&ticket.flow)?.line.get(&ticket.number)?;
-        Some((ticket, waiter))
+        Some((ticket, self.waiting(ticket)?))
     }
 
     fn next_in_turn(&mut self, fits: &impl Fn(&Waiter) -> bool) -> Option<Ticket> {
         let firsts = self.ring.iter().filter_map(|flow| self.first_of(*flow, fits));
         // Enough for every one of them, so that one round finds somebody.
-        let quantum = firsts.map(|ticket| self.weight(ticket)).max()?;
+        let quantum = firsts.filter_map(|ticket| Some(self.waiting(ticket)?.weight())).max()?;
         for _ in 0..=self.ring.len() {
             let front = *self.ring.front()?;
-            let first = self.first_of(front, fits).map(|ticket| (ticket, self.weight(ticket)));
+            let first = self.first_of(front, fits).and_then(|ticket| Some((ticket, self.waiting(ticket)?.weight())));
             if let (Some((ticket, weight)), Some(flow)) = (first, self.flows.get_mut(&front)) {
                 if !std::mem::replace(&mut self.visiting, true) {
                     flow.deficit += quantum;
@@ -194,26 +230,21 @@ impl<V> Queue<V> {
     }
 
     fn first_of(&self, flow: u64, fits: &impl Fn(&Waiter) -> bool) -> Option<Ticket> {
-        let line = &self.flows.get(&flow)?.line;
-        let (number, _) = line.iter().find(|(_, waiter)| fits(waiter))?;
-        Some(Ticket { flow, number: *number })
-    }
-
-    fn weight(&self, ticket: Ticket) -> u64 {
-        let waiter = self.flows.get(&ticket.flow).and_then(|flow| flow.line.get(&ticket.number));
-        waiter.and_then(|waiter| waiter.units.iter().copied().find(|units| *units > 0)).unwrap_or(1).into()
+        let mut line = self.flows.get(&flow)?.line.iter(&self.all);
+        let (index, _) = line.find(|(_, entry)| fits(&entry.waiter))?;
+        Some(Ticket { flow, index })
     }
 
     /// Those who wait, about in the order in which they will be served: exactly so in one flow.
     pub(super) fn in_order(&self) -> impl Iterator<Item = (Ticket, &Waiter)> {
         let mut lines: VecDeque<_> =
-            self.ring.iter().filter_map(|flow| Some((*flow, self.flows.get(flow)?.line.iter()))).collect();
+            self.ring.iter().filter_map(|flow| Some((*flow, self.flows.get(flow)?.line.iter(&self.all)))).collect();
         std::iter::from_fn(move || {
             loop {
                 let (flow, mut line) = lines.pop_front()?;
-                if let Some((number, waiter)) = line.next() {
+                if let Some((index, entry)) = line.next() {
                     lines.push_back((flow, line));
-                    return Some((Ticket { flow, number: *number }, waiter));
+                    return Some((Ticket { flow, index }, &entry.waiter));
                 }
             }
         })
@@ -225,25 +256,31 @@ impl<V> Queue<V> {
         tickets.into_iter().filter_map(|ticket| self.settle(ticket, verdict())).collect()
     }
 
+    /// When the patience of one who waits ends, at the earliest.
+    pub(super) fn ends_at(&self) -> Tick {
+        self.ends_at
+    }
+
+    /// Looks anew when the patience of one who waits ends.
+    pub(super) fn find_end(&mut self, now: Tick) {
+        self.ends_at = self.in_order().map(|(_, waiter)| waiter.ends_at(now)).min().unwrap_or(NEVER);
+    }
+
     /// Those who wait begin to be patient at `from`, if they came before.
     pub(super) fn be_patient_from(&mut self, from: Tick) {
-        for waiter in self.flows.values_mut().flat_map(|flow| flow.line.values_mut()) {
+        for waiter in self.everybody_waiting() {
             waiter.latest = (waiter.latest + from.since(waiter.arrived)).min(waiter.deadline);
         }
     }
 
-    /// The latest start that one who waits takes; `None` for one who was served.
-    pub(super) fn latest(&self, ticket: Ticket) -> Option<Tick> {
-        Some(self.flows.get(&ticket.flow)?.line.get(&ticket.number)?.latest)
-    }
-
     /// Wakes everybody who waits, to look again.
     pub(super) fn wake_all(&mut self) -> Vec<Waker> {
-        self.flows
-            .values_mut()
-            .flat_map(|flow| flow.line.values_mut())
-            .filter_map(|waiter| waiter.waker.take())
-            .collect()
+        self.everybody_waiting().filter_map(|waiter| waiter.waker.take()).collect()
+    }
+
+    /// In no order.
+    fn everybody_waiting(&mut self) -> impl Iterator<Item = &mut Waiter> {
+        self.all.iter_mut().filter(|(_, entry)| entry.verdict.is_none()).map(|(_, entry)| &mut entry.waiter)
     }
 }
 
@@ -277,13 +314,14 @@ mod tests {
     fn callers_of_one_flow_are_served_in_the_order_of_asking() {
         let mut queue = Queue::<()>::new();
         let tickets: Vec<Ticket> = (1..=3).map(|units| queue.join(0, waiter(units))).collect();
-        assert_eq!((queue.len(), queue.units(), queue.is_plain()), (3, &[6][..], false));
+        assert_eq!((queue.len(), queue.total().on(0), queue.total().is_plain()), (3, 6, false));
         assert_eq!(queue.next(|waiter| waiter.units[0] > 1).map(|(ticket, _)| ticket), Some(tickets[1]));
         for ticket in &tickets {
             assert_eq!(queue.next(|_| true).map(|(ticket, _)| ticket), Some(*ticket));
             queue.settle(*ticket, ());
         }
-        assert_eq!((queue.len(), queue.units(), queue.is_plain(), queue.is_deserted()), (0, &[0][..], true, false));
+        assert_eq!((queue.len(), queue.total().on(0), queue.total().is_plain()), (0, 0, true));
+        assert!(!queue.is_deserted());
     }
 
     #[test]
@@ -315,7 +353,7 @@ mod tests {
         let (first, second) = (queue.join(0, waiter(1)), queue.join(0, waiter(1)));
         queue.settle(first, ());
         let (late, ()) = queue.poll(first, Waker::noop()).unwrap();
-        queue.return_to(first, late);
+        let first = queue.take_back(late);
         assert_eq!(queue.next(|_| true).map(|(ticket, _)| ticket), Some(first));
         assert_eq!(queue.leave(first), None);
         assert_eq!(queue.next(|_| true).map(|(ticket, _)| ticket), Some(second));
