@@ -21,9 +21,9 @@ impl Lines {
     pub fn new(limits: &[Limit], guard: Duration) -> Self {
         let guard = u32::try_from(micros_up(guard)).unwrap_or(u32::MAX);
         let fresh = |limit: &Limit| Line {
-            permits: i128::from(limit.permits.max(1)),
-            spacing: i128::from(micros_up(limit.id.period())) + i128::from(guard),
-            burst: i128::from(limit.burst.max(1)),
+            permits: limit.permits.max(1),
+            burst: limit.burst.max(1),
+            spacing: micros_up(limit.id.period()).saturating_add(guard.into()),
             tat: 0,
         };
         Self { lines: limits.iter().map(fresh).collect(), latest: StoreTime(0) }
@@ -73,7 +73,7 @@ impl Lines {
         let before = before.into_iter().chain(std::iter::repeat(0));
         let drawn = self.lines.iter().zip(costs).zip(before).filter(|((_, cost), _)| **cost > 0);
         drawn.fold(self.latest.max(e_min), |start, ((line, cost), before)| {
-            let free = line.free(*cost, e_min) + i128::from(before) * line.spacing;
+            let free = line.free(*cost, e_min) + i128::from(before) * i128::from(line.spacing);
             // As for nearly everybody, and without a division.
             if free <= line.fine(start) { start } else { line.round_up(free) }
         })
@@ -84,7 +84,7 @@ impl Lines {
     pub fn hold(&mut self, until: StoreTime, paced: impl IntoIterator<Item = usize>) {
         for index in paced {
             if let Some(line) = self.lines.get_mut(index) {
-                line.raise(until, u32::try_from(line.burst - 1).unwrap_or(u32::MAX));
+                line.raise(until, line.burst - 1);
             }
         }
         self.latest = self.latest.max(until);
@@ -106,31 +106,31 @@ impl Lines {
 /// One limit during a step. Times are in `1/permits` microsecond: in that unit `T(x)` is a plain product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Line {
-    permits: i128,
+    permits: u32,
+    burst: u32,
     /// `T(1)`: the period and the guard, in microseconds, which is `(W + J) / N` in the line's unit.
-    spacing: i128,
-    burst: i128,
+    spacing: u64,
     tat: i128,
 }
 
 impl Line {
     /// A limit that binds nobody.
-    const FREE: Self = Self { permits: 1, spacing: 0, burst: 1, tat: 0 };
+    const FREE: Self = Self { permits: 1, burst: 1, spacing: 0, tat: 0 };
 
     pub(super) fn new(state: &LimitState, guard: u32) -> Self {
-        let permits = i128::from(state.permits.value);
+        let permits = state.permits.value;
         Self {
             permits,
-            spacing: i128::from(micros_up(state.id.period())) + i128::from(guard),
-            burst: i128::from(state.burst.value),
-            tat: i128::from(state.tat.micros) * permits + i128::from(state.tat.remainder),
+            burst: state.burst.value,
+            spacing: micros_up(state.id.period()).saturating_add(guard.into()),
+            tat: i128::from(state.tat.micros) * i128::from(permits) + i128::from(state.tat.remainder),
         }
     }
 
     /// When a call of this cost may start, exactly.
     #[inline]
     fn free(&self, cost: u32, e_min: StoreTime) -> i128 {
-        self.tat.max(self.fine(e_min)) + (i128::from(cost) - self.burst) * self.spacing
+        self.tat.max(self.fine(e_min)) + self.spacings(i64::from(cost) - i64::from(self.burst))
     }
 
     /// When a call of this cost may start: the next whole microsecond, `e_min` at the earliest.
@@ -142,48 +142,57 @@ impl Line {
 
     /// Moves the tat up to a start and past it. Where this limit set the start, from the exact time that was rounded up
     /// to it: at a million a second those fractions would be half the budget.
+    #[inline]
     fn draw(&mut self, cost: u32, start: StoreTime, e_min: StoreTime) {
         let (free, start) = (self.free(cost, e_min), self.fine(start));
-        let was_rounded_up_to_it = free > start - self.permits && free < start;
+        let was_rounded_up_to_it = free > start - i128::from(self.permits) && free < start;
         let at = if was_rounded_up_to_it { free } else { start };
-        let cost = i128::from(cost);
-        let excess = (cost - self.burst).max(0) * self.spacing;
-        self.tat = self.tat.max(at - excess) + cost * self.spacing;
+        let excess = self.spacings(cost.saturating_sub(self.burst).into());
+        self.tat = self.tat.max(at - excess) + self.spacings(cost.into());
     }
 
     /// Raises the tat to `units` spacings after `time`.
     pub(super) fn raise(&mut self, time: StoreTime, units: u32) {
-        self.tat = self.tat.max(self.fine(time) + i128::from(units) * self.spacing);
+        self.tat = self.tat.max(self.fine(time) + self.spacings(units.into()));
     }
 
     /// Charges `delta` units; gives back if it is negative, never below now.
     pub(super) fn settle(&mut self, delta: i64, now: StoreTime) {
         let now = self.fine(now);
-        let by = i128::from(delta) * self.spacing;
+        let by = self.spacings(delta);
         self.tat = if delta > 0 { self.tat.max(now) + by } else { (self.tat + by).max(self.tat.min(now)) };
     }
 
     /// `T(b)`: how far the tat is ahead when the whole burst is spent.
     pub(super) fn credit(&self) -> Tat {
-        Self { tat: self.burst * self.spacing, ..*self }.tat()
+        Self { tat: self.spacings(self.burst.into()), ..*self }.tat()
     }
 
     pub(super) fn tat(&self) -> Tat {
-        let whole = self.tat.div_euclid(self.permits);
+        let permits = i128::from(self.permits);
+        let whole = self.tat.div_euclid(permits);
         // At the end of time there is no remainder: rounded up, it would be beyond.
         if whole >= i128::from(LARGEST) {
             return Tat { micros: LARGEST, remainder: 0 };
         }
-        let remainder = u32::try_from(self.tat.rem_euclid(self.permits)).unwrap_or(0);
+        let remainder = u32::try_from(self.tat.rem_euclid(permits)).unwrap_or(0);
         Tat { micros: coarse(whole).0, remainder }
     }
 
     fn round_up(&self, fine: i128) -> StoreTime {
-        coarse(fine.div_euclid(self.permits) + i128::from(fine.rem_euclid(self.permits) > 0))
+        let permits = i128::from(self.permits);
+        coarse(fine.div_euclid(permits) + i128::from(fine.rem_euclid(permits) > 0))
     }
 
+    /// `T(units)`.
+    #[inline]
+    fn spacings(&self, units: i64) -> i128 {
+        i128::from(units) * i128::from(self.spacing)
+    }
+
+    #[inline]
     fn fine(&self, time: StoreTime) -> i128 {
-        i128::from(time.0) * self.permits
+        i128::from(time.0) * i128::from(self.permits)
     }
 }
 

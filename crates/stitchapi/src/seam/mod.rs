@@ -123,13 +123,13 @@ impl Seam {
         let bucket = gate.bucket(self.principal())?;
         let odd = bucket.units(&cost.into())?.map(odd);
         if bucket.places().is_some() {
-            // Boxed, so that the future of one who needs no place is small.
             return Box::pin(self.permit_in_place(bucket, odd)).await;
         }
         let Some(odd) = odd else { return Ok(Permit::free(None)) };
         let started = match bucket.start_at_once(odd.as_ref().unwrap_or(bucket.plain())) {
             Some(started) => started,
-            None => self.start_in_turn(&bucket, odd.as_ref()).await?,
+            // Boxed, so that the future of one who need not wait is small.
+            None => Box::pin(self.start_in_turn(&bucket, odd.as_ref())).await?,
         };
         Ok(Permit::new(started, bucket, odd, None))
     }

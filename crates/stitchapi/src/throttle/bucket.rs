@@ -112,11 +112,14 @@ impl Bucket {
     /// [`ErrorKind::Input`] for a cost above what a cap lets start at once.
     #[inline]
     pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
-        let plain = &self.settings().plain;
         if cost.is_plain() {
-            let draws = plain.iter().any(|units| *units > 0);
-            return Ok(draws.then_some(Cow::Borrowed(plain)));
+            let Settings { plain, plain_draws, .. } = self.settings();
+            return Ok(plain_draws.then_some(Cow::Borrowed(plain)));
         }
+        self.odd_units(cost)
+    }
+
+    fn odd_units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
         let units = cost.on(&self.settings().limits);
         let shortest = self.settings().limits.iter().map(|limit| limit.id.period()).min();
         let caps = self.settings().limits.iter().zip(&*units).filter(|(limit, _)| Some(limit.id.period()) != shortest);
@@ -129,8 +132,8 @@ impl Bucket {
                 )));
             }
         }
-        if units == *plain {
-            return Ok(Some(Cow::Borrowed(plain)));
+        if units == *self.plain() {
+            return Ok(Some(Cow::Borrowed(self.plain())));
         }
         if units.iter().all(|units| *units == 0) {
             return Ok(None);

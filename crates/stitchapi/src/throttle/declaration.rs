@@ -292,8 +292,10 @@ impl Throttle {
             shortest.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
         let volatile = place.as_ref().is_some_and(|place| place.limits.volatile);
         let pause = if volatile { Duration::from_millis(100) } else { Duration::ZERO };
+        let plain = Cost::default().on(&limits);
         let mut settings = Settings {
-            plain: Cost::default().on(&limits),
+            plain_draws: plain.iter().any(|units| *units > 0),
+            plain,
             guard,
             fresh_start: self.fresh_start.unwrap_or(pause),
             max_hold: self.max_hold,

@@ -17,31 +17,38 @@ use super::cost::{Cost, Units};
 /// runs.
 #[must_use = "a permit is for a call that starts now"]
 pub struct Permit {
-    at: Option<Tick>,
-    waited: Duration,
+    /// What it was charged to, and when; nothing where there is no rate.
     charged: Option<Charged>,
-    /// Given back when this is dropped. Boxed: most have none.
-    place: Option<Box<Taken>>,
+    waited: Duration,
+    /// Boxed: most have nothing of it.
+    beside: Option<Box<Beside>>,
 }
 
 struct Charged {
     bucket: Arc<Bucket>,
-    /// Where it is not one plain call.
+    at: Tick,
+}
+
+/// What few permits have.
+struct Beside {
+    /// What was charged, where that is not one plain call.
     odd: Option<Units>,
+    /// Given back when this is dropped.
+    _place: Option<Taken>,
 }
 
 impl Permit {
     /// Where nothing is throttled, or nothing but a place was taken.
     pub(crate) fn free(place: Option<Taken>) -> Self {
         let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited);
-        Self { at: None, waited, charged: None, place: place.map(Box::new) }
+        Self { charged: None, waited, beside: Beside::boxed(None, place) }
     }
 
     /// `odd` is what was charged where that is not one plain call.
     #[inline]
     pub(crate) fn new(started: Started, bucket: Arc<Bucket>, odd: Option<Units>, place: Option<Taken>) -> Self {
-        let Self { waited, place, .. } = Self::free(place);
-        Self { at: Some(started.at), waited: waited + started.waited, charged: Some(Charged { bucket, odd }), place }
+        let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited) + started.waited;
+        Self { charged: Some(Charged { bucket, at: started.at }), waited, beside: Beside::boxed(odd, place) }
     }
 
     /// How long it was waited for.
@@ -53,7 +60,7 @@ impl Permit {
     /// The reading of the clock that passed the lateness test; nothing where there is no rate.
     #[must_use]
     pub fn at(&self) -> Option<Tick> {
-        self.at
+        self.charged.as_ref().map(|charged| charged.at)
     }
 
     /// Says what the call has really cost, where that is known only afterwards: more is a debt that later calls wait for,
@@ -61,15 +68,23 @@ impl Permit {
     ///
     /// Dropped: done or not done.
     pub async fn settle(mut self, actual: impl Into<Cost> + Send) {
-        drop(self.place.take());
-        if let Some(Charged { bucket, odd }) = &self.charged {
+        let odd = self.beside.take().and_then(|beside| beside.odd);
+        if let Some(Charged { bucket, .. }) = &self.charged {
             bucket.settle(odd.as_ref().unwrap_or(bucket.plain()), &actual.into()).await;
         }
     }
 }
 
+impl Beside {
+    #[inline]
+    fn boxed(odd: Option<Units>, place: Option<Taken>) -> Option<Box<Self>> {
+        let any = odd.is_some() || place.is_some();
+        any.then(|| Box::new(Self { odd, _place: place }))
+    }
+}
+
 impl fmt::Debug for Permit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permit").field("at", &self.at).field("waited", &self.waited).finish_non_exhaustive()
+        f.debug_struct("Permit").field("at", &self.at()).field("waited", &self.waited).finish_non_exhaustive()
     }
 }

@@ -14,6 +14,8 @@ pub(super) struct Settings {
     pub(super) limits: Vec<Limit>,
     /// One plain call.
     pub(super) plain: Units,
+    /// Whether that draws on any limit.
+    pub(super) plain_draws: bool,
     pub(super) guard: Duration,
     pub(super) fresh_start: Duration,
     pub(super) max_hold: Duration,
