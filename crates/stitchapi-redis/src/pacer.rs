@@ -81,14 +81,18 @@ fn request(pace: &Pace) -> String {
     words.word(epoch(pace.epoch_if_new.max(1)));
     words.micros(pace.fresh_start);
     match pace.back {
-        Some(Back { stay, pause }) => [stay, pause].into_iter().for_each(|duration| words.micros(duration)),
-        None => words.word("- -"),
+        Some(Back { stay, pause, since }) => {
+            words.micros(stay);
+            words.micros(pause);
+            words.number(since.0);
+        }
+        None => words.word("- - -"),
     }
     match &pace.seen {
         Some(mark) => {
             words.word(epoch(mark.epoch));
             words.number(mark.seq);
-            words.number(mark.tats.iter().max().map_or(0, |latest| latest.0));
+            words.number(mark.kept_until().0);
         }
         None => words.word("- 0 0"),
     }

@@ -13,7 +13,7 @@ use crate::{StoreTime, micros_up};
 /// The text's first word: the only format so far.
 const FORMAT: &str = "1";
 /// A cell lives at least this long after its last change, so that losing it while it matters is rare.
-const LONGEVITY: Duration = Duration::from_secs(3600);
+pub(super) const LONGEVITY: Duration = Duration::from_secs(3600);
 /// How long a stricter setting holds after somebody brought it last.
 const STRICT_FOR: Duration = Duration::from_secs(60);
 /// How old the stamp of a setting may grow before it is renewed: a touch that changes nothing else writes nothing.

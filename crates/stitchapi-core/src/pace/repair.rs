@@ -11,7 +11,7 @@ use crate::{StoreTime, micros_up};
 pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell {
     let known = born(stored);
     let older = pace.seen.as_ref().filter(|mark| match known {
-        None => mark.tats.iter().any(|tat| *tat > now),
+        None => mark.kept_until() > now,
         Some(cell) => cell.epoch == mark.epoch && cell.seq < mark.seq,
     });
     let fresh_epoch = pace.epoch_if_new.max(NOT_BORN + 1);
@@ -139,7 +139,8 @@ impl Return {
         let unmoved = |cell: &Cell| {
             pace.seen.as_ref().is_some_and(|Mark { epoch, seq, .. }| *epoch == cell.epoch && *seq >= cell.seq)
         };
-        if born(stored).is_none_or(unmoved) { Self::First(back) } else { Self::Joins }
+        let is_first = |cell: &Cell| unmoved(cell) && !back.was_gathered(cell);
+        if born(stored).is_none_or(is_first) { Self::First(back) } else { Self::Joins }
     }
 }
 

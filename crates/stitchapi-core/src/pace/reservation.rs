@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::cell::LONGEVITY;
 use super::{Cell, Limit, LimitId, Lines, Starts, Tat};
 use crate::StoreTime;
 
@@ -51,6 +52,8 @@ pub struct Pace {
 ///
 /// * Is the cell's [`local_end`](Cell::local_end) ahead, somebody was back before it: nothing is booked nor written, and
 ///   it stays alone until then.
+/// * Has somebody been back since this process' outage began, and is that [`local_end`](Cell::local_end) over, it was
+///   stopped or cut off for longer than the others: it joins at once.
 /// * Is the cell gone, back in an older state, or unmoved since the mark, it is the first: the cell is repaired as always
 ///   and given a [`local_end`](Cell::local_end) and a [`fresh_until`](Cell::fresh_until), for all the others who are
 ///   still to notice; nothing is booked.
@@ -61,6 +64,16 @@ pub struct Back {
     pub stay: Duration,
     /// How long nobody starts after that: the last start of one who is alone keeps its distance.
     pub pause: Duration,
+    /// The store's time of the last answer before the outage.
+    pub since: StoreTime,
+}
+
+impl Back {
+    /// Whether somebody has been the first one back since this outage began.
+    #[must_use]
+    pub fn was_gathered(&self, cell: &Cell) -> bool {
+        cell.local_end > self.since + self.stay
+    }
 }
 
 impl Pace {
@@ -103,6 +116,17 @@ pub struct Mark {
     pub seq: u64,
     /// The tats, rounded up, in the order of [`Pace::limits`].
     pub tats: Vec<StoreTime>,
+    /// When this process last booked in it, if it ever did.
+    pub booked: Option<StoreTime>,
+}
+
+impl Mark {
+    /// Until when the store keeps the cell at least ([`Cell::ttl`]): if it is gone before, it was lost.
+    #[must_use]
+    pub fn kept_until(&self) -> StoreTime {
+        let booked = self.booked.map_or(StoreTime(0), |booked| booked + LONGEVITY);
+        self.tats.iter().copied().fold(booked, StoreTime::max)
+    }
 }
 
 /// The answer to a [`Pace`].
@@ -146,13 +170,16 @@ impl Reservation {
     pub fn mark(&self, pace: &Pace) -> Mark {
         let mut starts = self.starts(pace);
         starts.by_ref().for_each(drop);
-        self.mark_of(&starts.into_lines())
+        self.mark_of(pace, &starts.into_lines())
     }
 
     /// The same, where the limits are known as this booking [has left them](Starts::into_lines).
     #[must_use]
-    pub fn mark_of(&self, lines: &Lines) -> Mark {
-        Mark { epoch: self.cell.epoch, seq: self.seq_after(), tats: lines.tats().map(Tat::rounded_up).collect() }
+    pub fn mark_of(&self, pace: &Pace, lines: &Lines) -> Mark {
+        let epoch = self.cell.epoch;
+        let before = pace.seen.as_ref().filter(|mark| mark.epoch == epoch).and_then(|mark| mark.booked);
+        let booked = if self.granted > 0 { Some(self.now) } else { before };
+        Mark { epoch, seq: self.seq_after(), tats: lines.tats().map(Tat::rounded_up).collect(), booked }
     }
 
     /// All bookings after the first `keep`, to be [refunded](crate::Pacer::refund).

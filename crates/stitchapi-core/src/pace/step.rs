@@ -188,7 +188,8 @@ mod tests {
     fn an_expired_request_does_not_hide_that_state_was_lost() {
         let mut pace = per_second(10, 4).with_calls(1);
         let cell = reserve(None, StoreTime(0), &pace).write.unwrap();
-        pace.seen = Some(super::super::Mark { epoch: cell.epoch, seq: 40, tats: vec![StoreTime(5_000_000)] });
+        pace.seen =
+            Some(super::super::Mark { epoch: cell.epoch, seq: 40, tats: vec![StoreTime(5_000_000)], booked: None });
         pace.expires = Some(StoreTime(0));
         pace.epoch_if_new = 99;
         let expired = reserve(Some(&cell), StoreTime(10), &pace).reply;
@@ -200,11 +201,22 @@ mod tests {
     #[test]
     fn a_lost_cell_leaves_no_credit_even_to_one_who_remembers_little() {
         let mut pace = per_second(10, 5).with_calls(2);
-        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(1_001)] });
+        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(1_001)], booked: None });
         let Stepped { reply, write } = reserve(None, StoreTime(1_000), &pace);
         assert_eq!(reply.starts(&pace).collect::<Vec<_>>(), [StoreTime(101_000), StoreTime(201_000)]);
         let cell = write.unwrap();
         assert_eq!((cell.epoch, cell.seq), (7, 42));
+    }
+
+    #[test]
+    fn a_cell_that_is_gone_within_an_hour_of_a_booking_was_lost() {
+        let mut pace = per_second(10, 5).with_calls(2);
+        let first = reserve(None, StoreTime(1_000), &pace);
+        let mark = first.reply.mark(&pace);
+        assert_eq!((mark.booked, mark.kept_until()), (Some(StoreTime(1_000)), StoreTime(3_600_001_000)));
+        pace.seen = Some(mark);
+        assert_eq!(starts(None, 3_600_000_999, &pace), [3_600_100_999, 3_600_200_999]);
+        assert_eq!(starts(None, 3_600_001_000, &pace), [3_600_001_000, 3_600_001_000]);
     }
 
     #[test]
@@ -257,7 +269,7 @@ mod tests {
     fn a_hold_on_nothing_waits_for_the_cell_and_does_not_hide_that_it_was_lost() {
         let held = hold(None, StoreTime(0), StoreTime(2_000_000), Duration::from_secs(60)).write;
         let mut pace = per_second(10, 5).with_calls(2);
-        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(5_000_000)] });
+        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(5_000_000)], booked: None });
         assert_eq!(starts(held.as_ref(), 0, &pace)[0], 4_600_000);
         pace.seen = None;
         assert_eq!(starts(held.as_ref(), 0, &pace), [2_000_000, 2_100_000]);
@@ -335,7 +347,7 @@ mod tests {
     fn back(pace: &Pace, seen: Option<&Reservation>) -> Pace {
         let (stay, pause) = (Duration::from_millis(450), Duration::from_millis(50));
         let seen = seen.map(|reply| reply.mark(pace));
-        Pace { back: Some(Back { stay, pause }), seen, epoch_if_new: 9, ..pace.clone() }
+        Pace { back: Some(Back { stay, pause, since: StoreTime(0) }), seen, epoch_if_new: 9, ..pace.clone() }
     }
 
     fn ends(cell: &Cell) -> (u64, u64) {
@@ -427,11 +439,11 @@ mod tests {
     #[test]
     fn an_endless_stay_ends_with_time_and_no_fresh_start_is_shortened() {
         let mut pace = back(&per_second(10, 1), None);
-        pace.back = Some(Back { stay: Duration::MAX, pause: Duration::MAX });
+        pace.back = Some(Back { stay: Duration::MAX, pause: Duration::MAX, since: StoreTime(0) });
         let cell = reserve(None, StoreTime(10), &pace).write.unwrap();
         assert_eq!(ends(&cell), (LARGEST, LARGEST));
         assert_eq!(cell.to_text().parse(), Ok(cell));
-        pace.back = Some(Back { stay: Duration::ZERO, pause: Duration::ZERO });
+        pace.back = Some(Back { stay: Duration::ZERO, pause: Duration::ZERO, since: StoreTime(0) });
         pace.fresh_start = Duration::from_secs(1);
         assert_eq!(ends(&reserve(None, StoreTime(10), &pace).write.unwrap()), (10, 1_000_010));
     }

@@ -20,9 +20,10 @@ local pace = {
   fresh_start = count(),
   stay = count(),
   pause = count(),
+  since = count(),
   limits = {},
 }
-local seen = { epoch = word(), seq = count(), latest = count(), counted = word() }
+local seen = { epoch = word(), seq = count(), kept_until = count(), counted = word() }
 for i = 1, count() do
   pace.limits[i] = { unit = word(), period = count(), permits = count(), burst = count(), seen = count() }
 end
@@ -150,7 +151,7 @@ local function repair(stored, now)
     if known then
       older = known.epoch == seen.epoch and known.seq < seen.seq
     else
-      older = seen.latest > now
+      older = seen.kept_until > now
     end
   end
 
@@ -263,9 +264,14 @@ local function comes_back(stored)
   if not pace.stay then
     return false, false
   end
-  local waits = stored and stored.local_end > now
-  local born = stored and stored.epoch ~= NOT_BORN
-  return waits, not waits and (not born or stored.epoch == seen.epoch and stored.seq <= seen.seq)
+  if not stored or stored.epoch == NOT_BORN then
+    local waits = stored and stored.local_end > now
+    return waits, not waits
+  end
+  local was_gathered = stored.local_end > pace.since + pace.stay
+  local is_unmoved = stored.epoch == seen.epoch and stored.seq <= seen.seq
+  local waits = stored.local_end > now
+  return waits, not waits and is_unmoved and not was_gathered
 end
 
 -- Everybody who comes back stays alone for a while, and then everybody pauses. While all were alone they used the budget:

@@ -1,11 +1,11 @@
 -- reserve: books a start for each call. Answers now, the earliest start there could be, how many calls were booked (-1:
 -- none, and nothing was written), and the cell after repair and before the booking.
 --
--- ARGV: one line of words. guard, horizon, not_before, lead, expires, max_hold; for a new cell its epoch and fresh_start;
--- of one who comes back from an outage stay and pause (or -); of what the caller remembers the epoch (or -), seq, latest
--- tat and the window in which it was counted (or -, or * where it is not to be); how many limits, and for each unit,
--- period, permits, burst and the tat remembered (0 if none); then runs of equal calls, how many and their cost on each
--- limit. Times and durations in microseconds.
+-- ARGV: one line of words. guard, horizon, not_before, lead, expires, max_hold; for a new cell its epoch and fresh_start; of
+-- one who comes back from an outage stay, pause and since (or -); of what the caller remembers the epoch (or -), seq, until
+-- when the cell is kept at least, and the window in which it was counted (or -, or * where it is not to be); how many
+-- limits, and for each unit, period, permits, burst and the tat remembered (0 if none); then runs of equal calls, how many
+-- and their cost on each limit. Times and durations in microseconds.
 
 local request, value = ARGV[1], redis.call('GET', KEYS[1])
 local time = redis.call('TIME')
@@ -22,7 +22,7 @@ repeat
   local PLAIN = 4503599627370496 -- 2^52: a sum of two numbers below it is exact
 
   local guard, horizon, not_before, lead, expires, max_hold, seen_epoch, seen_seq, counted, count, word =
-    match(request, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %x+ %d+ %- %- (%x+) (%d+) %d+ (%S+) ([1-9]%d*)()')
+    match(request, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %x+ %d+ %- %- %- (%x+) (%d+) %d+ (%S+) ([1-9]%d*)()')
   local epoch, seq, head, held_until, local_end, fresh_until, its_guard, guard_at, window, position =
     match(value or '', '^p1 ([0-9a-f]+) (%d+)( (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %d+ %d+)()')
   if not guard or its_guard ~= guard or epoch ~= seen_epoch or window ~= counted and counted ~= '*'

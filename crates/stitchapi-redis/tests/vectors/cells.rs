@@ -183,7 +183,8 @@ impl Twin<'_> {
         pace.max_hold = duration(dice);
         pace.not_before = Some(time(dice, now)).filter(|_| dice.one_in(4));
         pace.expires = Some(time(dice, now)).filter(|_| dice.one_in(5));
-        pace.back = Some(Back { stay: duration(dice), pause: duration(dice) }).filter(|_| dice.one_in(4));
+        pace.back = Some(Back { stay: duration(dice), pause: duration(dice), since: time(dice, now) })
+            .filter(|_| dice.one_in(4));
         pace.seen = self.seen(dice, now, pace.limits.len());
         pace.counted = counted(dice, now);
         pace.counts = !dice.one_in(4);
@@ -208,6 +209,7 @@ impl Twin<'_> {
                 epoch: dice.pick(&[epoch, epoch, 9, u64::MAX]),
                 seq: (dice.pick(&[seq, seq + 1, seq + 40, 0])).min(LARGEST - 1_000),
                 tats: (0..limits as u64 + dice.below(2)).map(|_| time(dice, now)).collect(),
+                booked: Some(time(dice, now)).filter(|_| dice.one_in(2)),
             }),
         }
     }

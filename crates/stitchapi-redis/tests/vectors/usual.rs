@@ -73,7 +73,7 @@ pub(crate) fn pace(dice: &mut Dice, limits: &[Limit], cell: Option<&Cell>, now: 
     pace.lead = Duration::from_micros(dice.pick(&[0, 0, 1, 50_000]));
     pace.not_before = Some(now + Duration::from_micros(dice.any_size(SECOND))).filter(|_| dice.one_in(4));
     pace.expires = Some(now + Duration::from_secs(1)).filter(|_| dice.one_in(2));
-    pace.seen = cell.map(|cell| Mark { epoch: cell.epoch, seq: cell.seq, tats: Vec::new() });
+    pace.seen = cell.map(|cell| Mark { epoch: cell.epoch, seq: cell.seq, tats: Vec::new(), booked: None });
     pace.counts = !dice.one_in(4);
     pace.counted = Some(Roll::window_at(now));
     if let Some(cell) = cell.filter(|_| dice.one_in(2)) {

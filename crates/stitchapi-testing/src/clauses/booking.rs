@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stitchapi_core::StoreTime;
-use stitchapi_core::pace::Pace;
+use stitchapi_core::pace::{Mark, Pace};
 
 use super::pacing;
 use crate::contract::{Checked, Scene, ensure};
@@ -88,7 +88,8 @@ pub(crate) async fn expires(scene: Scene) -> Checked {
 pub(crate) async fn touch(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let one = pacing::slow(&scene).with_calls(1);
-    let expected = pacer.reserve(&key, &one).await?.mark(&one);
+    // Who touches here remembers no booking.
+    let expected = Mark { booked: None, ..pacer.reserve(&key, &one).await?.mark(&one) };
     for _ in 0..2 {
         let touch = pacing::slow(&scene);
         let reply = pacer.reserve(&key, &touch).await?;

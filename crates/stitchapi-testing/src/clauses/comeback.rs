@@ -8,7 +8,8 @@ use stitchapi_core::{Key, StoreTime};
 use super::pacing;
 use crate::contract::{Checked, Scene, Trouble, ensure};
 
-const BACK: Back = Back { stay: Duration::from_secs(60), pause: Duration::from_secs(30) };
+/// Whoever comes back was away when all others were.
+const BACK: Back = Back { stay: Duration::from_secs(60), pause: Duration::from_secs(30), since: StoreTime(u64::MAX) };
 
 /// One call, from one who comes back and remembers this.
 fn back(scene: &Scene, seen: Option<&Mark>) -> Pace {
@@ -62,5 +63,21 @@ pub(crate) async fn joins(scene: Scene) -> Checked {
         let joined = reply.granted == 1 && reply.cell.local_end == StoreTime(0);
         ensure!(joined, "one who comes back to a cell in use, remembering {seen:?}, is told {}", reply.cell.to_text());
     }
+    Ok(())
+}
+
+pub(crate) async fn joins_gathered(scene: Scene) -> Checked {
+    let key = scene.key("cell");
+    let pacer = scene.first.pacer()?;
+    let before = pacing::slow(&scene).with_calls(1);
+    let begun = pacer.reserve(&key, &before).await?;
+    let short = Back { stay: Duration::ZERO, pause: Duration::ZERO, since: StoreTime(0) };
+    let first = Pace { back: Some(short), seen: Some(begun.mark(&before)), ..before.clone() };
+    let gathered = pacer.reserve(&key, &first).await?;
+    // One who was stopped meanwhile remembers what the first one has left.
+    let late = Pace { seen: Some(gathered.mark(&first)), ..first.clone() };
+    let reply = scene.second.pacer()?.reserve(&key, &late).await?;
+    let (granted, cell) = (reply.granted, reply.cell.to_text());
+    ensure!(granted == 1, "one who comes back when the others are together again does not join them: {cell}");
     Ok(())
 }

@@ -34,12 +34,26 @@ pub(crate) async fn lost(scene: Scene) -> Checked {
 pub(crate) async fn lost_without_credit(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let now = pacer.reserve(&scene.key("clock"), &bursts(&scene)).await?.now;
-    let mark = Mark { epoch: scene.runtime().random(), seq: 40, tats: vec![now + Duration::from_secs(5)] };
+    let mark =
+        Mark { epoch: scene.runtime().random(), seq: 40, tats: vec![now + Duration::from_secs(5)], booked: None };
     let pace = Pace { seen: Some(mark), ..bursts(&scene).with_calls(1) };
     let reply = pacer.reserve(&key, &pace).await?;
     let start = reply.starts(&pace).next().unwrap_or_default();
     let least = reply.now + Duration::from_secs(10);
     ensure!(start >= least, "a lost cell gave credit: the next call starts in {:?}", start.since(reply.now));
+    Ok(())
+}
+
+pub(crate) async fn lost_lately(scene: Scene) -> Checked {
+    let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
+    let now = pacer.reserve(&scene.key("clock"), &bursts(&scene)).await?.now;
+    let mark = Mark { epoch: scene.runtime().random(), seq: 40, tats: vec![now], booked: Some(now) };
+    let pace = Pace { seen: Some(mark), ..bursts(&scene).with_calls(1) };
+    let reply = pacer.reserve(&key, &pace).await?;
+    let start = reply.starts(&pace).next().unwrap_or_default();
+    let least = reply.now + Duration::from_secs(10);
+    let ahead = start.since(reply.now);
+    ensure!(start >= least, "a cell that is gone within the hour gave credit: the next call starts in {ahead:?}");
     Ok(())
 }
 
@@ -63,11 +77,11 @@ pub(crate) async fn remembered_otherwise(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let before = bursts(&scene).with_calls(1);
     let booked = pacer.reserve(&key, &before).await?;
-    let expected = booked.mark(&before);
+    let expected = Mark { booked: None, ..booked.mark(&before) };
     let later = expected.tats[0] + MINUTE * 2;
     let marks = [
-        Mark { epoch: !expected.epoch, seq: expected.seq + 10, tats: vec![later] },
-        Mark { epoch: expected.epoch, seq: expected.seq, tats: vec![later] },
+        Mark { epoch: !expected.epoch, seq: expected.seq + 10, tats: vec![later], ..expected.clone() },
+        Mark { epoch: expected.epoch, seq: expected.seq, tats: vec![later], ..expected.clone() },
     ];
     for mark in marks {
         let touch = Pace { seen: Some(mark.clone()), ..bursts(&scene) };
@@ -80,7 +94,7 @@ pub(crate) async fn remembered_otherwise(scene: Scene) -> Checked {
 pub(crate) async fn unremembered(scene: Scene) -> Checked {
     let pacer = scene.first.pacer()?;
     let now = pacer.reserve(&scene.key("clock"), &bursts(&scene)).await?.now;
-    let past = Mark { epoch: scene.runtime().random(), seq: 40, tats: vec![now] };
+    let past = Mark { epoch: scene.runtime().random(), seq: 40, tats: vec![now], booked: None };
     for (name, seen) in [("by nobody", None), ("as idle", Some(past))] {
         let pace = Pace { seen, ..bursts(&scene).with_calls(5) };
         let reply = pacer.reserve(&scene.key(name), &pace).await?;

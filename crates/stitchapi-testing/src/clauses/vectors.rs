@@ -145,7 +145,12 @@ impl<'a> Copy<'a> {
             _ => None,
         };
         let some = |dice: &mut Dice| Duration::from_millis(dice.below(60));
-        pace.back = Some(Back { stay: some(dice), pause: some(dice) }).filter(|_| dice.below(6) == 0);
+        pace.back = Some(Back {
+            stay: some(dice),
+            pause: some(dice),
+            since: StoreTime(self.now.0.saturating_sub(dice.below(200_000))),
+        })
+        .filter(|_| dice.below(6) == 0);
         let newest = self.newest.as_ref().filter(|_| dice.below(3) > 0);
         pace.seen = newest.map(|(mark, _)| Mark { seq: mark.seq + dice.below(5) / 4 * 3, ..mark.clone() });
         pace.counted = self.counted.filter(|_| dice.below(4) > 0);

@@ -162,6 +162,7 @@ impl Fault for PacesKeysTogether {
         "pacer/delete",
         "pacer/lost",
         "pacer/lost-credit",
+        "pacer/lost-lately",
         "pacer/unremembered",
         "pacer/refund-absent",
         "pacer/hold-absent",

@@ -35,7 +35,7 @@ impl Fault for SharesAgainWithoutAPause {
 pub(crate) struct LetsTheSecondBackAtOnce;
 #[async_trait]
 impl Fault for LetsTheSecondBackAtOnce {
-    const BREAKS: &'static [&'static str] = &["pacer/stays-alone", "pacer/vectors"];
+    const BREAKS: &'static [&'static str] = &["pacer/stays-alone", "pacer/joins-late", "pacer/vectors"];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         if pace.back.is_some() && good.cell(key).await.is_some() {
             good.mend(key, |cell| cell.local_end = StoreTime(0)).await;
@@ -54,7 +54,18 @@ impl Fault for LetsNobodyJoin {
         let Some(cell) = good.cell(key).await.filter(|_| pace.back.is_some()) else {
             return good.pacer.reserve(key, &pace).await;
         };
-        let seen = Some(Mark { epoch: cell.epoch, seq: cell.seq, tats: Vec::new() });
+        let seen = Some(Mark { epoch: cell.epoch, seq: cell.seq, tats: Vec::new(), booked: None });
         good.pacer.reserve(key, &Pace { seen, ..pace }).await
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsWhoWasBack;
+#[async_trait]
+impl Fault for ForgetsWhoWasBack {
+    const BREAKS: &'static [&'static str] = &["pacer/joins-late", "pacer/vectors"];
+    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
+        let back = pace.back.map(|back| Back { since: StoreTime(u64::MAX), ..back });
+        good.pacer.reserve(key, &Pace { back, ..pace }).await
     }
 }

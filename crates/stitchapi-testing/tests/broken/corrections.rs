@@ -142,7 +142,7 @@ impl Fault for SettlesWithoutASeq {
 pub(crate) struct MakesACellToSettle;
 #[async_trait]
 impl Fault for MakesACellToSettle {
-    const BREAKS: &'static [&'static str] = &["pacer/settle-absent", "pacer/vectors"];
+    const BREAKS: &'static [&'static str] = &["pacer/settle-absent"];
     async fn settle(&self, good: &Good, key: &Key, limit: &LimitId, delta: i64) -> Done {
         if good.raw(key).await.is_none() {
             let limit = stitchapi_core::pace::Limit { id: limit.clone(), permits: 1, burst: 1 };

@@ -108,6 +108,7 @@ impl Fault for SharesNothing {
         "pacer/first-back",
         "pacer/stays-alone",
         "pacer/joins-back",
+        "pacer/joins-late",
         "pacer/refund-changed",
         "pacer/debt",
         "pacer/settle-one-limit",

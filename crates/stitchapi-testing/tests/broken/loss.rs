@@ -17,6 +17,7 @@ impl Fault for IgnoresMarks {
     const BREAKS: &'static [&'static str] = &[
         "pacer/lost",
         "pacer/lost-credit",
+        "pacer/lost-lately",
         "pacer/rolled-back",
         "pacer/first-back",
         "pacer/stays-alone",
@@ -103,9 +104,21 @@ impl Fault for GivesNewCellsNoCredit {
     ];
     async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
         let next = good.now().await + Duration::from_micros(1);
-        let mark = Mark { epoch: 0, seq: 0, tats: pace.limits.iter().map(|_| next).collect() };
+        let mark = Mark { epoch: 0, seq: 0, tats: pace.limits.iter().map(|_| next).collect(), booked: None };
         let absent = good.raw(key).await.is_none();
         let seen = if absent { Some(mark) } else { pace.seen.clone() };
+        good.pacer.reserve(key, &Pace { seen, ..pace }).await
+    }
+}
+
+/// A cell that is gone was lost only if something was booked ahead in it.
+#[derive(Debug, Default)]
+pub(crate) struct ForgetsWhatIsOver;
+#[async_trait]
+impl Fault for ForgetsWhatIsOver {
+    const BREAKS: &'static [&'static str] = &["pacer/lost-lately"];
+    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
+        let seen = pace.seen.clone().map(|mark| Mark { booked: None, ..mark });
         good.pacer.reserve(key, &Pace { seen, ..pace }).await
     }
 }

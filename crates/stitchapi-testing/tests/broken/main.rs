@@ -61,9 +61,9 @@ broken! {
         HasNoClock StartsFreshAtOnce SpacesWithoutTheGuard RoundsDown PacesKeysTogether KeepsDeletedCells
         BooksOverValues TakesANewerFormatForNone SettlesValuesSilently;
     loss:
-        IgnoresMarks NoticesLossOnly GivesCreditAfterALoss BelievesEveryMark GivesNewCellsNoCredit;
+        IgnoresMarks NoticesLossOnly GivesCreditAfterALoss ForgetsWhatIsOver BelievesEveryMark GivesNewCellsNoCredit;
     comeback:
-        LetsEverybodyBackAtOnce SharesAgainWithoutAPause LetsTheSecondBackAtOnce LetsNobodyJoin;
+        LetsEverybodyBackAtOnce SharesAgainWithoutAPause LetsTheSecondBackAtOnce LetsNobodyJoin ForgetsWhoWasBack;
     corrections:
         TakesEveryRefund TakesRefundsOfNothing TakesNoRefund TakesRefundsTwice RefundsAcrossEpochs
         SettlesEveryLimit GivesBackBelowNow TakesNoDebt GivesNothingBack SettlesWithoutASeq MakesACellToSettle

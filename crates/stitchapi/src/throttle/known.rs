@@ -188,14 +188,18 @@ impl Known {
         let mut starts = reply.starts(pace);
         let booked: Vec<StoreTime> = starts.by_ref().collect();
         let lines = starts.into_lines();
-        let mark = reply.mark_of(&lines);
+        let mut mark = reply.mark_of(pace, &lines);
         let epoch = mark.epoch;
         self.counted = reply.counted.map(|window| (epoch, window)).or(self.counted);
         let newest = self.newest.as_ref();
+        // This request may have gone out before another one that booked.
+        mark.booked = newest
+            .filter(|newest| newest.mark.epoch == epoch)
+            .map_or(mark.booked, |newest| newest.mark.booked.max(mark.booked));
         let is_newer = newest.is_none_or(|newest| (newest.now, newest.mark.seq) <= (reply.now, mark.seq));
-        // A cell that only came to its end while nobody called is no loss: nothing was booked ahead in it.
-        learned.was_lost = is_newer
-            && newest.is_some_and(|old| old.mark.epoch != epoch && old.mark.tats.iter().any(|tat| *tat > reply.now));
+        // A cell that only came to its end while nobody called is no loss.
+        learned.was_lost =
+            is_newer && newest.is_some_and(|old| old.mark.epoch != epoch && old.mark.kept_until() > reply.now);
         if is_newer || learned.went_back {
             self.newest = Some(Newest { now: reply.now, mark, lines, sent });
             self.count(reply);

@@ -26,8 +26,9 @@ pub(super) const TOUCH_EVERY: Duration = Duration::from_millis(100);
 /// After so long without a turn a process was stopped or suspended, and confirms what it holds before it uses it.
 const SUSPENDED: Duration = Duration::from_secs(1);
 
-/// Beside a request that is under way for so many times as many, another one is not made yet.
-const FEW: usize = 2;
+/// Beside a request that is under way another one is only made for so many times as many callers: fewer go with the next
+/// one, a part of a trip later, and the store is asked half as often.
+const MORE: usize = 2;
 
 /// What one who waited is told.
 #[derive(Debug)]
@@ -204,7 +205,7 @@ impl State {
                 let holds = held_until.is_some_and(|until| until > now);
                 if outage.wants_probe(holds, now) {
                     outage.probes();
-                    let back = Back { stay: PROBE_EVERY + settings.timeout, pause: outage.pause };
+                    let back = Back { stay: PROBE_EVERY + settings.timeout, pause: outage.pause, since: outage.since };
                     // The first to be answered only looks.
                     let one = wanted.into_iter().take(usize::from(outage.is_found())).collect();
                     work.request = Some(cell.request(settings, one, horizon, Some(back), now, random));
@@ -218,8 +219,8 @@ impl State {
         if cell.is_filled() {
             return;
         }
-        // A few are not worth a request of their own beside one for many: they go with the next one.
-        if !wanted.is_empty() && wanted.len() < cell.asked_calls() * FEW {
+        let few = (cell.asked_calls() * MORE).min(settings.most_asked);
+        if !wanted.is_empty() && wanted.len() < few {
             return;
         }
         if cell.known.learned().is_none() || cell.must_confirm {
