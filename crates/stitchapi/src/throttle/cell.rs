@@ -188,7 +188,9 @@ impl CellSource {
         let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.living());
         let since = self.known.newest().unwrap_or_default();
         let booked_until = self.known.booked_until(settings.limits.len(), settings.most_held, request.sent, now);
-        let from = booked_until.max(request.sent + BOOKED_AHEAD);
+        // A process that was stopped meanwhile looks for the store before it goes alone.
+        let looked = now + BOOKED_AHEAD.saturating_sub(settings.timeout);
+        let from = booked_until.max(request.sent + BOOKED_AHEAD).max(looked);
         let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, from, now, error);
         for (index, most) in self.dearest.iter().enumerate() {
             // The pause before the first start has made up for one unit of each process where that paces.
