@@ -13,7 +13,7 @@ use common::process::Process;
 use common::spy::Spy;
 use common::{events, seam, starts};
 use futures_util::FutureExt as _;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use stitchapi::core::StoreErrorKind;
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
@@ -284,6 +284,31 @@ fn a_permit_that_does_not_come_is_given_up_at_the_deadline() -> Result<()> {
     let begun = sim.now();
     assert_eq!(sim.block_on(seam.permit(1)).unwrap_err().kind(), ErrorKind::Timeout);
     assert_eq!(sim.now().since(begun), SECOND);
+    Ok(())
+}
+
+#[test]
+fn a_short_patience_ends_in_time_while_the_store_does_not_answer() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let spy = Spy::on(sim.clone()).timeout(60 * SECOND);
+    let seam = seam(&sim, &api()).store(spy.clone()).throttle(ten()).deadline(10 * SECOND).build()?;
+    let stitch = get(&seam);
+    // By then it knows the store's clock, and may have two requests under way.
+    sim.block_on(permits(&sim, &seam, 5));
+    sim.block_on(sim.sleep(SECOND));
+    spy.hang(true);
+    let begun = sim.now();
+    // One leads, and two more are asked for together: as many requests as may be are under way.
+    let patient = join_all((0..3).map(|_| seam.permit(1)));
+    let impatient = async {
+        sim.sleep(SECOND).await;
+        let refused = stitch.call(()).max_wait(100 * MILLI).await.unwrap_err();
+        (refused.kind(), sim.now().since(begun))
+    };
+    let (patient, impatient) = sim.block_on(join(patient, impatient));
+    assert_eq!(impatient, (ErrorKind::Refused, SECOND + 100 * MILLI + Duration::from_micros(1)));
+    assert!(patient.into_iter().all(|permit| permit.unwrap_err().kind() == ErrorKind::Timeout));
+    assert_eq!(sim.now().since(begun), 10 * SECOND);
     Ok(())
 }
 

@@ -211,8 +211,11 @@ impl Bucket {
         let is_plain = self.settings().is_plain(units);
         let waiter =
             Waiter { units: units.clone(), is_plain, arrived: now, latest, deadline: wait.deadline, waker: None };
+        let ended_at = state.queue.ends_at();
         let ticket = state.queue.join(flow, waiter);
-        let driver = if state.is_filled() { None } else { state.driver.ring() };
+        // As many requests as may be are under way: then it only matters whose patience ends first.
+        let is_no_news = state.is_filled() && ended_at <= state.queue.ends_at();
+        let driver = if is_no_news { None } else { state.driver.ring() };
         // While this caller waits the driver does not leave.
         let is_driven = state.driver.is_attended();
         drop(state);
