@@ -148,7 +148,7 @@ fn a_stitch_may_tighten_the_throttle_for_itself_only() -> Result<()> {
     sim.block_on(async {
         let slow = join_all([&slow, &again, &slow].map(|slow| async { slow.call(()).await }));
         let quick = join_all((0..10).map(|_| async { quick.call(()).await }));
-        futures_util::future::join(slow, quick).await
+        join(slow, quick).await
     });
     sim.block_on(sim.sleep(SECOND));
     let of = |name: &str| -> Vec<u64> {
@@ -227,7 +227,7 @@ fn one_principal_with_many_calls_does_not_keep_another_one_waiting() -> Result<(
             modest.permit(1).await
         };
         let many = join_all((0..40).map(|_| greedy.permit(1)));
-        let (_, late) = sim.block_on(futures_util::future::join(many, late));
+        let (_, late) = sim.block_on(join(many, late));
         assert!(late?.waited() < Duration::from_millis(250));
     }
     Ok(())
@@ -380,7 +380,7 @@ fn an_answer_that_asks_for_a_pause_holds_the_whole_fleet_and_leaves_no_burst_beh
             asks.store(true, Ordering::Relaxed);
             sim.now().0
         };
-        let (_, asked) = sim.block_on(futures_util::future::join(calls, pause));
+        let (_, asked) = sim.block_on(join(calls, pause));
         sim.block_on(sim.sleep(SECOND));
         let mut at: Vec<u64> = fleet.iter().flat_map(|(_, taken)| starts(taken)).collect();
         at.sort_unstable();
@@ -435,7 +435,7 @@ fn a_process_that_was_stopped_while_its_store_went_away_goes_on_alone() -> Resul
         process.resume();
     };
     let begun = sim.now();
-    let (all, ()) = sim.block_on(futures_util::future::join(all, stops));
+    let (all, ()) = sim.block_on(join(all, stops));
     assert_eq!(all?.len(), 40);
     assert!(sim.now().since(begun) < 12 * SECOND, "{:?}", sim.now().since(begun));
     Ok(())
@@ -477,7 +477,7 @@ fn four_without_their_store(
         spy.fail(Some(StoreErrorKind::Unavailable));
     };
     let all = join_all(fleet.into_iter().map(process));
-    let (given, ()) = sim.block_on(futures_util::future::join(all, goes_away));
+    let (given, ()) = sim.block_on(join(all, goes_away));
     let sizes = taken.iter().map(|taken| {
         let taken = taken.lock().unwrap();
         let size = taken.iter().find_map(|event| match event.kind {
@@ -557,7 +557,7 @@ fn processes_agree_on_when_they_share_again_though_only_one_of_them_has_seen_the
             spy.hang(false);
             sim.now()
         };
-        let (calls, back) = sim.block_on(futures_util::future::join(calls, away));
+        let (calls, back) = sim.block_on(join(calls, away));
         calls.into_iter().collect::<Result<()>>()?;
         sim.block_on(sim.sleep(SECOND));
         let mut at: Vec<u64> = fleet.iter().flat_map(|(_, taken)| starts(taken)).collect();
@@ -592,7 +592,7 @@ fn a_process_that_goes_on_alone_does_not_use_what_it_has_booked_for_when_the_oth
         sim.sleep(Duration::from_millis(500)).await;
         spy.hang(true);
     };
-    let (calls, ()) = sim.block_on(futures_util::future::join(calls, away));
+    let (calls, ()) = sim.block_on(join(calls, away));
     calls.into_iter().collect::<Result<Vec<_>>>()?;
     sim.block_on(sim.sleep(SECOND));
     let mut at: Vec<u64> = fleet.iter().flat_map(|(_, taken)| starts(taken)).collect();
