@@ -114,7 +114,7 @@ fn set_tat(cell: &mut Cell, id: &LimitId, tat: Tat) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Back, Costs, Declared, limits};
+    use super::super::{Back, Costs, Declared, Mark, limits};
     use super::*;
 
     fn per_second(permits: u32, burst: u32) -> Pace {
@@ -188,8 +188,7 @@ mod tests {
     fn an_expired_request_does_not_hide_that_state_was_lost() {
         let mut pace = per_second(10, 4).with_calls(1);
         let cell = reserve(None, StoreTime(0), &pace).write.unwrap();
-        pace.seen =
-            Some(super::super::Mark { epoch: cell.epoch, seq: 40, tats: vec![StoreTime(5_000_000)], booked: None });
+        pace.seen = Some(Mark { epoch: cell.epoch, seq: 40, tats: vec![StoreTime(5_000_000)], booked: None });
         pace.expires = Some(StoreTime(0));
         pace.epoch_if_new = 99;
         let expired = reserve(Some(&cell), StoreTime(10), &pace).reply;
@@ -201,7 +200,7 @@ mod tests {
     #[test]
     fn a_lost_cell_leaves_no_credit_even_to_one_who_remembers_little() {
         let mut pace = per_second(10, 5).with_calls(2);
-        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(1_001)], booked: None });
+        pace.seen = Some(Mark { epoch: 3, seq: 40, tats: vec![StoreTime(1_001)], booked: None });
         let Stepped { reply, write } = reserve(None, StoreTime(1_000), &pace);
         assert_eq!(reply.starts(&pace).collect::<Vec<_>>(), [StoreTime(101_000), StoreTime(201_000)]);
         let cell = write.unwrap();
@@ -269,7 +268,7 @@ mod tests {
     fn a_hold_on_nothing_waits_for_the_cell_and_does_not_hide_that_it_was_lost() {
         let held = hold(None, StoreTime(0), StoreTime(2_000_000), Duration::from_secs(60)).write;
         let mut pace = per_second(10, 5).with_calls(2);
-        pace.seen = Some(super::super::Mark { epoch: 3, seq: 40, tats: vec![StoreTime(5_000_000)], booked: None });
+        pace.seen = Some(Mark { epoch: 3, seq: 40, tats: vec![StoreTime(5_000_000)], booked: None });
         assert_eq!(starts(held.as_ref(), 0, &pace)[0], 4_600_000);
         pace.seen = None;
         assert_eq!(starts(held.as_ref(), 0, &pace), [2_000_000, 2_100_000]);

@@ -121,10 +121,7 @@ async fn wait_in_turn(run: &mut Run<'_>, cost: Cost) -> Result<Drawn, Error> {
     }
     for bucket in buckets {
         let Some(units) = bucket.units(&cost)? else { continue };
-        let started = match bucket.start_at_once(&units) {
-            Some(started) => started,
-            None => bucket.start_in_turn(&units, flow(seam.principal()), run.wait, &run.trace).await?,
-        };
+        let started = bucket.start(&units, flow(seam.principal()), run.wait, &run.trace).await?;
         run.starts_at = started.at;
         has_waited(run, started.waited);
         let units = units.into_owned();

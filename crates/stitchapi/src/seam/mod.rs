@@ -152,10 +152,7 @@ impl Seam {
             };
             let Some(odd) = odd else { return Ok(Permit::free(place)) };
             let units = odd.as_ref().unwrap_or(bucket.plain());
-            let started = match bucket.start_at_once(units) {
-                Some(started) => started,
-                None => bucket.start_in_turn(units, flow, wait, bucket.trace()).await?,
-            };
+            let started = bucket.start(units, flow, wait, bucket.trace()).await?;
             Ok(Permit::new(started, bucket.clone(), odd, place))
         };
         let too_long = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");

@@ -162,6 +162,20 @@ impl Bucket {
         starts.then_some(Started { at: now, waited: Duration::ZERO })
     }
 
+    /// Starts a call [at once](Self::start_at_once) if it may, else [in turn](Self::start_in_turn), with the same errors.
+    pub(crate) async fn start(
+        self: &Arc<Self>,
+        units: &Units,
+        flow: u64,
+        wait: Wait,
+        trace: &Trace,
+    ) -> Result<Started> {
+        match self.start_at_once(units) {
+            Some(started) => Ok(started),
+            None => self.start_in_turn(units, flow, wait, trace).await,
+        }
+    }
+
     /// Waits until one call may start that could not [at once](Self::start_at_once); callers of one `flow` are served in
     /// order, flows in turn.
     ///
