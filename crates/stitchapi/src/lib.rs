@@ -2,25 +2,34 @@
 
 pub mod auth;
 mod cache;
-mod call;
+mod circuit;
+mod context;
+mod endpoint;
 mod error;
-mod flight;
-mod key;
-pub mod resilience;
+mod pipeline;
+mod principal;
+mod rate_limit_headers;
+
+mod retry;
 pub mod runtime;
 mod seam;
+mod single_flight;
 mod stitch;
 mod store;
 mod throttle;
 pub mod trace;
 pub mod transport;
+mod vault;
 
-pub use auth::{SealingKey, Vault, env};
+pub use auth::env;
 pub use cache::Cache;
+pub use circuit::Circuit;
+pub use endpoint::decode;
 pub use error::{BoxError, Error, ErrorKind, ErrorResponse, Result};
-pub use resilience::{Circuit, Retry};
-pub use seam::{Principal, Seam, SeamBuilder};
-pub use stitch::{Call, Report, Response, Stitch, StitchBuilder, decode};
+pub use principal::Principal;
+pub use retry::Retry;
+pub use seam::{Seam, SeamBuilder};
+pub use stitch::{Call, Report, Response, Stitch, StitchBuilder};
 pub use stitchapi_core::{
     self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick,
     Transport, TransportError, TransportErrorKind, async_trait,
@@ -29,3 +38,4 @@ pub use throttle::{
     BucketStatus, Cost, FleetSize, LimitStatus, OutagePolicy, Permit, PlacesStatus, Rate, RateError, Scope, Throttle,
     ThrottleStatus,
 };
+pub use vault::{SealingKey, Vault};

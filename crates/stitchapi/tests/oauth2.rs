@@ -14,10 +14,8 @@ use http::response::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use secrecy::ExposeSecret;
 use stitchapi::auth::oauth2::ClientCredentials;
-use stitchapi::auth::{
-    self, AuthContext, AuthError, AuthStrategy, Credential, Login, SealingKey, Secret, Session, Vault, Verdict,
-};
-use stitchapi::{ErrorKind, Runtime, Stitch, TransportErrorKind, async_trait, decode};
+use stitchapi::auth::{self, AuthContext, AuthError, AuthStrategy, Credential, Login, Secret, Session, Verdict};
+use stitchapi::{ErrorKind, Runtime, SealingKey, Stitch, TransportErrorKind, Vault, async_trait, decode};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const TOKEN: &str = "/token";

@@ -8,8 +8,8 @@ use stitchapi_core::{Key, Prefix, StoreError, Version};
 use super::sessions::BACK_OFF;
 use super::{AuthContext, AuthError, Login, Session};
 use crate::Principal;
-use crate::flight::{Errand, Failed, Fetched, Lock, Outcome, Reason};
-use crate::resilience::{TimeUp, within};
+use crate::runtime::{TimeUp, within};
+use crate::single_flight::{Errand, Failed, Fetched, Lock, Outcome, Reason};
 use crate::trace::{EventKind, Unreadable};
 
 /// A session ends for us this much before its end, or a tenth of its lifetime.

@@ -9,7 +9,6 @@ mod secret;
 mod session;
 mod sessions;
 mod strategy;
-pub(crate) mod vault;
 
 pub use bearer::{Bearer, bearer};
 pub use login::Login;
@@ -17,4 +16,3 @@ pub use secret::{Secret, env};
 pub use session::Session;
 pub use sessions::{Sessions, session};
 pub use strategy::{AuthContext, AuthError, AuthStrategy, Credential, Verdict};
-pub use vault::{SealingKey, Vault};

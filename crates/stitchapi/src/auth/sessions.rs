@@ -14,7 +14,7 @@ use stitchapi_core::{Body, Key, Tick, Version};
 use super::keep::{Keeping, Kept, principal_of};
 use super::{AuthContext, AuthError, AuthStrategy, Credential, Login, Verdict};
 use crate::Principal;
-use crate::flight::{Errand as _, Flights, Landed, Meeting, back_off_of, fly};
+use crate::single_flight::{Errand as _, Flights, Landed, Meeting, back_off_of, fly};
 
 /// A token that is rejected within this of having been got is not replaced: the next one would be rejected, too.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -55,7 +55,7 @@ struct Known {
 
 /// Logs in with `login` when there is no session yet, when it ends, and when the API rejects it.
 ///
-/// * **One login for the fleet.** The session is kept in the seam's store, sealed as the [vault](super::Vault) says. Whoever
+/// * **One login for the fleet.** The session is kept in the seam's store, sealed as the [vault](crate::Vault) says. Whoever
 ///   finds none takes a lease, looks again, and logs in; everybody else waits for that one. If it dies, another takes
 ///   over within a second. At most one login is under way for an account while no process is paused beyond its lease and
 ///   the store keeps its state.

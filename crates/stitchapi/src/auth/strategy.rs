@@ -13,8 +13,8 @@ use http::response::Parts;
 use stitchapi_core::{Body, Runtime, TransportError};
 
 use crate::error::ERROR_BODY;
-use crate::flight::SharedSource;
-use crate::resilience::{TimeUp, within};
+use crate::runtime::{TimeUp, within};
+use crate::single_flight::SharedSource;
 use crate::trace::Trace;
 use crate::{BoxError, Principal, Seam};
 
@@ -44,7 +44,7 @@ pub trait AuthStrategy: Debug + Send + Sync + 'static {
         response: &Parts,
     ) -> Result<Verdict, AuthError>;
 
-    /// Whether it keeps sessions in the seam's store, which then needs a [`Vault`](super::Vault).
+    /// Whether it keeps sessions in the seam's store, which then needs a [`Vault`](crate::Vault).
     fn keeps_sessions(&self) -> bool {
         false
     }

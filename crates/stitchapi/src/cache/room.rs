@@ -9,10 +9,10 @@ use stitchapi_core::{Key, micros_up};
 use super::entry::Entry;
 use super::fill::{Filled, Flop};
 use super::{Audience, Policy};
-use crate::auth::Vault;
-use crate::flight::Flights;
+use crate::single_flight::Flights;
 use crate::store::SharedStore;
 use crate::trace::{EventKind, Trace, Unreadable};
+use crate::vault::Vault;
 use crate::{Error, ErrorKind, Principal, Seam};
 
 /// The entries of one seam in its store, and the fetches under way in this process.

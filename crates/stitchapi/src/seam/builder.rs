@@ -9,12 +9,14 @@ use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
 use url::{Position, Url};
 
 use super::{Inner, Seam};
-use crate::auth::{AuthStrategy, Vault};
+use crate::auth::AuthStrategy;
 use crate::cache::{Cache, CacheRoom};
-use crate::resilience::{Circuit, Circuits, Retry};
+use crate::circuit::{Circuit, Circuits};
+use crate::retry::Retry;
 use crate::store::SharedStore;
 use crate::throttle::{Gates, Ground, Place, Throttle};
 use crate::trace::{Dispatch, Trace, TraceSink};
+use crate::vault::Vault;
 use crate::{Error, Result};
 
 /// Collects what a seam is. Every mistake of every setter is reported by [`build`](Self::build).

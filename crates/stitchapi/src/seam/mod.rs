@@ -1,8 +1,6 @@
 //! What the calls of one API share.
 
 mod builder;
-mod drain;
-mod principal;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,16 +11,19 @@ use http::{HeaderMap, Method};
 use stitchapi_core::{Runtime, Transport};
 use url::Url;
 
+use crate::context::Drain;
+use crate::principal::Principal;
 pub use builder::SeamBuilder;
-pub(crate) use drain::{Drain, UnderWay};
-pub use principal::Principal;
 
-use crate::auth::{AuthStrategy, Vault};
+use crate::auth::AuthStrategy;
 use crate::cache::{CacheRoom, Policy};
-use crate::resilience::{Breaker, Circuit, Circuits, Retry, TimeUp, within};
+use crate::circuit::{Breaker, Circuit, Circuits};
+use crate::retry::Retry;
+use crate::runtime::{TimeUp, within};
 use crate::store::SharedStore;
 use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Started, Throttle, ThrottleStatus, Units, Wait, flow};
 use crate::trace::Dispatch;
+use crate::vault::Vault;
 use crate::{Error, ErrorKind, Result, StitchBuilder};
 
 /// One API: its base URL, its rate budget, its credentials, its events. Cheap to clone; clones are the same seam.

@@ -11,11 +11,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stitchapi_core::Body;
 
-use super::input::{Plan, Rest};
-use super::template::Template;
-use super::{CostIn, CostOf, Declaration, Declared, Stitch, decode};
+use crate::endpoint::{Plan, Rest, Template, decode};
+
+use super::{CostIn, CostOf, Declaration, Declared, Stitch};
 use crate::cache::{Cache, Policy};
-use crate::resilience::{Circuit, Retry};
+use crate::circuit::Circuit;
+use crate::retry::Retry;
 use crate::throttle::Throttle;
 use crate::{BoxError, Cost, Error, Result, Seam};
 

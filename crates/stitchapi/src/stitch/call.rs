@@ -8,8 +8,9 @@ use std::time::Duration;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use stitchapi_core::BoxFuture;
 
-use super::{Declared, Encoded};
-use crate::call::{Overrides, run};
+use super::Declared;
+use crate::endpoint::Encoded;
+use crate::pipeline::{Overrides, run};
 use crate::trace::CacheOutcome;
 use crate::{Cost, Error, ErrorKind, ErrorResponse, Principal, Result};
 

@@ -2,11 +2,6 @@
 
 mod builder;
 mod call;
-pub mod decode;
-mod fields;
-mod input;
-mod template;
-mod text;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -20,13 +15,13 @@ use http::{HeaderMap, Method};
 use serde::Serialize;
 use stitchapi_core::Body;
 
+use crate::endpoint::Plan;
 pub use builder::StitchBuilder;
 pub use call::{Call, Report, Response};
-pub(crate) use input::Encoded;
-use input::Plan;
 
 use crate::cache::Policy;
-use crate::resilience::{Breaker, Retry};
+use crate::circuit::Breaker;
+use crate::retry::Retry;
 use crate::throttle::{Cost, Gate};
 use crate::{BoxError, Principal, Seam};
 

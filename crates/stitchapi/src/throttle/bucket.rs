@@ -24,7 +24,7 @@ use super::settings::Settings;
 use super::slots::At;
 use super::state::{Source, State, Verdict, Work, lateness};
 use super::windowed::Tickets;
-use crate::resilience::{TimeUp, within};
+use crate::runtime::{TimeUp, within};
 use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
 

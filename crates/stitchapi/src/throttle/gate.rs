@@ -10,9 +10,9 @@ use stitchapi_core::{Key, Runtime};
 
 use super::bucket::{Bucket, Declared};
 use super::{Place, Scope, Throttle, ThrottleStatus};
-use crate::auth::Vault;
-use crate::key::fitted;
+use crate::store::fitted;
 use crate::trace::{Trace, yield_once};
+use crate::vault::Vault;
 use crate::{Error, Principal, Result};
 
 /// How often buckets of principals that nobody uses any more are looked for.

@@ -17,7 +17,7 @@ use stitchapi_core::{BoxFuture, Key, Pacer, StoreError, StoreTime, Tick};
 use super::bucket::Bucket;
 use super::cell::Request;
 use super::state::Work;
-use crate::resilience::watch;
+use crate::store::watch;
 use crate::trace::{EventKind, yield_once};
 
 impl Bucket {

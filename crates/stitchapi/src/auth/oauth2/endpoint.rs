@@ -10,7 +10,7 @@ use stitchapi_core::{Body, BoxFuture};
 
 use super::answer::Answer;
 use crate::auth::{AuthContext, AuthError};
-use crate::resilience::retry_after;
+use crate::rate_limit_headers::retry_after;
 
 /// A token endpoint for one request, and what the crate does not hand on of its answer.
 pub(super) struct Endpoint<'a> {

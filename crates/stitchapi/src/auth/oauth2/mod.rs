@@ -3,7 +3,7 @@
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
 //! use stitchapi::auth::oauth2::ClientCredentials;
-//! use stitchapi::auth::{self, Vault};
+//! use stitchapi::{Vault, auth};
 //! use stitchapi::{Seam, env};
 //!
 //! let login = ClientCredentials::new("https://login.example.com/token", "my-client", env("CLIENT_SECRET"))

@@ -10,7 +10,7 @@ use futures_util::stream::FuturesUnordered;
 
 use super::operation::{Answer, Answered, Kind, Operation};
 use super::places::Places;
-use crate::resilience::watch;
+use crate::store::watch;
 
 /// There while anybody waits or holds a place.
 pub(super) struct Keeper {

@@ -6,7 +6,7 @@ use http::{HeaderMap, StatusCode};
 
 use super::cached::is_from_a_cache;
 use super::{discord, drafts, github, ietf, shopify, x_rate_limit};
-use crate::resilience::retry_after;
+use crate::rate_limit_headers::retry_after;
 use crate::trace::HoldReason;
 
 /// What an answer asks for.

@@ -8,7 +8,7 @@
 use http::HeaderMap;
 
 use super::budget::{Budget, count, field};
-use crate::resilience::read_seconds;
+use crate::rate_limit_headers::read_seconds;
 
 pub(super) fn read(headers: &HeaderMap) -> Option<Budget> {
     let resets_in = Some(field(headers, "x-ratelimit-reset-after").and_then(read_seconds)?);

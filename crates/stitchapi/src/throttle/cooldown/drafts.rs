@@ -17,7 +17,7 @@ use sfv::{BareItemFromInput, KeyRef, Parser};
 
 use super::budget::{Budget, count, field};
 use super::ietf::{lines, number};
-use crate::resilience::read_seconds;
+use crate::rate_limit_headers::read_seconds;
 
 pub(super) fn read(headers: &HeaderMap) -> Option<Budget> {
     let left = field(headers, "ratelimit-remaining").and_then(count);

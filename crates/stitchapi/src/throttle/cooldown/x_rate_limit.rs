@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use http::HeaderMap;
 
 use super::budget::{Budget, count, field};
-use crate::resilience::{read_seconds, since_the_answer};
+use crate::rate_limit_headers::{read_seconds, since_the_answer};
 
 const A_TIME: Duration = Duration::from_secs(1_000_000_000);
 const IN_MILLIS: Duration = Duration::from_secs(100_000_000_000);

@@ -11,8 +11,8 @@ use stitchapi_core::{Counter, Key, Pacer, Runtime, StoreError, StoreTime, Tick, 
 
 use super::drawn::{Clocks, Drawn, Next};
 use super::windows::Windows;
-use crate::key::fitted;
-use crate::resilience::watch;
+use crate::store::fitted;
+use crate::store::watch;
 use crate::throttle::Place;
 
 /// A counter is kept so much longer than its window: wall clocks may be apart by that.

@@ -9,8 +9,8 @@ use stitchapi_core::{
     Key, Lease, Leases, Owner, Runtime, StitchStore, StoreError, StoreErrorKind, StoreLimits, Version, Versioned,
 };
 
-use crate::key::fitted;
-use crate::resilience::watch;
+use super::bounded::watch;
+use super::fitted_key::fitted;
 use crate::trace::{EventKind, Trace};
 
 /// The store of a seam, as sessions, cache and flights use it.

@@ -9,12 +9,12 @@ const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(
 
 /// A text with named holes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Template {
+pub(crate) struct Template {
     pieces: Vec<Piece>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     Literal(String),
     Parameter(String),
 }
@@ -22,7 +22,7 @@ pub(super) enum Piece {
 impl Template {
     /// Reads `{name}` as a hole and `{{`, `}}` as braces; a name is a letter or `_`, then letters, digits and `_`. An error
     /// names `place` and not the text, which may be a secret.
-    pub(super) fn parse(text: &str, place: &str) -> Result<Self> {
+    pub(crate) fn parse(text: &str, place: &str) -> Result<Self> {
         let wrong = |what: &str| Error::config(format!("{place}: {what}"));
         let mut pieces = Vec::new();
         let mut literal = String::new();
@@ -59,7 +59,7 @@ impl Template {
     }
 
     /// Reads the path of an endpoint, below the seam's base URL.
-    pub(super) fn parse_path(text: &str) -> Result<Self> {
+    pub(crate) fn parse_path(text: &str) -> Result<Self> {
         let template = Self::parse(text, &format!("the path {text:?}"))?;
         let wrong = |what: &str| Error::config(format!("the path {text:?}: {what}"));
         if !text.is_empty() && !text.starts_with('/') {
@@ -89,7 +89,7 @@ impl Template {
     }
 
     /// The names of its holes, in order, each once.
-    pub(super) fn parameters(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().enumerate().filter_map(|(index, piece)| match piece {
             Piece::Parameter(name) if !self.pieces[..index].contains(piece) => Some(name.as_str()),
             _ => None,
@@ -97,7 +97,7 @@ impl Template {
     }
 
     /// The only piece, if it is a hole.
-    pub(super) fn sole_parameter(&self) -> Option<&str> {
+    pub(crate) fn sole_parameter(&self) -> Option<&str> {
         match &*self.pieces {
             [Piece::Parameter(name)] => Some(name),
             _ => None,
@@ -105,7 +105,7 @@ impl Template {
     }
 
     /// The text with every hole filled by what `value` gives for its name.
-    pub(super) fn fill<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
+    pub(crate) fn fill<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
         self.pieces.iter().try_fold(String::new(), |mut text, piece| {
             text.push_str(match piece {
                 Piece::Literal(literal) => literal,
@@ -118,7 +118,7 @@ impl Template {
     /// The path with every hole filled by an escaped value.
     ///
     /// A segment that comes out as `.` or `..` is refused, as text or percent-encoded: URLs read `%2e%2e` as `..`.
-    pub(super) fn fill_path<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
+    pub(crate) fn fill_path<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
         let mut path = String::new();
         let mut segment = String::new();
         for piece in &self.pieces {

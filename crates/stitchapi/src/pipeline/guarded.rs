@@ -8,7 +8,7 @@ use super::attempt::{Answer, attempt};
 use super::request::Target;
 use super::{Failed, Run};
 use crate::ErrorKind;
-use crate::resilience::{Outcome, Symptom, is_failure};
+use crate::circuit::{Outcome, Symptom, is_failure};
 
 /// One attempt, if the circuit lets it through; what became of it is counted there.
 pub(super) async fn guarded(run: &mut Run<'_>, target: &Target) -> Result<Answer, Failed> {

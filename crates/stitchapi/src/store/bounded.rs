@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stitchapi_core::{Runtime, StoreError, StoreErrorKind};
 
-use super::{TimeUp, within};
+use crate::runtime::{TimeUp, within};
 
 /// Runs an operation of the store of that name for at most `timeout`. Whether one that was cut off took effect is not known.
 pub(crate) async fn watch<T: Send>(

@@ -8,20 +8,20 @@ use super::text::{NoText, Text, TextSerializer, sequence_traits};
 
 /// An input taken apart.
 #[derive(Debug)]
-pub(super) enum Fields {
+pub(crate) enum Fields {
     Positional(Vec<Text>),
     Named(Vec<(String, Value)>),
 }
 
 /// A field, in the form that its place wants.
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Text(Text),
     Json(Vec<u8>),
 }
 
 /// Takes `input` apart, each field as its place in `plan` wants it.
-pub(super) fn fields<I: Serialize + ?Sized>(plan: &Plan, input: &I) -> Result<Fields, NoText> {
+pub(crate) fn fields<I: Serialize + ?Sized>(plan: &Plan, input: &I) -> Result<Fields, NoText> {
     input.serialize(FieldSerializer { plan })
 }
 

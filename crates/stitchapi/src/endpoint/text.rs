@@ -7,7 +7,7 @@ use serde::ser::{self, Impossible};
 
 /// One value as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Text {
+pub(crate) enum Text {
     /// `None` or nothing.
     Absent,
     One(String),
@@ -17,10 +17,10 @@ pub(super) enum Text {
 
 /// Why a value has no such text. It never shows the value.
 #[derive(Debug)]
-pub(super) struct NoText(String);
+pub(crate) struct NoText(String);
 
 impl NoText {
-    pub(super) fn new(what: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 }
@@ -41,7 +41,7 @@ impl ser::Error for NoText {
 
 /// Bools and numbers in Serde's text, unit variants by name, sequences of those; nothing else.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct TextSerializer;
+pub(crate) struct TextSerializer;
 
 fn one(text: &(impl ToString + ?Sized)) -> Result<Text, NoText> {
     Ok(Text::One(text.to_string()))
@@ -157,7 +157,7 @@ impl ser::Serializer for TextSerializer {
 
 /// The texts of a sequence's elements.
 #[derive(Debug)]
-pub(super) struct Sequence(Vec<String>);
+pub(crate) struct Sequence(Vec<String>);
 
 impl Sequence {
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
@@ -194,7 +194,7 @@ macro_rules! sequence_traits {
         }
     };
 }
-pub(super) use sequence_traits;
+pub(crate) use sequence_traits;
 
 sequence_traits!(Sequence, Text);
 

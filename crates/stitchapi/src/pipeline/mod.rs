@@ -25,9 +25,12 @@ pub(crate) use request::Target;
 
 use crate::auth::{AuthContext, Verdict};
 use crate::cache;
-use crate::resilience::{TimeUp, is_idempotent, retry_after, says_retry, within};
-use crate::seam::UnderWay;
-use crate::stitch::{Declaration, Encoded, Report};
+use crate::context::UnderWay;
+use crate::endpoint::Encoded;
+use crate::rate_limit_headers::retry_after;
+use crate::retry::{is_idempotent, says_retry};
+use crate::runtime::{TimeUp, within};
+use crate::stitch::{Declaration, Report};
 use crate::throttle::{Cost, Wait};
 use crate::trace::{CallId, EventKind, Trace};
 use crate::{Error, ErrorKind, ErrorResponse, Principal, Result, Seam};

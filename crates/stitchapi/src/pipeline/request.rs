@@ -6,7 +6,8 @@ use stitchapi_core::Body;
 use url::Url;
 
 use super::Overrides;
-use crate::stitch::{Declaration, Encoded};
+use crate::endpoint::Encoded;
+use crate::stitch::Declaration;
 use crate::{Error, Result};
 
 /// A request that can be sent any number of times, without its credential.

@@ -59,22 +59,22 @@ impl Drain {
     }
 
     /// Lets nothing new begin.
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.state.fetch_or(CLOSED, Ordering::Relaxed);
     }
 
     /// Lets nothing start.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.state.fetch_or(OVER, Ordering::Relaxed);
     }
 
     /// How many things are under way.
-    pub(super) fn under_way(&self) -> usize {
+    pub(crate) fn under_way(&self) -> usize {
         self.state.load(Ordering::Acquire) & !(CLOSED | OVER)
     }
 
     /// Waits until nothing is under way.
-    pub(super) async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         poll_fn(|context| {
             // First the waker: what ends in between wakes it.
             self.waiting().push(context.waker().clone());

@@ -16,18 +16,18 @@ use crate::{Error, Result};
 
 /// Where the parts of an input go.
 #[derive(Debug, Clone)]
-pub(super) struct Plan {
-    pub(super) path: Template,
-    pub(super) query: Vec<(String, Template)>,
-    pub(super) headers: Vec<(HeaderName, Template)>,
-    pub(super) rest: Rest,
+pub(crate) struct Plan {
+    pub(crate) path: Template,
+    pub(crate) query: Vec<(String, Template)>,
+    pub(crate) headers: Vec<(HeaderName, Template)>,
+    pub(crate) rest: Rest,
     /// Every parameter, in order, each once.
     parameters: Vec<String>,
 }
 
 /// Where a struct's left-over fields go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(crate) enum Rest {
     Query,
     Json,
     Form,
@@ -55,13 +55,13 @@ const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Rest {
     /// Where the rest goes by default.
-    pub(super) fn of(method: &Method) -> Self {
+    pub(crate) fn of(method: &Method) -> Self {
         if [Method::GET, Method::HEAD, Method::DELETE].contains(method) { Self::Query } else { Self::Json }
     }
 }
 
 impl Plan {
-    pub(super) fn new(
+    pub(crate) fn new(
         path: Template,
         query: Vec<(String, Template)>,
         headers: Vec<(HeaderName, Template)>,
@@ -79,12 +79,12 @@ impl Plan {
     }
 
     /// Whether a field of this name fills a parameter.
-    pub(super) fn has_parameter(&self, name: &str) -> bool {
+    pub(crate) fn has_parameter(&self, name: &str) -> bool {
         self.parameters.iter().any(|parameter| parameter == name)
     }
 
     /// Encodes one input.
-    pub(super) fn encode<I: Serialize + ?Sized>(&self, input: &I) -> Result<Encoded> {
+    pub(crate) fn encode<I: Serialize + ?Sized>(&self, input: &I) -> Result<Encoded> {
         let refused = |error: &dyn std::fmt::Display| Error::input(format!("the input does not fit: {error}"));
         if self.rest == Rest::Json && self.parameters.is_empty() {
             let bytes = serde_json::to_vec(input).map_err(|error| refused(&error))?;
