@@ -9,7 +9,7 @@ use futures_executor::block_on;
 use governor::{Quota, RateLimiter};
 use measure::transport::Instantly;
 use stitchapi::{Seam, Stitch, Throttle, decode};
-use stitchapi_core::pace::{Declared, LimitId, Pace, limits, step};
+use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, limits, transition};
 use stitchapi_core::{Body, Key, MemoryStore, StitchStore, StoreTime, Transport as _};
 use stitchapi_testing::StdRuntime;
 
@@ -20,10 +20,10 @@ pub const PERMITS: u32 = 1_000_000;
 /// So much of it at once.
 pub const BURST: u32 = 1_000_000;
 
-fn pace(calls: usize) -> Pace {
+fn request(calls: usize) -> ReserveRequest {
     let id = LimitId::calls(Duration::from_secs(1));
-    let declared = Declared { id, permits: PERMITS, burst: Some(BURST) };
-    Pace::new(limits(&[declared]).expect("a rate that can be"), Duration::from_millis(5), 7).with_calls(calls)
+    let declared = LimitSpec { id, permits: PERMITS, burst: Some(BURST) };
+    ReserveRequest::new(limits(&[declared]).expect("a rate that can be"), Duration::from_millis(5), 7).with_calls(calls)
 }
 
 pub fn measure(table: &mut Table) {
@@ -31,25 +31,25 @@ pub fn measure(table: &mut Table) {
     let governor = RateLimiter::direct(quota);
     let check = || nanos(200_000, || drop(black_box(governor.check())));
 
-    let one = pace(1);
+    let one = request(1);
     let mut cell = None;
     let mut now = 0;
     let steps = || {
         nanos(50_000, || {
             now += 10;
-            let stepped = step::reserve(cell.as_ref(), StoreTime(now), black_box(&one));
+            let stepped = transition::reserve(cell.as_ref(), StoreTime(now), black_box(&one));
             cell = stepped.write.or(cell.take());
         })
     };
     table.compare("pure step, one call", steps, "governor check", check);
 
-    let many = pace(100);
+    let many = request(100);
     let mut cell = None;
     let mut now = 0;
     let steps = || {
         nanos(2_000, || {
             now += 1_000;
-            let stepped = step::reserve(cell.as_ref(), StoreTime(now), black_box(&many));
+            let stepped = transition::reserve(cell.as_ref(), StoreTime(now), black_box(&many));
             cell = stepped.write.or(cell.take());
         }) / 100.0
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_executor::block_on;
 use rusqlite::{Connection, TransactionBehavior, params};
-use stitchapi_core::pace::{Declared, LimitId, Pace, limits};
+use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, limits};
 use stitchapi_core::{Key, StitchStore};
 use stitchapi_sqlite::SqliteStore;
 
@@ -16,15 +16,16 @@ pub fn measure(table: &mut Table) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let store = Arc::new(SqliteStore::open(folder.path().join("ours.db")).expect("a store"));
     let pacer = store.pacer().expect("a SQLite store has a pacer");
-    let declared = Declared { id: LimitId::calls(Duration::from_secs(1)), permits: 1_000_000, burst: None };
+    let declared = LimitSpec { id: LimitId::calls(Duration::from_secs(1)), permits: 1_000_000, burst: None };
     let limits = limits(&[declared]).expect("a rate that can be");
-    let pace = |calls| Pace::new(limits.clone(), Duration::from_millis(5), 7).with_calls(calls);
+    let request = |calls| ReserveRequest::new(limits.clone(), Duration::from_millis(5), 7).with_calls(calls);
     let key = Key::new("bench");
-    let reserve = |pace: &Pace| nanos(500, || drop(block_on(pacer.reserve(&key, pace)).expect("a booking")));
+    let reserve =
+        |request: &ReserveRequest| nanos(500, || drop(block_on(pacer.reserve(&key, request)).expect("a booking")));
 
     let mut connection = bare(&folder.path().join("bare.db")).expect("a database");
     let mut transact = || nanos(500, || transaction(&mut connection).expect("a transaction"));
-    let (one, many) = (pace(1), pace(50));
+    let (one, many) = (request(1), request(50));
     table.compare("SQLite, reserve one", || reserve(&one), "bare transaction, same thread", &mut transact);
     table.compare(
         "SQLite, one of 50 in a reserve",

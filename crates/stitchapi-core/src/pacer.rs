@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::pace::{Booking, LimitId, Pace, Reservation};
+use crate::pace::{Booking, LimitId, Reservation, ReserveRequest};
 use crate::{Key, StoreError, StoreTime};
 
 /// Books starts in a shared [cell](crate::pace::Cell), on the store's own clock.
@@ -15,17 +15,17 @@ use crate::{Key, StoreError, StoreTime};
 /// A dropped operation is done as a whole or not at all.
 #[async_trait]
 pub trait Pacer: Debug + Send + Sync + 'static {
-    /// Books one start for each of [`Pace::calls`], in order, as many as the horizon allows, in one atomic step.
+    /// Books one start for each of [`ReserveRequest::calls`], in order, as many as the horizon allows, in one atomic step.
     ///
     /// Returns the cell as it was before the booking and the store's time; [`Reservation::starts`] computes every
-    /// start from these. Without calls it books nothing (a *touch*), nor for one who comes [back](Pace::back) from an
+    /// start from these. Without calls it books nothing (a *touch*), nor for one who comes [back](ReserveRequest::rejoin) from an
     /// outage before the others. May be repeated after a lost answer: that loses
     /// slots and never gives one twice.
     ///
     /// # Errors
     ///
     /// [`StoreError`] as described above.
-    async fn reserve(&self, key: &Key, pace: &Pace) -> Result<Reservation, StoreError>;
+    async fn reserve(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, StoreError>;
 
     /// Gives back the tail of a reservation, if nothing has changed in the cell since; says whether it did.
     ///

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use stitchapi_core::StoreTime;
-use stitchapi_core::pace::{Cell, Costs, Declared, Limit, LimitId, Mark, Pace, Tat, default_guard, limits, step};
+use stitchapi_core::pace::{
+    Cell, CellSnapshot, Costs, Limit, LimitId, LimitSpec, ReserveRequest, Tat, default_guard, limits, transition,
+};
 
 /// What one process asks at one moment.
 #[derive(Debug, Clone)]
@@ -20,16 +22,16 @@ struct Ask {
     refund_from: Option<usize>,
 }
 
-fn declared() -> impl Strategy<Value = Vec<Declared>> {
+fn declared() -> impl Strategy<Value = Vec<LimitSpec>> {
     let rate = |period: std::ops::Range<u64>, top: u32| {
-        (period, 1..top, proptest::option::of(1..8u32)).prop_map(|(millis, permits, burst)| Declared {
+        (period, 1..top, proptest::option::of(1..8u32)).prop_map(|(millis, permits, burst)| LimitSpec {
             id: LimitId::calls(Duration::from_millis(millis)),
             permits,
             burst: burst.map(|burst| burst.min(permits)),
         })
     };
     (rate(100..1_100, 40), proptest::option::of(rate(1_200..8_000, 60)), proptest::option::of(rate(9_000..20_000, 90)))
-        .prop_map(|(pace, cap, long)| [Some(pace), cap, long].into_iter().flatten().collect())
+        .prop_map(|(request, cap, long)| [Some(request), cap, long].into_iter().flatten().collect())
 }
 
 fn ask(limits: usize) -> impl Strategy<Value = Ask> {
@@ -56,34 +58,34 @@ fn run(
     asks: &[Ask],
     mut each: impl FnMut(usize, &mut Option<Cell>),
 ) -> Vec<Started> {
-    let (mut cell, mut now, mut mark, mut started) = (None::<Cell>, 1_000_000, None::<Mark>, Vec::new());
+    let (mut cell, mut now, mut snapshot, mut started) = (None::<Cell>, 1_000_000, None::<CellSnapshot>, Vec::new());
     for (number, ask) in asks.iter().enumerate() {
         now += ask.after;
         each(number, &mut cell);
-        let mut pace = Pace::new(limits.to_vec(), guard, number as u64 + 1);
-        pace.horizon = Duration::from_micros(ask.horizon);
-        pace.lead = Duration::from_micros(ask.lead);
-        pace.seen = mark.take();
+        let mut request = ReserveRequest::new(limits.to_vec(), guard, number as u64 + 1);
+        request.horizon = Duration::from_micros(ask.horizon);
+        request.lead = Duration::from_micros(ask.lead);
+        request.snapshot = snapshot.take();
         // A cap refuses what its burst can never hold; such a call does not get this far.
         let fits = |costs: &[u32]| costs.iter().zip(limits).skip(1).all(|(cost, limit)| *cost <= limit.burst);
         let drawing = ask.calls.iter().filter(|costs| costs.iter().any(|cost| *cost > 0) && fits(costs));
-        pace.calls = drawing.map(|costs| Costs(costs.as_slice().into())).collect();
+        request.calls = drawing.map(|costs| Costs(costs.as_slice().into())).collect();
 
-        let stepped = step::reserve(cell.as_ref(), StoreTime(now), &pace);
+        let stepped = transition::reserve(cell.as_ref(), StoreTime(now), &request);
         cell = stepped.write.or(cell);
         let reply = stepped.reply;
-        let mut starts: Vec<_> = reply.starts(&pace).collect();
+        let mut starts: Vec<_> = reply.starts(&request).collect();
         assert_eq!(starts.len(), reply.granted);
-        assert!(starts.iter().all(|start| *start <= reply.e_min + pace.horizon));
-        mark = Some(reply.mark(&pace));
+        assert!(starts.iter().all(|start| *start <= reply.e_min + request.horizon));
+        snapshot = Some(reply.snapshot(&request));
         if let Some(keep) = ask.refund_from {
-            let refund = step::refund(cell.as_ref(), &reply.tail(&pace, keep));
+            let refund = transition::refund(cell.as_ref(), &reply.tail(&request, keep));
             assert!(refund.reply);
             cell = refund.write.or(cell);
             starts.truncate(keep);
         }
         let late = (guard.as_micros() as u64 - 1) * ask.late / 1_000;
-        started.extend(starts.iter().zip(&pace.calls).map(|(start, costs)| (start.0 + late, costs.0.to_vec())));
+        started.extend(starts.iter().zip(&request.calls).map(|(start, costs)| (start.0 + late, costs.0.to_vec())));
     }
     started.sort();
     started
@@ -98,7 +100,7 @@ fn most(started: &[Started], k: usize, length: u64) -> u64 {
     started.iter().enumerate().map(window).max().unwrap_or(0)
 }
 
-fn check(declared: &[Declared], limits: &[Limit], guard: Duration, started: &[Started]) -> Result<(), TestCaseError> {
+fn check(declared: &[LimitSpec], limits: &[Limit], guard: Duration, started: &[Started]) -> Result<(), TestCaseError> {
     for (k, limit) in limits.iter().enumerate() {
         let period = limit.id.period().as_micros() as u64;
         let dearest = started.iter().map(|(_, costs)| costs[k]).max().unwrap_or(0);
@@ -120,7 +122,7 @@ fn check(declared: &[Declared], limits: &[Limit], guard: Duration, started: &[St
     Ok(())
 }
 
-fn scene() -> impl Strategy<Value = (Vec<Declared>, Vec<Ask>)> {
+fn scene() -> impl Strategy<Value = (Vec<LimitSpec>, Vec<Ask>)> {
     declared().prop_flat_map(|declared| {
         let asks = proptest::collection::vec(ask(declared.len()), 1..40);
         (Just(declared), asks)
@@ -148,8 +150,8 @@ proptest! {
         let mut history = vec![None; asks.len()];
         let started = run(&limits, guard, &asks, |number, cell| {
             history[number] = cell.clone();
-            for (_, back) in faults.iter().filter(|(at, _)| *at == number && number > 0) {
-                *cell = if *back == 0 { None } else { history[number.saturating_sub(*back)].clone() };
+            for (_, steps) in faults.iter().filter(|(at, _)| *at == number && number > 0) {
+                *cell = if *steps == 0 { None } else { history[number.saturating_sub(*steps)].clone() };
                 // What came before belongs to another epoch from now on; nobody brings it back a second time.
                 history.fill(None);
             }
@@ -172,7 +174,7 @@ proptest! {
                 let until = StoreTime(times[number] + seconds * 1_000_000);
                 let cap = Duration::from_secs(10);
                 for _ in 0..2 {
-                    let stepped = step::hold(cell.as_ref(), StoreTime(times[number]), until, cap);
+                    let stepped = transition::hold(cell.as_ref(), StoreTime(times[number]), until, cap);
                     *cell = stepped.write.or(cell.take());
                 }
                 held = Some((number, times[number], until.0.min(times[number] + 10_000_000)));
@@ -199,7 +201,7 @@ proptest! {
         run(&limits, default_guard(declared[0].id.period()), &asks, |_, seen| cell = seen.clone());
         let Some(cell) = cell else { return Ok(()) };
         let now = StoreTime(1_000_000 + asks.iter().map(|ask| ask.after).sum::<u64>());
-        let after = step::settle(Some(&cell), now, &limits[0].id, delta).write;
+        let after = transition::settle(Some(&cell), now, &limits[0].id, delta).write;
         if delta == 0 {
             prop_assert_eq!(after, None);
             return Ok(());

@@ -5,7 +5,7 @@ use std::fmt::{Display, Write as _};
 use std::str;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Back, Booking, LimitId, Pace, Reservation, Roll};
+use stitchapi_core::pace::{Booking, LimitId, ProcessCount, Rejoin, Reservation, ReserveRequest};
 use stitchapi_core::{Key, Pacer, Prefix, StoreError, StoreTime, async_trait, micros_up};
 
 use crate::RedisStore;
@@ -17,17 +17,17 @@ use crate::script::{Arguments, BEYOND, HOLD, REFUND, RESERVE, SETTLE, Script};
 const MOST: i64 = u32::MAX as i64;
 
 impl RedisStore {
-    async fn book(&self, key: &Key, pace: &Pace) -> Result<Reservation, Failure> {
-        let reply = self.pace(&RESERVE, key, &Arguments::default().text(request(pace))).await?;
+    async fn book(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, Failure> {
+        let reply = self.run_to_array(&RESERVE, key, &Arguments::default().text(encode(request))).await?;
         let [Reply::Int(now), Reply::Int(e_min), Reply::Int(granted), Reply::Bytes(cell)] = &*reply else {
             return Err(Failure::OddReply);
         };
         let number = |number: &i64| u64::try_from(*number).map_err(|_| Failure::OddReply);
         let (now, e_min) = (StoreTime(number(now)?), StoreTime(number(e_min)?));
-        // A script's numbers end at 2^53, those of a pace do not.
-        let e_min = e_min.max(now + pace.lead).max(pace.not_before.unwrap_or_default());
+        // A script's numbers end at 2^53, those of a request do not.
+        let e_min = e_min.max(now + request.lead).max(request.not_before.unwrap_or_default());
         // Below zero where nothing was written.
-        let counted = (*granted >= 0 && pace.counts).then(|| Roll::window_at(now));
+        let counted = (*granted >= 0 && request.counts).then(|| ProcessCount::window_at(now));
         let granted = usize::try_from((*granted).max(0)).map_err(|_| Failure::OddReply)?;
         let text = str::from_utf8(cell).ok().and_then(|value| value.strip_prefix('p'));
         let cell = text.and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
@@ -35,7 +35,7 @@ impl RedisStore {
     }
 
     /// Runs a script that answers with an array, the first of it being its time.
-    async fn pace(&self, script: &Script, key: &Key, arguments: &Arguments<'_>) -> Result<Vec<Reply>, Failure> {
+    async fn run_to_array(&self, script: &Script, key: &Key, arguments: &Arguments<'_>) -> Result<Vec<Reply>, Failure> {
         match self.run(script, key, arguments).await? {
             Reply::Array(reply) => Ok(reply),
             _ => Err(Failure::OddReply),
@@ -45,8 +45,8 @@ impl RedisStore {
 
 #[async_trait]
 impl Pacer for RedisStore {
-    async fn reserve(&self, key: &Key, pace: &Pace) -> Result<Reservation, StoreError> {
-        self.book(key, pace).await.map_err(|failure| failure.of("reserve"))
+    async fn reserve(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, StoreError> {
+        self.book(key, request).await.map_err(|failure| failure.of("reserve"))
     }
 
     async fn refund(&self, key: &Key, booking: &Booking) -> Result<bool, StoreError> {
@@ -54,65 +54,65 @@ impl Pacer for RedisStore {
         for (id, tat) in &booking.tats {
             arguments = limit(arguments, id).number(tat.micros).number(tat.remainder.into());
         }
-        let reply = self.pace(&REFUND, key, &arguments).await.map_err(|failure| failure.of("refund"))?;
+        let reply = self.run_to_array(&REFUND, key, &arguments).await.map_err(|failure| failure.of("refund"))?;
         Ok(reply.last() == Some(&Reply::Int(1)))
     }
 
     async fn settle(&self, key: &Key, id: &LimitId, delta: i64) -> Result<(), StoreError> {
         let arguments = limit(Arguments::default(), id).text(delta.clamp(-MOST, MOST).to_string());
-        self.pace(&SETTLE, key, &arguments).await.map(drop).map_err(|failure| failure.of("settle"))
+        self.run_to_array(&SETTLE, key, &arguments).await.map(drop).map_err(|failure| failure.of("settle"))
     }
 
     async fn hold(&self, key: &Key, until: StoreTime, cap: Duration) -> Result<(), StoreError> {
         let arguments = Arguments::default().number(until.0).micros(cap);
-        self.pace(&HOLD, key, &arguments).await.map(drop).map_err(|failure| failure.of("hold"))
+        self.run_to_array(&HOLD, key, &arguments).await.map(drop).map_err(|failure| failure.of("hold"))
     }
 }
 
 /// What `reserve` is asked with: a line of words, in the order that the script names.
-fn request(pace: &Pace) -> String {
+fn encode(request: &ReserveRequest) -> String {
     let mut words = Words(String::with_capacity(256));
-    words.number(micros_up(pace.guard).min(u32::MAX.into()));
-    words.micros(pace.horizon);
-    words.number(pace.not_before.unwrap_or_default().0);
-    words.micros(pace.lead);
-    words.number(pace.expires.map_or(u64::MAX, |expires| expires.0));
-    words.micros(pace.max_hold);
-    words.word(epoch(pace.epoch_if_new.max(1)));
-    words.micros(pace.fresh_start);
-    match pace.back {
-        Some(Back { stay, pause, since }) => {
-            words.micros(stay);
+    words.number(micros_up(request.guard).min(u32::MAX.into()));
+    words.micros(request.horizon);
+    words.number(request.not_before.unwrap_or_default().0);
+    words.micros(request.lead);
+    words.number(request.expires.map_or(u64::MAX, |expires| expires.0));
+    words.micros(request.max_hold);
+    words.word(epoch(request.epoch_if_new.max(1)));
+    words.micros(request.fresh_start);
+    match request.rejoin {
+        Some(Rejoin { alone_for, pause, since }) => {
+            words.micros(alone_for);
             words.micros(pause);
             words.number(since.0);
         }
         None => words.word("- - -"),
     }
-    match &pace.seen {
-        Some(mark) => {
-            words.word(epoch(mark.epoch));
-            words.number(mark.seq);
-            words.number(mark.kept_until().0);
+    match &request.snapshot {
+        Some(snapshot) => {
+            words.word(epoch(snapshot.epoch));
+            words.number(snapshot.seq);
+            words.number(snapshot.kept_until().0);
         }
         None => words.word("- 0 0"),
     }
-    match pace.counted {
-        _ if !pace.counts => words.word("*"),
+    match request.counted {
+        _ if !request.counts => words.word("*"),
         Some(window) => words.number(window),
         None => words.word("-"),
     }
-    words.number(pace.limits.len() as u64);
-    for (index, limit) in pace.limits.iter().enumerate() {
+    words.number(request.limits.len() as u64);
+    for (index, limit) in request.limits.iter().enumerate() {
         words.word(unit(&limit.id));
         words.micros(limit.id.period());
         words.number(limit.permits.max(1).into());
         words.number(limit.burst.max(1).into());
-        let seen = pace.seen.as_ref().and_then(|mark| mark.tats.get(index));
-        words.number(seen.map_or(0, |tat| tat.0));
+        let snapshot = request.snapshot.as_ref().and_then(|snapshot| snapshot.tats.get(index));
+        words.number(snapshot.map_or(0, |tat| tat.0));
     }
-    for run in pace.calls.chunk_by(|a, b| a == b) {
+    for run in request.calls.chunk_by(|a, b| a == b) {
         words.number(run.len() as u64);
-        for index in 0..pace.limits.len() {
+        for index in 0..request.limits.len() {
             words.number(run[0].0.get(index).copied().unwrap_or(0).into());
         }
     }

@@ -15,7 +15,7 @@ use common::{MINUTE, Proxy, Recorder, Server, tokio};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use redis::aio::{ConnectionManager, MultiplexedConnection};
-use stitchapi_core::pace::{Booking, Declared, LimitId, Pace, limits};
+use stitchapi_core::pace::{Booking, LimitId, LimitSpec, ReserveRequest, limits};
 use stitchapi_core::{
     Counter as _, Key, Lease, Leases as _, Owner, Pacer as _, Prefix, StitchStore as _, StoreError, StoreErrorKind,
     StoreTime, Tick, Version, Versioned as _,
@@ -56,9 +56,9 @@ fn kind<T: Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
     result.unwrap_err().kind()
 }
 
-fn per_second(permits: u32) -> Pace {
-    let declared = Declared { id: id(), permits, burst: None };
-    Pace::new(limits(&[declared]).unwrap(), Duration::from_millis(5), 7)
+fn per_second(permits: u32) -> ReserveRequest {
+    let declared = LimitSpec { id: id(), permits, burst: None };
+    ReserveRequest::new(limits(&[declared]).unwrap(), Duration::from_millis(5), 7)
 }
 
 fn id() -> LimitId {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use http::{Request, Response};
-use stitchapi_core::pace::{Limit, LimitId, Pace};
+use stitchapi_core::pace::{Limit, LimitId, ReserveRequest};
 use stitchapi_core::{
     Body, Counter, Key, Runtime as _, StitchStore, StoreErrorKind, StoreLimits, StoreTime, Tick, Transport,
 };
@@ -200,7 +200,7 @@ fn store_times(fleet: &SimFleet, at: &'static [u64]) -> Vec<u64> {
             let limit = Limit { id: LimitId::calls(SECOND), permits: 10, burst: 1 };
             for at in at {
                 worker.runtime().sleep_until(begun + millis(*at)).await;
-                let touch = Pace::new(vec![limit.clone()], 5 * MILLI, 1);
+                let touch = ReserveRequest::new(vec![limit.clone()], 5 * MILLI, 1);
                 let StoreTime(now) = pacer.reserve(&Key::new("cell"), &touch).await.unwrap().now;
                 told.lock().unwrap().push(now / 1_000);
             }

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use common::{events, seam, starts};
 use futures_util::future::join_all;
-use stitchapi::core::pace::{Booking, LimitId, Pace, Reservation};
+use stitchapi::core::pace::{Booking, LimitId, Reservation, ReserveRequest};
 use stitchapi::core::{Counter, Key, Pacer, StoreLimits, StoreTime};
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
@@ -266,7 +266,7 @@ impl StitchStore for Moody {
 
 #[async_trait]
 impl Pacer for Moody {
-    async fn reserve(&self, key: &Key, pace: &Pace) -> Result<Reservation, StoreError> {
+    async fn reserve(&self, key: &Key, pace: &ReserveRequest) -> Result<Reservation, StoreError> {
         let mood = *self.mood.lock().unwrap();
         let reserve = Arc::new(self.inner.clone()).pacer().unwrap();
         match mood {

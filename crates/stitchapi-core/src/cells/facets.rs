@@ -9,8 +9,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::envelope::{Foreign, Tag, open, seal};
 use super::{Cells, Change};
 use crate::lease::{self, Lease, LeaseCell};
-use crate::pace::step::{self, Stepped};
-use crate::pace::{Booking, Cell, CellError, LimitId, Pace, Reservation};
+use crate::pace::transition::{self, Transition};
+use crate::pace::{Booking, Cell, CellError, LimitId, Reservation, ReserveRequest};
 use crate::{
     Counter, Key, Leases, Owner, Pacer, StitchStore, StoreError, StoreErrorKind, StoreTime, Version, Versioned,
     check_limit, check_ttl,
@@ -34,15 +34,15 @@ impl<S: Cells + StitchStore> CellFacets<S> {
         StoreError::new(StoreErrorKind::Corrupt, self.0.name(), operation)
     }
 
-    /// Runs one step of [`pace::step`](crate::pace::step) on the cell under `key`.
+    /// Runs one transition of [`pace::transition`](crate::pace::transition) on the cell under `key`.
     async fn step<R, F>(&self, key: &Key, operation: &'static str, step: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        F: Fn(Option<&Cell>, StoreTime) -> Stepped<R> + Send + Sync + 'static,
+        F: Fn(Option<&Cell>, StoreTime) -> Transition<R> + Send + Sync + 'static,
     {
         let update = self.0.update(key, move |old, now| match read_cell(old, now) {
             Ok(cell) => {
-                let Stepped { reply, write } = step(cell.as_ref(), now);
+                let Transition { reply, write } = step(cell.as_ref(), now);
                 let change = write
                     .map_or(Change::Keep, |cell| seal(Tag::Pacer, cell.to_text().as_bytes(), now, Some(cell.ttl(now))));
                 (change, Ok(reply))
@@ -57,11 +57,11 @@ impl<S: Cells + StitchStore> CellFacets<S> {
     async fn lend<R, F>(&self, key: &Key, operation: &'static str, step: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        F: Fn(Option<&LeaseCell>, StoreTime) -> lease::step::Stepped<R> + Send + Sync + 'static,
+        F: Fn(Option<&LeaseCell>, StoreTime) -> lease::transition::Transition<R> + Send + Sync + 'static,
     {
         let update = self.0.update(key, move |old, now| {
             let Ok(cell) = read_lease(old, now) else { return (Change::Keep, None) };
-            let lease::step::Stepped { reply, write } = step(cell.as_ref(), now);
+            let lease::transition::Transition { reply, write } = step(cell.as_ref(), now);
             let change = write
                 .map_or(Change::Keep, |cell| seal(Tag::Leases, cell.to_text().as_bytes(), now, Some(cell.ttl(now))));
             (change, Some(reply))
@@ -115,23 +115,23 @@ impl<S: Cells + StitchStore> Counter for CellFacets<S> {
 
 #[async_trait]
 impl<S: Cells + StitchStore> Pacer for CellFacets<S> {
-    async fn reserve(&self, key: &Key, pace: &Pace) -> Result<Reservation, StoreError> {
-        let pace = pace.clone();
-        self.step(key, "reserve", move |cell, now| step::reserve(cell, now, &pace)).await
+    async fn reserve(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, StoreError> {
+        let request = request.clone();
+        self.step(key, "reserve", move |cell, now| transition::reserve(cell, now, &request)).await
     }
 
     async fn refund(&self, key: &Key, booking: &Booking) -> Result<bool, StoreError> {
         let booking = booking.clone();
-        self.step(key, "refund", move |cell, _| step::refund(cell, &booking)).await
+        self.step(key, "refund", move |cell, _| transition::refund(cell, &booking)).await
     }
 
     async fn settle(&self, key: &Key, limit: &LimitId, delta: i64) -> Result<(), StoreError> {
         let limit = limit.clone();
-        self.step(key, "settle", move |cell, now| step::settle(cell, now, &limit, delta)).await
+        self.step(key, "settle", move |cell, now| transition::settle(cell, now, &limit, delta)).await
     }
 
     async fn hold(&self, key: &Key, until: StoreTime, cap: Duration) -> Result<(), StoreError> {
-        self.step(key, "hold", move |cell, now| step::hold(cell, now, until, cap)).await
+        self.step(key, "hold", move |cell, now| transition::hold(cell, now, until, cap)).await
     }
 }
 
@@ -148,18 +148,19 @@ impl<S: Cells + StitchStore> Leases for CellFacets<S> {
         check_ttl(ttl, self.0.name(), "acquire")?;
         check_limit(limit, self.0.name(), "acquire")?;
         let owner = *owner;
-        self.lend(key, "acquire", move |cell, now| lease::step::acquire(cell, now, limit, ttl, &owner, park)).await
+        self.lend(key, "acquire", move |cell, now| lease::transition::acquire(cell, now, limit, ttl, &owner, park))
+            .await
     }
 
     async fn renew(&self, key: &Key, ttl: Duration, owner: &Owner) -> Result<bool, StoreError> {
         check_ttl(ttl, self.0.name(), "renew")?;
         let owner = *owner;
-        self.lend(key, "renew", move |cell, now| lease::step::renew(cell, now, ttl, &owner)).await
+        self.lend(key, "renew", move |cell, now| lease::transition::renew(cell, now, ttl, &owner)).await
     }
 
     async fn release(&self, key: &Key, owner: &Owner) -> Result<(), StoreError> {
         let owner = *owner;
-        self.lend(key, "release", move |cell, now| lease::step::release(cell, now, &owner)).await
+        self.lend(key, "release", move |cell, now| lease::transition::release(cell, now, &owner)).await
     }
 }
 

@@ -1,10 +1,10 @@
 //! Leases, exactly: who holds a place, who waits for one, and in what order, without a clock and without a store.
 //!
-//! What is lent under one key is a [`LeaseCell`] in a store. [`step`] has the three changes of it; a store runs one
+//! What is lent under one key is a [`LeaseCell`] in a store. [`transition`] has the three changes of it; a store runs one
 //! atomically on its own time.
 
 mod cell;
-pub mod step;
+pub mod transition;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{LimitId, Roll};
+use super::{LimitId, ProcessCount};
 use crate::key::{escape, unescape};
 use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
@@ -22,7 +22,7 @@ const STAMP_GRAIN: Duration = Duration::from_secs(1);
 /// The state of one bucket.
 ///
 /// Its text is one line of words, the same bytes whoever writes it:
-/// `1 epoch seq held_until local_end fresh_until guard guard_at window count last`, then for each limit
+/// `1 epoch seq held_until local_end fresh_until guard guard_at window current previous`, then for each limit
 /// ` unit period permits permits_at burst burst_at tat remainder`; the epoch as 16 hexadecimal digits, times and
 /// durations in microseconds, the unit escaped like a part of a [`Key`](crate::Key).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct Cell {
     /// How late a start may be, in microseconds: the largest that anybody brought lately.
     pub guard: Strictest,
     /// How many processes have asked lately. No booking depends on it, so it leaves `seq` alone.
-    pub roll: Roll,
+    pub processes: ProcessCount,
     /// The limits, in the order in which they were first brought.
     pub limits: Vec<LimitState>,
 }
@@ -70,12 +70,12 @@ pub struct Strictest {
 }
 
 impl Strictest {
-    pub(super) fn brought(value: u32, now: StoreTime) -> Self {
+    pub(super) fn declared(value: u32, now: StoreTime) -> Self {
         Self { value, at: now }
     }
 
     /// Somebody brings `value` now.
-    pub(super) fn bring(self, value: u32, now: StoreTime, stricter: fn(u32, u32) -> u32) -> Self {
+    pub(super) fn declare(self, value: u32, now: StoreTime, stricter: fn(u32, u32) -> u32) -> Self {
         let at = self.at.min(now);
         let strict = if now.since(at) > STRICT_FOR { value } else { stricter(self.value, value) };
         let renew = strict == value && (strict != self.value || now.since(at) >= STAMP_GRAIN);
@@ -118,10 +118,17 @@ impl Cell {
     /// The text that a store keeps.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let Self { epoch, seq, held_until, local_end, fresh_until, guard, roll, limits } = self;
+        let Self { epoch, seq, held_until, local_end, fresh_until, guard, processes, limits } = self;
         let mut text = format!(
             "{FORMAT} {epoch:016x} {seq} {} {} {} {} {} {} {} {}",
-            held_until.0, local_end.0, fresh_until.0, guard.value, guard.at.0, roll.window, roll.count, roll.last
+            held_until.0,
+            local_end.0,
+            fresh_until.0,
+            guard.value,
+            guard.at.0,
+            processes.window,
+            processes.current,
+            processes.previous
         );
         for LimitState { id, permits, burst, tat } in limits {
             text.push(' ');
@@ -164,7 +171,7 @@ impl FromStr for Cell {
             local_end: words.time()?,
             fresh_until: words.time()?,
             guard: words.strictest(0)?,
-            roll: Roll { window: words.number()?, count: words.small()?, last: words.small()? },
+            processes: ProcessCount { window: words.number()?, current: words.small()?, previous: words.small()? },
             limits: Vec::new(),
         };
         while let Some(unit) = words.0.next() {
@@ -241,7 +248,7 @@ mod tests {
             local_end: StoreTime(2),
             fresh_until: StoreTime(3),
             guard: Strictest { value: 5_000, at: StoreTime(6) },
-            roll: Roll { window: 4, count: 11, last: 12 },
+            processes: ProcessCount { window: 4, current: 11, previous: 12 },
             limits: vec![LimitState { id, permits, burst, tat }],
         }
     }
@@ -272,11 +279,11 @@ mod tests {
     #[test]
     fn the_stricter_setting_holds_until_nobody_brought_it_for_a_minute() {
         let second = |n: u64| StoreTime(n * 1_000_000);
-        let ten = Strictest::brought(10, second(0));
-        let still = ten.bring(20, second(60), u32::min);
+        let ten = Strictest::declared(10, second(0));
+        let still = ten.declare(20, second(60), u32::min);
         assert_eq!(still, ten);
-        assert_eq!(still.bring(20, second(61), u32::min), Strictest::brought(20, second(61)));
-        assert_eq!(ten.bring(10, second(30), u32::min).at, second(30));
+        assert_eq!(still.declare(20, second(61), u32::min), Strictest::declared(20, second(61)));
+        assert_eq!(ten.declare(10, second(30), u32::min).at, second(30));
     }
 
     proptest! {

@@ -61,7 +61,7 @@ pub struct Limit {
 
 /// One rate as somebody declares it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Declared {
+pub struct LimitSpec {
     /// Which limit.
     pub id: LimitId,
     /// How many units a period.
@@ -81,10 +81,10 @@ pub struct Declared {
 ///
 /// [`LimitError`] for no rate at all, no permits, a burst of zero, a cap's burst above its permits, a period below
 /// [`SHORTEST_PERIOD`] or above 366 days, and two rates of one id.
-pub fn limits(declared: &[Declared]) -> Result<Vec<Limit>, LimitError> {
+pub fn limits(declared: &[LimitSpec]) -> Result<Vec<Limit>, LimitError> {
     let shortest = declared.iter().map(|rate| rate.id.period()).min().ok_or(LimitError::None)?;
     let mut limits: Vec<Limit> = Vec::with_capacity(declared.len());
-    for Declared { id, permits, burst } in declared {
+    for LimitSpec { id, permits, burst } in declared {
         let cap = id.period() > shortest;
         if *permits == 0 {
             return Err(LimitError::NoPermits);
@@ -159,8 +159,8 @@ impl Error for LimitError {}
 mod tests {
     use super::*;
 
-    fn rate(permits: u32, seconds: u64, burst: Option<u32>) -> Declared {
-        Declared { id: LimitId::calls(Duration::from_secs(seconds)), permits, burst }
+    fn rate(permits: u32, seconds: u64, burst: Option<u32>) -> LimitSpec {
+        LimitSpec { id: LimitId::calls(Duration::from_secs(seconds)), permits, burst }
     }
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
         assert_eq!(limits(&[rate(1, 1, Some(0))]), Err(LimitError::NoBurst));
         assert_eq!(limits(&[rate(1, 1, None), rate(10, 60, Some(11))]), Err(LimitError::BurstAboveCap));
         assert_eq!(limits(&[rate(1, 1, None), rate(2, 1, None)]), Err(LimitError::Twice));
-        let short = Declared { id: LimitId::calls(Duration::from_millis(99)), permits: 1, burst: None };
+        let short = LimitSpec { id: LimitId::calls(Duration::from_millis(99)), permits: 1, burst: None };
         assert_eq!(limits(&[short]), Err(LimitError::ShortPeriod));
         assert_eq!(limits(&[rate(1, u64::MAX, None)]), Err(LimitError::LongPeriod));
     }

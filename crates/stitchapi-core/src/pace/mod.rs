@@ -1,6 +1,6 @@
 //! Pacing, exactly: GCRA over several limits in whole microseconds, without a clock and without a store.
 //!
-//! A bucket is one [`Cell`] in a store. [`step::reserve`] reads a cell, repairs it, books a start for each call and says
+//! A bucket is one [`Cell`] in a store. [`transition::reserve`] reads a cell, repairs it, books a start for each call and says
 //! what to write; a store runs it atomically on its own time. Whoever holds the reply computes every start from it with
 //! the same arithmetic, so a reply has one size whatever it books.
 //!
@@ -24,17 +24,17 @@
 //! `T N / W + max(b, largest cost)`, plus `J N / W` when `T` is shorter than the period.
 
 mod cell;
+mod gcra;
 mod limit;
-mod lines;
+mod process_count;
 mod repair;
 mod reservation;
-mod roll;
-mod starts;
-pub mod step;
+mod start_times;
+pub mod transition;
 
 pub use cell::{Cell, CellError, LimitState, Strictest, Tat};
-pub use limit::{Declared, Limit, LimitError, LimitId, SHORTEST_PERIOD, default_guard, limits};
-pub use lines::Lines;
-pub use reservation::{Back, Booking, Costs, Mark, Pace, Reservation};
-pub use roll::{ROLL_WINDOW, Roll};
-pub use starts::Starts;
+pub use gcra::GcraSet;
+pub use limit::{Limit, LimitError, LimitId, LimitSpec, SHORTEST_PERIOD, default_guard, limits};
+pub use process_count::{COUNT_WINDOW, ProcessCount};
+pub use reservation::{Booking, CellSnapshot, Costs, Rejoin, Reservation, ReserveRequest};
+pub use start_times::StartTimes;

@@ -1,54 +1,54 @@
 //! What a request makes of a cell before it books.
 
-use super::lines::Line;
-use super::step::{NOT_BORN, empty};
-use super::{Back, Cell, Limit, LimitState, Mark, Pace, Roll, Strictest, Tat};
+use super::gcra::Gcra;
+use super::transition::{NOT_BORN, empty};
+use super::{Cell, CellSnapshot, Limit, LimitState, ProcessCount, Rejoin, ReserveRequest, Strictest, Tat};
 use crate::time::LARGEST;
 use crate::{StoreTime, micros_up};
 
 /// The cell as this request may use it: created, or mended if it is older than what the caller remembers, with the
 /// caller's limits brought in, the hold applied and the caller counted.
-pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell {
+pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) -> Cell {
     let known = born(stored);
-    let older = pace.seen.as_ref().filter(|mark| match known {
-        None => mark.kept_until() > now,
-        Some(cell) => cell.epoch == mark.epoch && cell.seq < mark.seq,
+    let older = request.snapshot.as_ref().filter(|snapshot| match known {
+        None => snapshot.kept_until() > now,
+        Some(cell) => cell.epoch == snapshot.epoch && cell.seq < snapshot.seq,
     });
-    let fresh_epoch = pace.epoch_if_new.max(NOT_BORN + 1);
-    let guard = u32::try_from(micros_up(pace.guard)).unwrap_or(u32::MAX);
+    let fresh_epoch = request.epoch_if_new.max(NOT_BORN + 1);
+    let guard = u32::try_from(micros_up(request.guard)).unwrap_or(u32::MAX);
 
     let mut moved = false;
     let mut cell = known.cloned().unwrap_or_else(|| {
-        let mut cell = empty(fresh_epoch, 0, Strictest::brought(guard, now));
+        let mut cell = empty(fresh_epoch, 0, Strictest::declared(guard, now));
         cell.held_until = stored.map_or(StoreTime(0), |hold| hold.held_until);
-        cell.fresh_until = StoreTime((now + pace.fresh_start).0.min(LARGEST));
+        cell.fresh_until = StoreTime((now + request.fresh_start).0.min(LARGEST));
         cell
     });
 
     let in_force = cell.guard.value;
-    cell.guard = cell.guard.bring(guard, now, u32::max);
+    cell.guard = cell.guard.declare(guard, now, u32::max);
     moved |= cell.guard.value != in_force;
-    for limit in &pace.limits {
-        moved |= bring(&mut cell, limit, in_force, now);
+    for limit in &request.limits {
+        moved |= declare(&mut cell, limit, in_force, now);
     }
     cell.limits.retain(|state| {
-        let brought = pace.limits.iter().any(|limit| limit.id == state.id);
+        let brought = request.limits.iter().any(|limit| limit.id == state.id);
         brought || state.permits.holds(now) || state.burst.holds(now) || state.tat.rounded_up() > now
     });
 
-    if let Some(mark) = older {
+    if let Some(snapshot) = older {
         for state in &mut cell.limits {
-            let mut line = Line::new(state, cell.guard.value);
-            let index = pace.limits.iter().position(|limit| limit.id == state.id);
-            if let Some(tat) = index.and_then(|index| mark.tats.get(index)) {
-                line.raise(*tat, 0);
+            let mut gcra = Gcra::new(state, cell.guard.value);
+            let index = request.limits.iter().position(|limit| limit.id == state.id);
+            if let Some(tat) = index.and_then(|index| snapshot.tats.get(index)) {
+                gcra.raise(*tat, 0);
             }
-            line.raise(now.max(cell.fresh_until), state.burst.value);
-            state.tat = line.tat();
+            gcra.raise(now.max(cell.fresh_until), state.burst.value);
+            state.tat = gcra.tat();
         }
     }
 
-    let longest = StoreTime((now + pace.max_hold).0.min(LARGEST));
+    let longest = StoreTime((now + request.max_hold).0.min(LARGEST));
     if cell.held_until > longest {
         cell.held_until = longest;
         moved = true;
@@ -59,14 +59,15 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
     }
 
     // Who was counted in another cell was not counted in this one.
-    let is_same = known.is_some_and(|cell| pace.seen.as_ref().is_some_and(|mark| mark.epoch == cell.epoch));
-    let roll = if older.is_some() { Roll::default() } else { cell.roll };
-    let counted = pace.counted.filter(|_| is_same && older.is_none());
-    cell.roll = if pace.counts { roll.ask(counted, now) } else { roll.at(now) };
+    let is_same =
+        known.is_some_and(|cell| request.snapshot.as_ref().is_some_and(|snapshot| snapshot.epoch == cell.epoch));
+    let processes = if older.is_some() { ProcessCount::default() } else { cell.processes };
+    let counted = request.counted.filter(|_| is_same && older.is_none());
+    cell.processes = if request.counts { processes.ask(counted, now) } else { processes.at(now) };
 
-    if let Some(mark) = older {
+    if let Some(snapshot) = older {
         cell.epoch = fresh_epoch;
-        cell.seq = cell.seq.max(mark.seq) + 1;
+        cell.seq = cell.seq.max(snapshot.seq) + 1;
     } else if moved && known.is_some() {
         cell.seq += 1;
     }
@@ -74,21 +75,21 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, pace: &Pace) -> Cell
 }
 
 /// Brings one limit of a caller into the cell, whose guard was `guard`; says whether that changes what holds.
-fn bring(cell: &mut Cell, limit: &Limit, guard: u32, now: StoreTime) -> bool {
+fn declare(cell: &mut Cell, limit: &Limit, guard: u32, now: StoreTime) -> bool {
     let guard_now = cell.guard.value;
     let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else {
         cell.limits.push(LimitState {
             id: limit.id.clone(),
-            permits: Strictest::brought(limit.permits.max(1), now),
-            burst: Strictest::brought(limit.burst.max(1), now),
+            permits: Strictest::declared(limit.permits.max(1), now),
+            burst: Strictest::declared(limit.burst.max(1), now),
             tat: Tat::default(),
         });
         return true;
     };
     let before = (state.permits.value, state.burst.value);
-    let credit = Line::new(state, guard).credit();
-    state.permits = state.permits.bring(limit.permits.max(1), now, u32::min);
-    state.burst = state.burst.bring(limit.burst.max(1), now, u32::min);
+    let credit = Gcra::new(state, guard).credit();
+    state.permits = state.permits.declare(limit.permits.max(1), now, u32::min);
+    state.burst = state.burst.declare(limit.burst.max(1), now, u32::min);
     let moved = (state.permits.value, state.burst.value) != before;
     if moved || guard_now != guard {
         keep_credit(state, credit, guard_now, now);
@@ -100,7 +101,7 @@ fn bring(cell: &mut Cell, limit: &Limit, guard: u32, now: StoreTime) -> bool {
 /// now would be given again. The remainder counts in another unit now: rounded up, to the strict side.
 fn keep_credit(state: &mut LimitState, credit: Tat, guard: u32, now: StoreTime) {
     let tat = state.tat.rounded_up();
-    let more = Line::new(state, guard).credit().rounded_up().0.saturating_sub(credit.micros);
+    let more = Gcra::new(state, guard).credit().rounded_up().0.saturating_sub(credit.micros);
     let more = if tat > now { more } else { 0 };
     state.tat = Tat { micros: (tat.0 + more).min(LARGEST), remainder: 0 };
 }
@@ -113,10 +114,10 @@ fn take_burst_credit(cell: &mut Cell, end: StoreTime) -> bool {
     let shortest = cell.limits.iter().map(|state| state.id.period()).min();
     let mut moved = false;
     for state in cell.limits.iter_mut().filter(|state| Some(state.id.period()) == shortest) {
-        let mut line = Line::new(state, cell.guard.value);
-        line.raise(end, state.burst.value - 1);
-        moved |= state.tat != line.tat();
-        state.tat = line.tat();
+        let mut gcra = Gcra::new(state, cell.guard.value);
+        gcra.raise(end, state.burst.value - 1);
+        moved |= state.tat != gcra.tat();
+        state.tat = gcra.tat();
     }
     moved
 }
@@ -125,22 +126,25 @@ fn take_burst_credit(cell: &mut Cell, end: StoreTime) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Return {
     Waits,
-    First(Back),
+    First(Rejoin),
     Joins,
 }
 
 impl Return {
     /// What becomes of a request that has not expired; one that was never away [joins](Self::Joins).
-    pub(super) fn of(pace: &Pace, stored: Option<&Cell>, now: StoreTime) -> Self {
-        let Some(back) = pace.back else { return Self::Joins };
+    pub(super) fn of(request: &ReserveRequest, stored: Option<&Cell>, now: StoreTime) -> Self {
+        let Some(rejoin) = request.rejoin else { return Self::Joins };
         if stored.is_some_and(|cell| cell.local_end > now) {
             return Self::Waits;
         }
         let unmoved = |cell: &Cell| {
-            pace.seen.as_ref().is_some_and(|Mark { epoch, seq, .. }| *epoch == cell.epoch && *seq >= cell.seq)
+            request
+                .snapshot
+                .as_ref()
+                .is_some_and(|CellSnapshot { epoch, seq, .. }| *epoch == cell.epoch && *seq >= cell.seq)
         };
-        let is_first = |cell: &Cell| unmoved(cell) && !back.was_gathered(cell);
-        if born(stored).is_none_or(is_first) { Self::First(back) } else { Self::Joins }
+        let is_first = |cell: &Cell| unmoved(cell) && !rejoin.was_announced_in(cell);
+        if born(stored).is_none_or(is_first) { Self::First(rejoin) } else { Self::Joins }
     }
 }
 
@@ -148,23 +152,23 @@ impl Return {
 ///
 /// While all were alone they used the budget, and the cell knew nothing of it: the shortest limit has spent its burst, the
 /// others what the caller says, and a cell that was lost, here `stored` under another epoch or not at all, everything.
-pub(super) fn gather(cell: &mut Cell, stored: Option<&Cell>, pace: &Pace, back: Back, now: StoreTime) {
-    cell.local_end = StoreTime((now + back.stay).0.min(LARGEST));
-    cell.fresh_until = StoreTime((cell.local_end + back.pause).0.min(LARGEST)).max(cell.fresh_until);
+pub(super) fn gather(cell: &mut Cell, stored: Option<&Cell>, request: &ReserveRequest, rejoin: Rejoin, now: StoreTime) {
+    cell.local_end = StoreTime((now + rejoin.alone_for).0.min(LARGEST));
+    cell.fresh_until = StoreTime((cell.local_end + rejoin.pause).0.min(LARGEST)).max(cell.fresh_until);
     cell.seq += 1;
     let fresh_until = cell.fresh_until;
     take_burst_credit(cell, fresh_until);
     let was_lost = stored.is_none_or(|stored| stored.epoch != cell.epoch);
-    for (index, limit) in pace.limits.iter().enumerate() {
+    for (index, limit) in request.limits.iter().enumerate() {
         let Some(state) = cell.limits.iter_mut().find(|state| state.id == limit.id) else { continue };
-        let mut line = Line::new(state, cell.guard.value);
-        if let Some(tat) = pace.seen.as_ref().and_then(|mark| mark.tats.get(index)) {
-            line.raise(*tat, 0);
+        let mut gcra = Gcra::new(state, cell.guard.value);
+        if let Some(tat) = request.snapshot.as_ref().and_then(|snapshot| snapshot.tats.get(index)) {
+            gcra.raise(*tat, 0);
         }
         if was_lost {
-            line.raise(fresh_until, state.burst.value);
+            gcra.raise(fresh_until, state.burst.value);
         }
-        state.tat = line.tat();
+        state.tat = gcra.tat();
     }
 }
 

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::cell::LONGEVITY;
-use super::{Cell, Limit, LimitId, Lines, Starts, Tat};
+use super::{Cell, GcraSet, Limit, LimitId, StartTimes, Tat};
 use crate::StoreTime;
 
-/// What one call draws: units per limit, in the order of [`Pace::limits`]. 0 leaves that limit alone.
+/// What one call draws: units per limit, in the order of [`ReserveRequest::limits`]. 0 leaves that limit alone.
 ///
 /// Every call draws on at least one limit; missing numbers count as 0. Cheap to clone: most calls cost the same.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub struct Costs(pub Arc<[u32]>);
 
 /// A request for starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pace {
+pub struct ReserveRequest {
     /// The limits this process declares ([`limits`](super::limits)).
     pub limits: Vec<Limit>,
     /// How late a start may be ([`default_guard`](super::default_guard)).
@@ -29,9 +29,9 @@ pub struct Pace {
     /// No start earlier than this from now: how long the answer usually takes.
     pub lead: Duration,
     /// What this process remembers of the cell: lost state is noticed by it.
-    pub seen: Option<Mark>,
-    /// The window of the cell's [`Roll`](super::Roll) in which this process was counted last, as the
-    /// [answer](Reservation::counted) to an earlier request with this [`seen`](Self::seen)'s epoch said.
+    pub snapshot: Option<CellSnapshot>,
+    /// The window of the cell's [`ProcessCount`](super::ProcessCount) in which this process was counted last, as the
+    /// [answer](Reservation::counted) to an earlier request with this [`snapshot`](Self::snapshot)'s epoch said.
     pub counted: Option<u64>,
     /// Whether this request counts its process at all: not while another one is under way that does.
     pub counts: bool,
@@ -44,8 +44,8 @@ pub struct Pace {
     pub fresh_start: Duration,
     /// A hold in the cell is cut to this from now.
     pub max_hold: Duration,
-    /// This process comes back from an outage; what it remembers of the cell ([`seen`](Self::seen)) is from before it.
-    pub back: Option<Back>,
+    /// This process comes back from an outage; what it remembers of the cell ([`snapshot`](Self::snapshot)) is from before it.
+    pub rejoin: Option<Rejoin>,
 }
 
 /// How a process comes back from an outage in which everybody paced alone.
@@ -54,29 +54,29 @@ pub struct Pace {
 ///   it stays alone until then.
 /// * Has somebody been back since this process' outage began, and is that [`local_end`](Cell::local_end) over, it was
 ///   stopped or cut off for longer than the others: it joins at once.
-/// * Is the cell gone, back in an older state, or unmoved since the mark, it is the first: the cell is repaired as always
+/// * Is the cell gone, back in an older state, or unmoved since the snapshot, it is the first: the cell is repaired as always
 ///   and given a [`local_end`](Cell::local_end) and a [`fresh_until`](Cell::fresh_until), for all the others who are
 ///   still to notice; nothing is booked.
-/// * Has the cell moved, or is there one and no mark, somebody uses it: it joins at once.
+/// * Has the cell moved, or is there one and no snapshot, somebody uses it: it joins at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Back {
+pub struct Rejoin {
     /// How long everybody goes on alone, so that each of them notices in that time.
-    pub stay: Duration,
+    pub alone_for: Duration,
     /// How long nobody starts after that: the last start of one who is alone keeps its distance.
     pub pause: Duration,
     /// The store's time of the last answer before the outage.
     pub since: StoreTime,
 }
 
-impl Back {
+impl Rejoin {
     /// Whether somebody has been the first one back since this outage began.
     #[must_use]
-    pub fn was_gathered(&self, cell: &Cell) -> bool {
-        cell.local_end > self.since + self.stay
+    pub fn was_announced_in(&self, cell: &Cell) -> bool {
+        cell.local_end > self.since + self.alone_for
     }
 }
 
-impl Pace {
+impl ReserveRequest {
     /// Asks for nothing yet: no calls, a horizon of 60 s, holds of at most 60 s.
     #[must_use]
     pub fn new(limits: Vec<Limit>, guard: Duration, epoch_if_new: u64) -> Self {
@@ -87,14 +87,14 @@ impl Pace {
             horizon: Duration::from_secs(60),
             not_before: None,
             lead: Duration::ZERO,
-            seen: None,
+            snapshot: None,
             counted: None,
             counts: true,
             expires: None,
             epoch_if_new,
             fresh_start: Duration::ZERO,
             max_hold: Duration::from_secs(60),
-            back: None,
+            rejoin: None,
         }
     }
 
@@ -109,18 +109,18 @@ impl Pace {
 
 /// What a process remembers of a cell: the newest state it has seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
+pub struct CellSnapshot {
     /// The cell's epoch.
     pub epoch: u64,
     /// The cell's sequence number.
     pub seq: u64,
-    /// The tats, rounded up, in the order of [`Pace::limits`].
+    /// The tats, rounded up, in the order of [`ReserveRequest::limits`].
     pub tats: Vec<StoreTime>,
     /// When this process last booked in it, if it ever did.
     pub booked: Option<StoreTime>,
 }
 
-impl Mark {
+impl CellSnapshot {
     /// Until when the store keeps the cell at least ([`Cell::ttl`]): if it is gone before, it was lost.
     #[must_use]
     pub fn kept_until(&self) -> StoreTime {
@@ -129,7 +129,7 @@ impl Mark {
     }
 }
 
-/// The answer to a [`Pace`].
+/// The answer to a [`ReserveRequest`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// The store's time of the step.
@@ -140,52 +140,53 @@ pub struct Reservation {
     pub cell: Cell,
     /// How many of the calls were booked: the first ones.
     pub granted: usize,
-    /// The window in which this process is counted now, for its next [`Pace`]; `None` if it was not to be, or nothing was
+    /// The window in which this process is counted now, for its next [`ReserveRequest`]; `None` if it was not to be, or nothing was
     /// written.
     pub counted: Option<u64>,
 }
 
 impl Reservation {
-    /// How many processes have asked lately ([`Roll::living`](super::Roll::living)).
+    /// How many processes have asked lately ([`ProcessCount::active`](super::ProcessCount::active)).
     #[must_use]
-    pub fn living(&self) -> u32 {
-        self.cell.roll.living(self.now)
+    pub fn active(&self) -> u32 {
+        self.cell.processes.active(self.now)
     }
 
-    /// The booked starts, in the order of the calls. `pace` is the one that was asked with.
+    /// The booked starts, in the order of the calls. `request` is the one that was asked with.
     #[must_use]
-    pub fn starts<'a>(&'a self, pace: &'a Pace) -> Starts<'a> {
-        Starts::new(&self.cell, pace, self.e_min).at_most(self.granted)
+    pub fn starts<'a>(&'a self, request: &'a ReserveRequest) -> StartTimes<'a> {
+        StartTimes::new(&self.cell, request, self.e_min).at_most(self.granted)
     }
 
     /// When the first call that was not booked could start at the earliest, if there is one.
     #[must_use]
-    pub fn next_start(&self, pace: &Pace) -> Option<StoreTime> {
-        pace.calls.get(self.granted)?;
-        Starts::new(&self.cell, pace, self.e_min).nth(self.granted)
+    pub fn next_start(&self, request: &ReserveRequest) -> Option<StoreTime> {
+        request.calls.get(self.granted)?;
+        StartTimes::new(&self.cell, request, self.e_min).nth(self.granted)
     }
 
     /// What to remember of the cell after this booking.
     #[must_use]
-    pub fn mark(&self, pace: &Pace) -> Mark {
-        let mut starts = self.starts(pace);
+    pub fn snapshot(&self, request: &ReserveRequest) -> CellSnapshot {
+        let mut starts = self.starts(request);
         starts.by_ref().for_each(drop);
-        self.mark_of(pace, &starts.into_lines())
+        self.snapshot_after(request, &starts.into_gcra())
     }
 
-    /// The same, where the limits are known as this booking [has left them](Starts::into_lines).
+    /// The same, where the limits are known as this booking [has left them](StartTimes::into_gcra).
     #[must_use]
-    pub fn mark_of(&self, pace: &Pace, lines: &Lines) -> Mark {
+    pub fn snapshot_after(&self, request: &ReserveRequest, gcra: &GcraSet) -> CellSnapshot {
         let epoch = self.cell.epoch;
-        let before = pace.seen.as_ref().filter(|mark| mark.epoch == epoch).and_then(|mark| mark.booked);
+        let before =
+            request.snapshot.as_ref().filter(|snapshot| snapshot.epoch == epoch).and_then(|snapshot| snapshot.booked);
         let booked = if self.granted > 0 { Some(self.now) } else { before };
-        Mark { epoch, seq: self.seq_after(), tats: lines.tats().map(Tat::rounded_up).collect(), booked }
+        CellSnapshot { epoch, seq: self.seq_after(), tats: gcra.tats().map(Tat::rounded_up).collect(), booked }
     }
 
     /// All bookings after the first `keep`, to be [refunded](crate::Pacer::refund).
     #[must_use]
-    pub fn tail(&self, pace: &Pace, keep: usize) -> Booking {
-        let mut starts = self.starts(pace).at_most(keep.min(self.granted));
+    pub fn tail(&self, request: &ReserveRequest, keep: usize) -> Booking {
+        let mut starts = self.starts(request).at_most(keep.min(self.granted));
         starts.by_ref().for_each(drop);
         Booking {
             epoch: self.cell.epoch,

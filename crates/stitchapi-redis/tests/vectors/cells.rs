@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::step::{self, Stepped};
-use stitchapi_core::pace::{Back, Booking, Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Roll, Strictest, Tat};
+use stitchapi_core::pace::transition::{self, Transition};
+use stitchapi_core::pace::{
+    Booking, Cell, CellSnapshot, Costs, Limit, LimitId, LimitState, ProcessCount, Rejoin, ReserveRequest, Strictest,
+    Tat,
+};
 use stitchapi_core::{Key, Pacer as _, Prefix, StoreTime};
 use stitchapi_redis::RedisStore;
 
@@ -44,7 +47,7 @@ struct Twin<'a> {
     limits: Vec<Limit>,
     is_usual: bool,
     cell: Option<Cell>,
-    newest: Option<(Mark, Booking)>,
+    newest: Option<(CellSnapshot, Booking)>,
 }
 
 impl Twin<'_> {
@@ -57,7 +60,7 @@ impl Twin<'_> {
                 booking.seq += u64::from(dice.one_in(8));
                 booking.epoch ^= u64::from(dice.one_in(8));
                 let refunded = self.store.refund(&self.key, &booking).await.unwrap();
-                let Stepped { reply, write } = step::refund(before.as_ref(), &booking);
+                let Transition { reply, write } = transition::refund(before.as_ref(), &booking);
                 assert_eq!(refunded, reply, "{booking:?}");
                 self.compare(write, &format!("{booking:?}")).await;
                 1
@@ -68,7 +71,8 @@ impl Twin<'_> {
                 let delta = i64::from(dice.any_u32()) * dice.pick(&[-1, 1]);
                 let delta = dice.pick(&[delta, delta, delta, delta, 0, i64::MIN, i64::MAX]);
                 self.store.settle(&self.key, &id, delta).await.unwrap();
-                let Stepped { reply: (), write } = step::settle(before.as_ref(), self.raw.recorder.now(), &id, delta);
+                let Transition { reply: (), write } =
+                    transition::settle(before.as_ref(), self.raw.recorder.now(), &id, delta);
                 self.compare(write, &format!("settle {id:?} {delta}")).await;
                 2
             }
@@ -76,23 +80,25 @@ impl Twin<'_> {
                 let until = time(dice, now);
                 let cap = duration(dice);
                 self.store.hold(&self.key, until, cap).await.unwrap();
-                let Stepped { reply: (), write } = step::hold(before.as_ref(), self.raw.recorder.now(), until, cap);
+                let Transition { reply: (), write } =
+                    transition::hold(before.as_ref(), self.raw.recorder.now(), until, cap);
                 self.compare(write, &format!("hold {until:?} {cap:?}")).await;
                 3
             }
             3 => self.another(dice).await,
             _ => {
-                let mut pace = self.pace(dice, now);
+                let mut request = self.request(dice, now);
                 if self.is_usual {
-                    pace = usual::pace(dice, &self.limits, before.as_ref(), now, pace);
+                    request = usual::request(dice, &self.limits, before.as_ref(), now, request);
                 }
-                let reply = self.store.reserve(&self.key, &pace).await.unwrap();
-                let Stepped { reply: expected, write } = step::reserve(before.as_ref(), self.raw.recorder.now(), &pace);
+                let reply = self.store.reserve(&self.key, &request).await.unwrap();
+                let Transition { reply: expected, write } =
+                    transition::reserve(before.as_ref(), self.raw.recorder.now(), &request);
                 let text = (reply.cell.to_text(), expected.cell.to_text());
-                assert_eq!(text.0, text.1, "for {pace:?} on {before:?}");
-                assert_eq!(reply, expected, "for {pace:?} on {before:?}");
-                self.newest = Some((reply.mark(&pace), reply.tail(&pace, dice.below(4) as usize)));
-                self.compare(write, &format!("{pace:?}")).await;
+                assert_eq!(text.0, text.1, "for {request:?} on {before:?}");
+                assert_eq!(reply, expected, "for {request:?} on {before:?}");
+                self.newest = Some((reply.snapshot(&request), reply.tail(&request, dice.below(4) as usize)));
+                self.compare(write, &format!("{request:?}")).await;
                 0
             }
         }
@@ -138,7 +144,7 @@ impl Twin<'_> {
             local_end: known(time(dice, now)),
             fresh_until: known(time(dice, now)),
             guard: Strictest { value: dice.any_u32(), at: stamp(dice) },
-            roll: roll(dice, now),
+            processes: processes(dice, now),
             limits: Vec::new(),
         };
         if dice.one_in(6) {
@@ -162,7 +168,7 @@ impl Twin<'_> {
         cell
     }
 
-    fn pace(&self, dice: &mut Dice, now: StoreTime) -> Pace {
+    fn request(&self, dice: &mut Dice, now: StoreTime) -> ReserveRequest {
         let mut limits = self.limits.clone();
         for limit in &mut limits {
             if dice.one_in(8) {
@@ -176,36 +182,36 @@ impl Twin<'_> {
             limits.truncate(1);
         }
         let guard = Duration::from_micros(dice.pick(&[1_000, 5_000, 0, u64::from(u32::MAX), u64::MAX]));
-        let mut pace = Pace::new(limits, guard, dice.pick(&[0, 1, dice_epoch(&None), u64::MAX, now.0]));
-        pace.horizon = duration(dice);
-        pace.lead = if dice.one_in(3) { duration(dice) } else { Duration::ZERO };
-        pace.fresh_start = if dice.one_in(2) { duration(dice) } else { Duration::from_millis(100) };
-        pace.max_hold = duration(dice);
-        pace.not_before = Some(time(dice, now)).filter(|_| dice.one_in(4));
-        pace.expires = Some(time(dice, now)).filter(|_| dice.one_in(5));
-        pace.back = Some(Back { stay: duration(dice), pause: duration(dice), since: time(dice, now) })
+        let mut request = ReserveRequest::new(limits, guard, dice.pick(&[0, 1, dice_epoch(&None), u64::MAX, now.0]));
+        request.horizon = duration(dice);
+        request.lead = if dice.one_in(3) { duration(dice) } else { Duration::ZERO };
+        request.fresh_start = if dice.one_in(2) { duration(dice) } else { Duration::from_millis(100) };
+        request.max_hold = duration(dice);
+        request.not_before = Some(time(dice, now)).filter(|_| dice.one_in(4));
+        request.expires = Some(time(dice, now)).filter(|_| dice.one_in(5));
+        request.rejoin = Some(Rejoin { alone_for: duration(dice), pause: duration(dice), since: time(dice, now) })
             .filter(|_| dice.one_in(4));
-        pace.seen = self.seen(dice, now, pace.limits.len());
-        pace.counted = counted(dice, now);
-        pace.counts = !dice.one_in(4);
+        request.snapshot = self.snapshot(dice, now, request.limits.len());
+        request.counted = counted(dice, now);
+        request.counts = !dice.one_in(4);
         for _ in 0..dice.below(4) {
-            let costs = pace.limits.iter().map(|limit| cost(dice, limit)).collect::<Vec<_>>();
+            let costs = request.limits.iter().map(|limit| cost(dice, limit)).collect::<Vec<_>>();
             let costs = if dice.one_in(12) { costs[..1].to_vec() } else { costs };
             if costs.iter().any(|cost| *cost > 0) {
                 let times = dice.pick(&[1, 1, 2, 3, 10, 100]);
-                pace.calls.extend(std::iter::repeat_n(Costs(costs.into()), times));
+                request.calls.extend(std::iter::repeat_n(Costs(costs.into()), times));
             }
         }
-        pace
+        request
     }
 
-    fn seen(&self, dice: &mut Dice, now: StoreTime, limits: usize) -> Option<Mark> {
+    fn snapshot(&self, dice: &mut Dice, now: StoreTime, limits: usize) -> Option<CellSnapshot> {
         let epoch = self.cell.as_ref().map_or(9, |cell| cell.epoch);
         let seq = self.cell.as_ref().map_or(9, |cell| cell.seq);
         match dice.below(4) {
             0 => None,
-            1 => self.newest.as_ref().map(|(mark, _)| mark.clone()),
-            _ => Some(Mark {
+            1 => self.newest.as_ref().map(|(snapshot, _)| snapshot.clone()),
+            _ => Some(CellSnapshot {
                 epoch: dice.pick(&[epoch, epoch, 9, u64::MAX]),
                 seq: (dice.pick(&[seq, seq + 1, seq + 40, 0])).min(LARGEST - 1_000),
                 tats: (0..limits as u64 + dice.below(2)).map(|_| time(dice, now)).collect(),
@@ -215,19 +221,19 @@ impl Twin<'_> {
     }
 }
 
-fn dice_epoch(newest: &Option<(Mark, Booking)>) -> u64 {
-    newest.as_ref().map_or(0xdead_beef_dead_beef, |(mark, _)| mark.epoch)
+fn dice_epoch(newest: &Option<(CellSnapshot, Booking)>) -> u64 {
+    newest.as_ref().map_or(0xdead_beef_dead_beef, |(snapshot, _)| snapshot.epoch)
 }
 
 /// The roll of this window, of the one before, or of another time.
-pub(crate) fn roll(dice: &mut Dice, now: StoreTime) -> Roll {
-    let window = Roll::window_at(now);
+pub(crate) fn processes(dice: &mut Dice, now: StoreTime) -> ProcessCount {
+    let window = ProcessCount::window_at(now);
     let windows = [window, window, window - 1, window - 2, window + 1, 0, LARGEST];
-    Roll { window: dice.pick(&windows), count: dice.any_u32(), last: dice.any_u32() }
+    ProcessCount { window: dice.pick(&windows), current: dice.any_u32(), previous: dice.any_u32() }
 }
 
 pub(crate) fn counted(dice: &mut Dice, now: StoreTime) -> Option<u64> {
-    let window = Roll::window_at(now);
+    let window = ProcessCount::window_at(now);
     dice.pick(&[None, Some(window), Some(window), Some(window), Some(window - 1), Some(window + 1), Some(u64::MAX)])
 }
 

@@ -36,17 +36,17 @@ fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
                 let write = match dice.below(8) {
                     0 => {
                         let renewed = store.renew(&key, ttl, &owner).await.unwrap();
-                        let stepped = lease::step::renew(before.as_ref(), now(), ttl, &owner);
+                        let stepped = lease::transition::renew(before.as_ref(), now(), ttl, &owner);
                         assert_eq!(renewed, stepped.reply, "{ttl:?} {owner} on {before:?}");
                         stepped.write
                     }
                     1 | 2 => {
                         store.release(&key, &owner).await.unwrap();
-                        lease::step::release(before.as_ref(), now(), &owner).write
+                        lease::transition::release(before.as_ref(), now(), &owner).write
                     }
                     _ => {
                         let lease: Lease = store.acquire(&key, limit, ttl, &owner, park).await.unwrap();
-                        let stepped = lease::step::acquire(before.as_ref(), now(), limit, ttl, &owner, park);
+                        let stepped = lease::transition::acquire(before.as_ref(), now(), limit, ttl, &owner, park);
                         assert_eq!(lease, stepped.reply, "{limit} {ttl:?} {owner} {park:?} on {before:?}");
                         stepped.write
                     }

@@ -4,7 +4,9 @@
 use std::time::Duration;
 
 use stitchapi_core::StoreTime;
-use stitchapi_core::pace::{Cell, Costs, Limit, LimitId, LimitState, Mark, Pace, Roll, Strictest, Tat};
+use stitchapi_core::pace::{
+    Cell, CellSnapshot, Costs, Limit, LimitId, LimitState, ProcessCount, ReserveRequest, Strictest, Tat,
+};
 
 use crate::cells;
 use crate::common::Dice;
@@ -44,10 +46,10 @@ pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
         local_end: if dice.one_in(20) { known(time(dice, now)) } else { rarely(dice).min(now) },
         fresh_until: near(dice),
         guard: Strictest { value: dice.pick(&[0, 1_000, 5_000]), at: stamp(dice) },
-        roll: if dice.one_in(8) {
-            cells::roll(dice, now)
+        processes: if dice.one_in(8) {
+            cells::processes(dice, now)
         } else {
-            Roll { window: Roll::window_at(now), count: 3, last: 2 }
+            ProcessCount { window: ProcessCount::window_at(now), current: 3, previous: 2 }
         },
         limits: limits
             .iter()
@@ -65,19 +67,26 @@ pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
 }
 
 /// A request for a few equal calls, but for one thing that is as in `any`, now and then.
-pub(crate) fn pace(dice: &mut Dice, limits: &[Limit], cell: Option<&Cell>, now: StoreTime, any: Pace) -> Pace {
+pub(crate) fn request(
+    dice: &mut Dice,
+    limits: &[Limit],
+    cell: Option<&Cell>,
+    now: StoreTime,
+    any: ReserveRequest,
+) -> ReserveRequest {
     let guard = cell.map_or(5_000, |cell| cell.guard.value);
-    let mut pace = Pace::new(limits.to_vec(), Duration::from_micros(guard.into()), any.epoch_if_new);
+    let mut request = ReserveRequest::new(limits.to_vec(), Duration::from_micros(guard.into()), any.epoch_if_new);
     let farthest = if dice.one_in(8) { 1 << 53 } else { 100 * SECOND };
-    pace.horizon = Duration::from_micros(dice.any_size(farthest));
-    pace.lead = Duration::from_micros(dice.pick(&[0, 0, 1, 50_000]));
-    pace.not_before = Some(now + Duration::from_micros(dice.any_size(SECOND))).filter(|_| dice.one_in(4));
-    pace.expires = Some(now + Duration::from_secs(1)).filter(|_| dice.one_in(2));
-    pace.seen = cell.map(|cell| Mark { epoch: cell.epoch, seq: cell.seq, tats: Vec::new(), booked: None });
-    pace.counts = !dice.one_in(4);
-    pace.counted = Some(Roll::window_at(now));
+    request.horizon = Duration::from_micros(dice.any_size(farthest));
+    request.lead = Duration::from_micros(dice.pick(&[0, 0, 1, 50_000]));
+    request.not_before = Some(now + Duration::from_micros(dice.any_size(SECOND))).filter(|_| dice.one_in(4));
+    request.expires = Some(now + Duration::from_secs(1)).filter(|_| dice.one_in(2));
+    request.snapshot =
+        cell.map(|cell| CellSnapshot { epoch: cell.epoch, seq: cell.seq, tats: Vec::new(), booked: None });
+    request.counts = !dice.one_in(4);
+    request.counted = Some(ProcessCount::window_at(now));
     if let Some(cell) = cell.filter(|_| dice.one_in(2)) {
-        pace.counted = Some(cell.roll.window);
+        request.counted = Some(cell.processes.window);
     }
     for _ in 0..dice.pick(&[0, 1, 1, 1, 1, 1, 2, 3]) {
         let large = if dice.one_in(4) { dice.any_u32() } else { 1 };
@@ -85,22 +94,22 @@ pub(crate) fn pace(dice: &mut Dice, limits: &[Limit], cell: Option<&Cell>, now: 
         let costs: Vec<u32> = limits.iter().map(cost).collect();
         if costs.iter().any(|cost| *cost > 0) {
             let times = dice.pick(&[1, 1, 2, 5, 25, 50, 100]);
-            pace.calls.extend(std::iter::repeat_n(Costs(costs.into()), times));
+            request.calls.extend(std::iter::repeat_n(Costs(costs.into()), times));
         }
     }
     match dice.below(60) {
-        0 => pace.horizon = any.horizon,
-        1 => pace.lead = any.lead,
-        2 => pace.not_before = any.not_before,
-        3 => pace.expires = any.expires,
-        4 => pace.max_hold = any.max_hold,
-        5 => pace.guard = any.guard,
-        6 => pace.back = any.back,
-        7 => pace.calls = any.calls,
-        8 => (pace.limits, pace.calls) = (any.limits, any.calls),
-        9 => pace.counted = any.counted,
-        10..20 => pace.seen = any.seen,
+        0 => request.horizon = any.horizon,
+        1 => request.lead = any.lead,
+        2 => request.not_before = any.not_before,
+        3 => request.expires = any.expires,
+        4 => request.max_hold = any.max_hold,
+        5 => request.guard = any.guard,
+        6 => request.rejoin = any.rejoin,
+        7 => request.calls = any.calls,
+        8 => (request.limits, request.calls) = (any.limits, any.calls),
+        9 => request.counted = any.counted,
+        10..20 => request.snapshot = any.snapshot,
         _ => {}
     }
-    pace
+    request
 }

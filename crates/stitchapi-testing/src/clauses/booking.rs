@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stitchapi_core::StoreTime;
-use stitchapi_core::pace::{Mark, Pace};
+use stitchapi_core::pace::{CellSnapshot, ReserveRequest};
 
 use super::pacing;
 use crate::contract::{Checked, Scene, ensure};
@@ -15,14 +15,14 @@ const SLOW: Duration = Duration::from_micros(60_005_000 / 6 + 1);
 
 pub(crate) async fn in_order(scene: Scene) -> Checked {
     let key = scene.key("cell");
-    let pace = pacing::rate(&scene, 10, MINUTE, 3).with_calls(5);
+    let request = pacing::rate(&scene, 10, MINUTE, 3).with_calls(5);
     let spacing = Duration::from_micros(60_005_000 / 10);
-    let reply = scene.first.pacer()?.reserve(&key, &pace).await?;
-    let starts: Vec<_> = reply.starts(&pace).collect();
+    let reply = scene.first.pacer()?.reserve(&key, &request).await?;
+    let starts: Vec<_> = reply.starts(&request).collect();
     let expected = [0, 0, 0, 1, 2].map(|spacings| reply.now + spacing * spacings);
     ensure!(starts == expected, "five calls of a burst of three start at {starts:?}, not {expected:?}");
-    let again = scene.second.pacer()?.reserve(&key, &pace).await?;
-    let starts: Vec<_> = again.starts(&pace).take(2).collect();
+    let again = scene.second.pacer()?.reserve(&key, &request).await?;
+    let starts: Vec<_> = again.starts(&request).take(2).collect();
     let expected = [3, 4].map(|spacings| reply.now + spacing * spacings);
     ensure!(starts == expected, "the next calls start at {starts:?}, not {expected:?}");
     Ok(())
@@ -42,10 +42,10 @@ pub(crate) async fn never_overlaps(scene: Scene) -> Checked {
     let clients = [scene.first.pacer()?, scene.second.pacer()?];
     let asks = (0..32).map(|caller| {
         let (pacer, key) = (clients[caller % 2].clone(), scene.key("cell"));
-        let pace = pacing::quick(scene.runtime().random()).with_calls(2);
+        let request = pacing::quick(scene.runtime().random()).with_calls(2);
         async move {
-            let reply = pacer.reserve(&key, &pace).await?;
-            Ok(reply.starts(&pace).collect::<Vec<_>>())
+            let reply = pacer.reserve(&key, &request).await?;
+            Ok(reply.starts(&request).collect::<Vec<_>>())
         }
     });
     let mut starts = Vec::new();
@@ -61,12 +61,12 @@ pub(crate) async fn never_overlaps(scene: Scene) -> Checked {
 
 pub(crate) async fn horizon(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
-    let pace = Pace { horizon: SLOW * 5 / 2, ..pacing::slow(&scene).with_calls(5) };
-    let reply = pacer.reserve(&key, &pace).await?;
+    let request = ReserveRequest { horizon: SLOW * 5 / 2, ..pacing::slow(&scene).with_calls(5) };
+    let reply = pacer.reserve(&key, &request).await?;
     ensure!(reply.granted == 3, "of five calls {} are within a horizon of two spacings and a half", reply.granted);
     let next = pacing::slow(&scene).with_calls(1);
     let start = pacer.reserve(&key, &next).await?.starts(&next).next();
-    let expected = reply.next_start(&pace);
+    let expected = reply.next_start(&request);
     ensure!(start == expected, "behind what the horizon cut off the next call starts at {start:?}, not {expected:?}");
     Ok(())
 }
@@ -75,12 +75,12 @@ pub(crate) async fn expires(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let one = pacing::slow(&scene).with_calls(1);
     let first = pacer.reserve(&key, &one).await?;
-    let gone = Pace { expires: Some(StoreTime(first.now.0 - 1)), ..pacing::slow(&scene).with_calls(3) };
+    let gone = ReserveRequest { expires: Some(StoreTime(first.now.0 - 1)), ..pacing::slow(&scene).with_calls(3) };
     let granted = pacer.reserve(&key, &gone).await?.granted;
     ensure!(granted == 0, "{granted} starts were booked for a caller that was gone");
-    let here = Pace { expires: Some(first.now + Scene::HOUR), ..pacing::slow(&scene).with_calls(1) };
+    let here = ReserveRequest { expires: Some(first.now + Scene::HOUR), ..pacing::slow(&scene).with_calls(1) };
     let reply = pacer.reserve(&key, &here).await?;
-    let (start, expected) = (reply.starts(&here).next(), first.mark(&one).tats.first().copied());
+    let (start, expected) = (reply.starts(&here).next(), first.snapshot(&one).tats.first().copied());
     ensure!(start == expected, "after a caller that was gone the next one starts at {start:?}, not {expected:?}");
     Ok(())
 }
@@ -89,12 +89,12 @@ pub(crate) async fn touch(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let one = pacing::slow(&scene).with_calls(1);
     // Who touches here remembers no booking.
-    let expected = Mark { booked: None, ..pacer.reserve(&key, &one).await?.mark(&one) };
+    let expected = CellSnapshot { booked: None, ..pacer.reserve(&key, &one).await?.snapshot(&one) };
     for _ in 0..2 {
         let touch = pacing::slow(&scene);
         let reply = pacer.reserve(&key, &touch).await?;
-        let mark = reply.mark(&touch);
-        ensure!(reply.granted == 0 && mark == expected, "a touch after {expected:?} gave {mark:?}");
+        let snapshot = reply.snapshot(&touch);
+        ensure!(reply.granted == 0 && snapshot == expected, "a touch after {expected:?} gave {snapshot:?}");
     }
     Ok(())
 }
@@ -102,9 +102,9 @@ pub(crate) async fn touch(scene: Scene) -> Checked {
 pub(crate) async fn outlives_its_backlog(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let period = scene.options.scaled(Duration::from_millis(100));
-    let pace = pacing::rate(&scene, 1, period, 1).with_calls(20);
-    let booked = pacer.reserve(&key, &pace).await?;
-    let last = booked.starts(&pace).last().unwrap_or_default();
+    let request = pacing::rate(&scene, 1, period, 1).with_calls(20);
+    let booked = pacer.reserve(&key, &request).await?;
+    let last = booked.starts(&request).last().unwrap_or_default();
     scene.sleep(Duration::from_millis(400)).await;
     let next = pacing::rate(&scene, 1, period, 1).with_calls(1);
     let reply = pacer.reserve(&key, &next).await?;
@@ -143,9 +143,9 @@ pub(crate) async fn one_clock(scene: Scene) -> Checked {
 
 pub(crate) async fn fresh_start(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
-    let pace = Pace { fresh_start: SECOND, ..pacing::slow(&scene).with_calls(1) };
-    let reply = pacer.reserve(&key, &pace).await?;
-    let (start, expected) = (reply.starts(&pace).next(), reply.now + SECOND);
+    let request = ReserveRequest { fresh_start: SECOND, ..pacing::slow(&scene).with_calls(1) };
+    let reply = pacer.reserve(&key, &request).await?;
+    let (start, expected) = (reply.starts(&request).next(), reply.now + SECOND);
     ensure!(start == Some(expected), "the first start of a new cell is {start:?}, not {expected}");
     let held = pacer.reserve(&key, &pacing::slow(&scene)).await?.cell.fresh_until;
     ensure!(held == expected, "the cell remembers its fresh start as {held}, not {expected}");
@@ -156,9 +156,9 @@ pub(crate) async fn deleted_is_forgotten(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     pacer.reserve(&key, &pacing::slow(&scene).with_calls(3)).await?;
     scene.store().delete(&key).await?;
-    let pace = pacing::slow(&scene).with_calls(1);
-    let reply = pacer.reserve(&key, &pace).await?;
-    let free = reply.cell.epoch == pace.epoch_if_new && reply.starts(&pace).next() == Some(reply.now);
+    let request = pacing::slow(&scene).with_calls(1);
+    let reply = pacer.reserve(&key, &request).await?;
+    let free = reply.cell.epoch == request.epoch_if_new && reply.starts(&request).next() == Some(reply.now);
     ensure!(free, "after delete there was still the cell {}", reply.cell.to_text());
     Ok(())
 }

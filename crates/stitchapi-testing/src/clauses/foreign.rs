@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use stitchapi_core::StoreErrorKind::Corrupt;
-use stitchapi_core::pace::Pace;
+use stitchapi_core::pace::ReserveRequest;
 use stitchapi_core::{Key, StoreTime};
 
 use super::lending::{Places, owners};
@@ -38,12 +38,12 @@ pub(crate) async fn plain_on_a_counter(scene: Scene) -> Checked {
 
 pub(crate) async fn plain_on_a_cell(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
-    let pace = pacing::slow(&scene).with_calls(1);
-    pacer.reserve(&key, &pace).await?;
+    let request = pacing::slow(&scene).with_calls(1);
+    pacer.reserve(&key, &request).await?;
     refused(scene.store().get(&key).await, Corrupt, "get of a cell")?;
     refused(scene.store().set(&key, "7".into(), None).await, Corrupt, "set of a cell")?;
-    let reply = pacer.reserve(&key, &Pace { epoch_if_new: !pace.epoch_if_new, ..pace.clone() }).await?;
-    ensure!(reply.cell.epoch == pace.epoch_if_new, "a refused set changed the cell");
+    let reply = pacer.reserve(&key, &ReserveRequest { epoch_if_new: !request.epoch_if_new, ..request.clone() }).await?;
+    ensure!(reply.cell.epoch == request.epoch_if_new, "a refused set changed the cell");
     Ok(())
 }
 
@@ -76,27 +76,27 @@ pub(crate) async fn pacer_on_a_value(scene: Scene) -> Checked {
 pub(crate) async fn facets_on_each_other(scene: Scene) -> Checked {
     let (pacer, counter) = (scene.first.pacer()?, scene.first.counter()?);
     let (cell, count) = (scene.key("cell"), scene.key("count"));
-    let pace = pacing::slow(&scene).with_calls(1);
-    pacer.reserve(&cell, &pace).await?;
+    let request = pacing::slow(&scene).with_calls(1);
+    pacer.reserve(&cell, &request).await?;
     counter.incr(&count, Scene::HOUR).await?;
     refused(counter.incr(&cell, Scene::HOUR).await, Corrupt, "incr on a cell")?;
     no_cell(&scene, &count, "a counter").await?;
     let epoch = pacer.reserve(&cell, &pacing::slow(&scene)).await?.cell.epoch;
     let counted = counter.incr(&count, Scene::HOUR).await?;
-    ensure!((epoch, counted) == (pace.epoch_if_new, 2), "a refused operation changed the cell or the counter");
+    ensure!((epoch, counted) == (request.epoch_if_new, 2), "a refused operation changed the cell or the counter");
     Ok(())
 }
 
 /// No operation of a pacer takes what is there.
 async fn no_cell(scene: &Scene, key: &Key, on: &str) -> Checked {
     let pacer = scene.first.pacer()?;
-    let pace = pacing::slow(scene).with_calls(1);
+    let request = pacing::slow(scene).with_calls(1);
     let elsewhere = scene.key("elsewhere");
-    let reply = pacer.reserve(&elsewhere, &pace).await?;
-    refused(pacer.reserve(key, &pace).await, Corrupt, &format!("reserve on {on}"))?;
+    let reply = pacer.reserve(&elsewhere, &request).await?;
+    refused(pacer.reserve(key, &request).await, Corrupt, &format!("reserve on {on}"))?;
     refused(pacer.reserve(key, &pacing::slow(scene)).await, Corrupt, &format!("a touch on {on}"))?;
-    refused(pacer.refund(key, &reply.tail(&pace, 0)).await, Corrupt, &format!("refund on {on}"))?;
-    refused(pacer.settle(key, &pace.limits[0].id, 1).await, Corrupt, &format!("settle on {on}"))?;
+    refused(pacer.refund(key, &reply.tail(&request, 0)).await, Corrupt, &format!("refund on {on}"))?;
+    refused(pacer.settle(key, &request.limits[0].id, 1).await, Corrupt, &format!("settle on {on}"))?;
     let until = StoreTime(reply.now.0 + 1_000_000);
     refused(pacer.hold(key, until, Scene::HOUR).await, Corrupt, &format!("hold on {on}"))
 }
@@ -156,12 +156,12 @@ pub(crate) async fn leases_and_others(scene: Scene) -> Checked {
         ensure!(count == 2, "after refused operations of leases incr gave {count}");
     }
     if let Ok(pacer) = scene.first.pacer() {
-        let (key, pace) = (scene.key("cell"), pacing::slow(&scene).with_calls(1));
-        pacer.reserve(&key, &pace).await?;
+        let (key, request) = (scene.key("cell"), pacing::slow(&scene).with_calls(1));
+        pacer.reserve(&key, &request).await?;
         no_lease(&scene, &key, "a cell").await?;
         no_cell(&scene, &places.key, "a lease").await?;
         let epoch = pacer.reserve(&key, &pacing::slow(&scene)).await?.cell.epoch;
-        ensure!(epoch == pace.epoch_if_new, "a refused operation of leases changed the cell");
+        ensure!(epoch == request.epoch_if_new, "a refused operation of leases changed the cell");
     }
     let again = places.ask(&holder).await?;
     ensure!(again == Some(fence), "after refused operations the holder of {fence} was given {again:?}");
@@ -180,12 +180,12 @@ pub(crate) async fn versions_and_others(scene: Scene) -> Checked {
         ensure!(count == 2, "after refused operations on versions incr gave {count}");
     }
     if let Ok(pacer) = scene.first.pacer() {
-        let (key, pace) = (scene.key("cell"), pacing::slow(&scene).with_calls(1));
-        pacer.reserve(&key, &pace).await?;
+        let (key, request) = (scene.key("cell"), pacing::slow(&scene).with_calls(1));
+        pacer.reserve(&key, &request).await?;
         no_version(&scene, &key, "a cell").await?;
         no_cell(&scene, &value, "a versioned value").await?;
         let epoch = pacer.reserve(&key, &pacing::slow(&scene)).await?.cell.epoch;
-        ensure!(epoch == pace.epoch_if_new, "a refused operation on versions changed the cell");
+        ensure!(epoch == request.epoch_if_new, "a refused operation on versions changed the cell");
     }
     if let Ok(places) = Places::new(&scene, "place", 1) {
         let [holder] = owners(&scene);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Cell, Pace};
+use stitchapi_core::pace::{Cell, ReserveRequest};
 use stitchapi_core::{Key, StoreTime};
 
 use super::pacing;
@@ -18,7 +18,7 @@ async fn cell(scene: &Scene, key: &Key) -> Result<StoreTime, Trouble> {
 
 /// What a cell is now.
 async fn look(scene: &Scene, key: &Key) -> Result<(StoreTime, Cell), Trouble> {
-    let touch = Pace { max_hold: Scene::HOUR, ..pacing::slow(scene) };
+    let touch = ReserveRequest { max_hold: Scene::HOUR, ..pacing::slow(scene) };
     let reply = scene.second.pacer()?.reserve(key, &touch).await?;
     Ok((reply.now, reply.cell))
 }
@@ -84,7 +84,7 @@ pub(crate) async fn capped_when_read(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let until = cell(&scene, &key).await? + SECOND * 50;
     pacer.hold(&key, until, MINUTE).await?;
-    let touch = Pace { max_hold: SECOND * 5, ..pacing::slow(&scene) };
+    let touch = ReserveRequest { max_hold: SECOND * 5, ..pacing::slow(&scene) };
     let reply = pacer.reserve(&key, &touch).await?;
     let (held, expected) = (reply.cell.held_until, reply.now + SECOND * 5);
     ensure!(held == expected, "a reader that takes holds of five seconds is held until {held}, not {expected}");
@@ -107,13 +107,13 @@ pub(crate) async fn on_nothing(scene: Scene) -> Checked {
 pub(crate) async fn no_burst_behind(scene: Scene) -> Checked {
     let (pacer, key) = (scene.first.pacer()?, scene.key("cell"));
     let bursts = pacing::rate(&scene, 6, MINUTE, 4).with_calls(3);
-    let until = pacer.reserve(&key, &Pace { calls: Vec::new(), ..bursts.clone() }).await?.now + SECOND * 30;
+    let until = pacer.reserve(&key, &ReserveRequest { calls: Vec::new(), ..bursts.clone() }).await?.now + SECOND * 30;
     pacer.hold(&key, until, MINUTE).await?;
     let reply = pacer.reserve(&key, &bursts).await?;
     let at_once = reply.starts(&bursts).filter(|start| start.since(until) < SECOND * 10).count();
     ensure!(at_once == 1, "of a burst of four {at_once} start as a hold ends");
     let again = pacer.reserve(&key, &bursts).await?;
-    let (start, expected) = (again.starts(&bursts).next(), reply.mark(&bursts).tats[0]);
+    let (start, expected) = (again.starts(&bursts).next(), reply.snapshot(&bursts).tats[0]);
     let spacings = StoreTime(start.unwrap_or_default().0 + 3 * 10_000_833);
     ensure!(
         spacings.since(expected) < SECOND && expected.since(spacings) < SECOND,

@@ -111,10 +111,10 @@ pub(crate) async fn prefixes(scene: Scene) -> Checked {
             ensure!(first == 1, "the first incr under the prefix {prefix} gave {first}");
         }
         if let Ok(pacer) = client.pacer() {
-            let pace = pacing::slow(&scene).with_calls(1);
-            let reply = pacer.reserve(&cell, &pace).await?;
+            let request = pacing::slow(&scene).with_calls(1);
+            let reply = pacer.reserve(&cell, &request).await?;
             ensure!(
-                reply.cell.epoch == pace.epoch_if_new,
+                reply.cell.epoch == request.epoch_if_new,
                 "the first reserve under the prefix {prefix} found a cell of another prefix"
             );
         }

@@ -114,9 +114,9 @@ async fn run_reserve(namespace: &str, store: Arc<dyn StitchStore>, runtime: &dyn
     let (pacer, key) = (Client::new(store).pacer()?, Scene::key_in(namespace, "cell"));
     let mut starts = Vec::with_capacity(RESERVES);
     for _ in 0..RESERVES {
-        let pace = pacing::quick(runtime.random()).with_calls(1);
-        let reply = pacer.reserve(&key, &pace).await?;
-        starts.extend(reply.starts(&pace).map(|StoreTime(start)| start));
+        let request = pacing::quick(runtime.random()).with_calls(1);
+        let reply = pacer.reserve(&key, &request).await?;
+        starts.extend(reply.starts(&request).map(|StoreTime(start)| start));
     }
     Ok(starts)
 }

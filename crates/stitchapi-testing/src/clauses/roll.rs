@@ -2,35 +2,36 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Pace, ROLL_WINDOW, Reservation, Roll};
+use stitchapi_core::pace::{COUNT_WINDOW, ProcessCount, Reservation, ReserveRequest};
 use stitchapi_core::{Key, StoreTime, micros_up};
 
 use super::pacing;
 use crate::contract::{Checked, Scene, Trouble, ensure};
 
 /// What a process asks after this answer, without calls.
-fn again(scene: &Scene, reply: &Reservation) -> Pace {
+fn again(scene: &Scene, reply: &Reservation) -> ReserveRequest {
     let touch = pacing::slow(scene);
-    Pace { seen: Some(reply.mark(&touch)), counted: reply.counted, ..touch }
+    ReserveRequest { snapshot: Some(reply.snapshot(&touch)), counted: reply.counted, ..touch }
 }
 
 /// Waits for the next window, unless this one has long to go.
 async fn begins_early(scene: &Scene, key: &Key) -> Result<(), Trouble> {
     let now = scene.first.pacer()?.reserve(key, &pacing::slow(scene)).await?.now;
     let left = left_of_the_window(now);
-    if left < ROLL_WINDOW / 4 {
+    if left < COUNT_WINDOW / 4 {
         scene.sleep(left).await;
     }
     Ok(())
 }
 
 fn left_of_the_window(now: StoreTime) -> Duration {
-    StoreTime((Roll::window_at(now) + 1) * micros_up(ROLL_WINDOW)).since(now)
+    StoreTime((ProcessCount::window_at(now) + 1) * micros_up(COUNT_WINDOW)).since(now)
 }
 
 /// All these answers came in one window, or the clause cannot judge.
 fn in_one_window(replies: &[&Reservation]) -> Result<(), Trouble> {
-    let windows = replies.windows(2).all(|pair| Roll::window_at(pair[0].now) == Roll::window_at(pair[1].now));
+    let windows =
+        replies.windows(2).all(|pair| ProcessCount::window_at(pair[0].now) == ProcessCount::window_at(pair[1].now));
     if windows { Ok(()) } else { Err(Trouble::too_slow()) }
 }
 
@@ -42,11 +43,11 @@ pub(crate) async fn once_a_window(scene: Scene) -> Checked {
     let second = other.reserve(&key, &pacing::slow(&scene)).await?;
     let again = one.reserve(&key, &again(&scene, &first)).await?;
     in_one_window(&[&first, &second, &again])?;
-    let window = Some(Roll::window_at(first.now));
+    let window = Some(ProcessCount::window_at(first.now));
     let told = [first.counted, second.counted, again.counted];
     ensure!(told == [window; 3], "two processes in window {window:?} are told that they are counted in {told:?}");
-    let living = [first.living(), second.living(), again.living()];
-    ensure!(living == [1, 2, 2], "when two processes and the first of them again ask, there are {living:?}");
+    let active = [first.active(), second.active(), again.active()];
+    ensure!(active == [1, 2, 2], "when two processes and the first of them again ask, there are {active:?}");
     Ok(())
 }
 
@@ -58,11 +59,15 @@ pub(crate) async fn of_the_last_window(scene: Scene) -> Checked {
     in_one_window(&[&asks[0], &asks[1]])?;
     scene.sleep(left_of_the_window(asks[1].now)).await;
     let next = pacer.reserve(&key, &again(&scene, &asks[1])).await?;
-    if Roll::window_at(next.now) != Roll::window_at(asks[1].now) + 1 {
+    if ProcessCount::window_at(next.now) != ProcessCount::window_at(asks[1].now) + 1 {
         return Err(Trouble::too_slow());
     }
-    let expected = Roll { window: Roll::window_at(next.now), count: 1, last: 2 };
-    ensure!(next.cell.roll == expected, "after a window of two, one has {:?}, not {expected:?}", next.cell.roll);
+    let expected = ProcessCount { window: ProcessCount::window_at(next.now), current: 1, previous: 2 };
+    ensure!(
+        next.cell.processes == expected,
+        "after a window of two, one has {:?}, not {expected:?}",
+        next.cell.processes
+    );
     Ok(())
 }
 
@@ -77,7 +82,7 @@ pub(crate) async fn in_this_cell(scene: Scene) -> Checked {
         replies.push(reply);
     }
     in_one_window(&replies.iter().collect::<Vec<_>>())?;
-    let living = [replies[1].living(), replies[2].living()];
-    ensure!(living == [1, 2], "when two processes that a lost cell had counted ask, there are {living:?}");
+    let active = [replies[1].active(), replies[2].active()];
+    ensure!(active == [1, 2], "when two processes that a lost cell had counted ask, there are {active:?}");
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::step::{self, Stepped};
-use stitchapi_core::pace::{Back, Booking, Cell, Costs, Declared, LimitId, Mark, Pace, Reservation};
+use stitchapi_core::pace::transition::{self, Transition};
+use stitchapi_core::pace::{
+    Booking, Cell, CellSnapshot, Costs, LimitId, LimitSpec, Rejoin, Reservation, ReserveRequest,
+};
 use stitchapi_core::{Key, StoreTime};
 
 use super::pacing;
@@ -33,10 +35,10 @@ pub(crate) async fn replay(scene: Scene) -> Checked {
 struct Copy<'a> {
     scene: &'a Scene,
     key: Key,
-    declared: Vec<Declared>,
+    declared: Vec<LimitSpec>,
     cell: Option<Cell>,
     now: StoreTime,
-    newest: Option<(Mark, Booking)>,
+    newest: Option<(CellSnapshot, Booking)>,
     counted: Option<u64>,
 }
 
@@ -60,15 +62,15 @@ impl<'a> Copy<'a> {
     }
 
     async fn reserve(&mut self, dice: &mut Dice) -> Checked {
-        let pace = self.pace(dice);
-        let reply = self.scene.first.pacer()?.reserve(&self.key, &pace).await?;
+        let request = self.request(dice);
+        let reply = self.scene.first.pacer()?.reserve(&self.key, &request).await?;
         let late = self.now > StoreTime(0) && reply.now > self.now + self.slack();
         if late {
             return Err(Trouble::too_slow());
         }
-        let Stepped { reply: expected, write } = step::reserve(self.cell.as_ref(), reply.now, &pace);
+        let Transition { reply: expected, write } = transition::reserve(self.cell.as_ref(), reply.now, &request);
         self.compare(&reply, &expected)?;
-        self.newest = Some((reply.mark(&pace), reply.tail(&pace, dice.small(3))));
+        self.newest = Some((reply.snapshot(&request), reply.tail(&request, dice.small(3))));
         self.counted = reply.counted.or(self.counted);
         self.now = reply.now;
         self.cell = write.or(self.cell.take());
@@ -89,7 +91,7 @@ impl<'a> Copy<'a> {
         let Some((_, booking)) = &self.newest else { return Ok(()) };
         let mut booking = booking.clone();
         booking.seq += u64::from(dice.below(4) == 0);
-        let Stepped { reply: expected, write } = step::refund(self.cell.as_ref(), &booking);
+        let Transition { reply: expected, write } = transition::refund(self.cell.as_ref(), &booking);
         let taken = self.scene.first.pacer()?.refund(&self.key, &booking).await?;
         ensure!(taken == expected, "a refund answered {taken}");
         self.cell = write.or(self.cell.take());
@@ -99,7 +101,7 @@ impl<'a> Copy<'a> {
     async fn settle(&mut self, dice: &mut Dice) -> Checked {
         let limit = &self.declared[dice.small(self.declared.len())].id;
         let delta = i64::try_from(dice.below(12)).unwrap_or(0) - 6;
-        let at = |now| step::settle(self.cell.as_ref(), now, limit, delta).write;
+        let at = |now| transition::settle(self.cell.as_ref(), now, limit, delta).write;
         let write = at(self.now);
         if write == at(self.now + self.slack()) {
             self.scene.first.pacer()?.settle(&self.key, limit, delta).await?;
@@ -110,7 +112,7 @@ impl<'a> Copy<'a> {
 
     async fn hold(&mut self, dice: &mut Dice) -> Checked {
         let (until, cap) = (self.now + Duration::from_millis(dice.below(4_000)), Duration::from_secs(30));
-        let at = |now| step::hold(self.cell.as_ref(), now, until, cap).write;
+        let at = |now| transition::hold(self.cell.as_ref(), now, until, cap).write;
         let write = at(self.now);
         // Where there is no cell the hold's stamp is the store's time.
         if self.cell.is_some() && write == at(self.now + self.slack()) {
@@ -124,46 +126,47 @@ impl<'a> Copy<'a> {
         self.scene.options.scaled(SLACK)
     }
 
-    fn pace(&self, dice: &mut Dice) -> Pace {
+    fn request(&self, dice: &mut Dice) -> ReserveRequest {
         let mut declared = self.declared.clone();
         if dice.below(6) == 0 {
             declared[0].permits = (declared[0].permits / 2).max(1);
         }
-        let mut pace = pacing::of(&declared, self.scene.runtime().random());
+        let mut request = pacing::of(&declared, self.scene.runtime().random());
         if dice.below(6) == 0 {
-            pace.guard *= 3;
+            request.guard *= 3;
         }
-        pace.horizon = Duration::from_micros(dice.below(40_000_000));
-        pace.lead = Duration::from_micros(dice.below(2) * dice.below(50_000));
-        pace.fresh_start = Duration::from_millis(dice.below(200));
-        pace.max_hold = Duration::from_millis(500 + dice.below(5_000));
+        request.horizon = Duration::from_micros(dice.below(40_000_000));
+        request.lead = Duration::from_micros(dice.below(2) * dice.below(50_000));
+        request.fresh_start = Duration::from_millis(dice.below(200));
+        request.max_hold = Duration::from_millis(500 + dice.below(5_000));
         let soon = self.now + Duration::from_micros(dice.below(3_000_000));
-        pace.not_before = Some(soon).filter(|_| dice.below(4) == 0);
-        pace.expires = match dice.below(8) {
+        request.not_before = Some(soon).filter(|_| dice.below(4) == 0);
+        request.expires = match dice.below(8) {
             0 => Some(StoreTime(self.now.0.saturating_sub(1))),
             1 => Some(self.now + Scene::HOUR),
             _ => None,
         };
         let some = |dice: &mut Dice| Duration::from_millis(dice.below(60));
-        pace.back = Some(Back {
-            stay: some(dice),
+        request.rejoin = Some(Rejoin {
+            alone_for: some(dice),
             pause: some(dice),
             since: StoreTime(self.now.0.saturating_sub(dice.below(200_000))),
         })
         .filter(|_| dice.below(6) == 0);
         let newest = self.newest.as_ref().filter(|_| dice.below(3) > 0);
-        pace.seen = newest.map(|(mark, _)| Mark { seq: mark.seq + dice.below(5) / 4 * 3, ..mark.clone() });
-        pace.counted = self.counted.filter(|_| dice.below(4) > 0);
-        pace.counts = dice.below(4) > 0;
-        pace.calls = (0..dice.below(5)).map(|_| Costs(declared.iter().map(|_| dice.cost()).collect())).collect();
-        pace.calls.retain(|costs| costs.0.iter().any(|cost| *cost > 0));
-        pace
+        request.snapshot =
+            newest.map(|(snapshot, _)| CellSnapshot { seq: snapshot.seq + dice.below(5) / 4 * 3, ..snapshot.clone() });
+        request.counted = self.counted.filter(|_| dice.below(4) > 0);
+        request.counts = dice.below(4) > 0;
+        request.calls = (0..dice.below(5)).map(|_| Costs(declared.iter().map(|_| dice.cost()).collect())).collect();
+        request.calls.retain(|costs| costs.0.iter().any(|cost| *cost > 0));
+        request
     }
 }
 
 /// Rates with remainders, bursts, caps, units that need escaping, and every number of limits.
-fn declared(sequence: u64) -> Vec<Declared> {
-    let rate = |unit: &'static str, micros: u64, permits, burst| Declared {
+fn declared(sequence: u64) -> Vec<LimitSpec> {
+    let rate = |unit: &'static str, micros: u64, permits, burst| LimitSpec {
         id: LimitId::new(unit, Duration::from_micros(micros)),
         permits,
         burst,

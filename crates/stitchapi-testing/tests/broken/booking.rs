@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Booking, Cell, LimitId, Pace, Reservation, step};
+use stitchapi_core::pace::{Booking, Cell, LimitId, Reservation, ReserveRequest, transition};
 use stitchapi_core::{Key, StitchStore, StoreError, StoreTime, async_trait};
 
 use crate::fault::Fault;
@@ -16,8 +16,8 @@ pub(crate) struct ReadsThenBooks;
 #[async_trait]
 impl Fault for ReadsThenBooks {
     const BREAKS: &'static [&'static str] = &["pacer/never-overlaps", "pacer/processes"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        good.step_slowly(key, |cell, now| step::reserve(cell, now, &pace)).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        good.step_slowly(key, |cell, now| transition::reserve(cell, now, &request)).await
     }
 }
 
@@ -26,8 +26,8 @@ pub(crate) struct LocksInTheProcess(Lock);
 #[async_trait]
 impl Fault for LocksInTheProcess {
     const BREAKS: &'static [&'static str] = &["pacer/processes"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let step = good.step_slowly(key, |cell, now| step::reserve(cell, now, &pace));
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let step = good.step_slowly(key, |cell, now| transition::reserve(cell, now, &request));
         self.0.with(good.id.process, good, step).await
     }
 }
@@ -37,8 +37,8 @@ pub(crate) struct IgnoresTheHorizon;
 #[async_trait]
 impl Fault for IgnoresTheHorizon {
     const BREAKS: &'static [&'static str] = &["pacer/horizon", "pacer/vectors"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let endless = Pace { horizon: Duration::from_secs(1 << 30), ..pace };
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let endless = ReserveRequest { horizon: Duration::from_secs(1 << 30), ..request };
         good.pacer.reserve(key, &endless).await
     }
 }
@@ -48,8 +48,8 @@ pub(crate) struct BooksForTheDead;
 #[async_trait]
 impl Fault for BooksForTheDead {
     const BREAKS: &'static [&'static str] = &["pacer/expires", "pacer/vectors"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        good.pacer.reserve(key, &Pace { expires: None, ..pace }).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        good.pacer.reserve(key, &ReserveRequest { expires: None, ..request }).await
     }
 }
 
@@ -67,9 +67,9 @@ impl Fault for BooksWhenTouched {
         "pacer/hold-twice",
         "pacer/vectors",
     ];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let pace = if pace.calls.is_empty() { pace.with_calls(1) } else { pace };
-        good.pacer.reserve(key, &pace).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let request = if request.calls.is_empty() { request.with_calls(1) } else { request };
+        good.pacer.reserve(key, &request).await
     }
 }
 
@@ -79,9 +79,9 @@ pub(crate) struct ForgetsAfterAPeriod;
 #[async_trait]
 impl Fault for ForgetsAfterAPeriod {
     const BREAKS: &'static [&'static str] = &["pacer/backlog"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let reply = good.pacer.reserve(key, &pace).await?;
-        let period = pace.limits.iter().map(|limit| limit.id.period()).min();
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let reply = good.pacer.reserve(key, &request).await?;
+        let period = request.limits.iter().map(|limit| limit.id.period()).min();
         if let Some((body, _)) = good.raw(key).await {
             good.put_raw(key, b'p', body, period).await;
         }
@@ -95,8 +95,8 @@ pub(crate) struct HasNoClock;
 #[async_trait]
 impl Fault for HasNoClock {
     const BREAKS: &'static [&'static str] = &["pacer/one-clock"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let reply = good.pacer.reserve(key, &pace).await?;
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let reply = good.pacer.reserve(key, &request).await?;
         let ahead = Duration::from_millis(40) * u32::from(good.id.client == 1);
         Ok(Reservation { now: reply.now + ahead, ..reply })
     }
@@ -107,8 +107,8 @@ pub(crate) struct StartsFreshAtOnce;
 #[async_trait]
 impl Fault for StartsFreshAtOnce {
     const BREAKS: &'static [&'static str] = &["pacer/fresh-start", "pacer/vectors"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        good.pacer.reserve(key, &Pace { fresh_start: Duration::ZERO, ..pace }).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        good.pacer.reserve(key, &ReserveRequest { fresh_start: Duration::ZERO, ..request }).await
     }
 }
 
@@ -118,8 +118,8 @@ pub(crate) struct SpacesWithoutTheGuard;
 impl Fault for SpacesWithoutTheGuard {
     const BREAKS: &'static [&'static str] =
         &["pacer/in-order", "pacer/never-overlaps", "pacer/processes", "pacer/debt", "pacer/vectors"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        good.pacer.reserve(key, &Pace { guard: Duration::ZERO, ..pace }).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        good.pacer.reserve(key, &ReserveRequest { guard: Duration::ZERO, ..request }).await
     }
 }
 
@@ -138,8 +138,8 @@ impl Fault for RoundsDown {
         "pacer/settle-one-limit",
         "pacer/vectors",
     ];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let reply = good.pacer.reserve(key, &pace).await?;
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let reply = good.pacer.reserve(key, &request).await?;
         let drop_remainder = |cell: &mut Cell| cell.limits.iter_mut().for_each(|limit| limit.tat.remainder = 0);
         good.mend(key, drop_remainder).await;
         Ok(reply)
@@ -176,8 +176,8 @@ impl Fault for PacesKeysTogether {
         "leases/other-facet",
         "versioned/other-facet",
     ];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        good.pacer.reserve(&Self::together(key), &pace).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        good.pacer.reserve(&Self::together(key), &request).await
     }
     async fn refund(&self, good: &Good, key: &Key, booking: Booking) -> Result<bool, StoreError> {
         good.pacer.refund(&Self::together(key), &booking).await
@@ -207,11 +207,11 @@ pub(crate) struct BooksOverValues;
 impl Fault for BooksOverValues {
     const BREAKS: &'static [&'static str] =
         &["pacer/foreign-value", "pacer/other-facet", "leases/other-facet", "versioned/other-facet"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let reply = good.pacer.reserve(key, &pace).await;
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let reply = good.pacer.reserve(key, &request).await;
         if is_corrupt(&reply) {
             good.store.delete(key).await?;
-            return good.pacer.reserve(key, &pace).await;
+            return good.pacer.reserve(key, &request).await;
         }
         reply
     }
@@ -222,11 +222,11 @@ pub(crate) struct TakesANewerFormatForNone;
 #[async_trait]
 impl Fault for TakesANewerFormatForNone {
     const BREAKS: &'static [&'static str] = &["pacer/foreign-value"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
         if good.raw(key).await.is_some_and(|(body, _)| body.starts_with(b"2 ")) {
             good.store.delete(key).await?;
         }
-        good.pacer.reserve(key, &pace).await
+        good.pacer.reserve(key, &request).await
     }
 }
 

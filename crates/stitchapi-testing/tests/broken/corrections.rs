@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Booking, Cell, LimitId, Pace, Reservation, Tat, step};
+use stitchapi_core::pace::{Booking, Cell, LimitId, Reservation, ReserveRequest, Tat, transition};
 use stitchapi_core::{Key, StoreError, StoreTime, async_trait};
 
 use crate::fault::Fault;
@@ -146,7 +146,7 @@ impl Fault for MakesACellToSettle {
     async fn settle(&self, good: &Good, key: &Key, limit: &LimitId, delta: i64) -> Done {
         if good.raw(key).await.is_none() {
             let limit = stitchapi_core::pace::Limit { id: limit.clone(), permits: 1, burst: 1 };
-            good.pacer.reserve(key, &Pace::new(vec![limit], Duration::ZERO, 99)).await?;
+            good.pacer.reserve(key, &ReserveRequest::new(vec![limit], Duration::ZERO, 99)).await?;
         }
         good.pacer.settle(key, limit, delta).await
     }
@@ -220,8 +220,8 @@ pub(crate) struct BelievesLongHolds;
 #[async_trait]
 impl Fault for BelievesLongHolds {
     const BREAKS: &'static [&'static str] = &["pacer/hold-read", "pacer/vectors"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Result<Reservation, StoreError> {
-        good.pacer.reserve(key, &Pace { max_hold: Duration::from_secs(1 << 30), ..pace }).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Result<Reservation, StoreError> {
+        good.pacer.reserve(key, &ReserveRequest { max_hold: Duration::from_secs(1 << 30), ..request }).await
     }
 }
 
@@ -278,13 +278,13 @@ pub(crate) struct KeepsTheBurstBehindAHold;
 #[async_trait]
 impl Fault for KeepsTheBurstBehindAHold {
     const BREAKS: &'static [&'static str] = &["pacer/hold-burst", "pacer/vectors"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Result<Reservation, StoreError> {
-        let Some(mut cell) = good.cell(key).await else { return good.pacer.reserve(key, &pace).await };
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Result<Reservation, StoreError> {
+        let Some(mut cell) = good.cell(key).await else { return good.pacer.reserve(key, &request).await };
         let now = good.now().await;
-        let held = std::mem::take(&mut cell.held_until).min(now + pace.max_hold);
-        let not_before = Some(pace.not_before.unwrap_or_default().max(held));
-        let pace = Pace { not_before, ..pace };
-        let mut stepped = step::reserve(Some(&cell), now, &pace);
+        let held = std::mem::take(&mut cell.held_until).min(now + request.max_hold);
+        let not_before = Some(request.not_before.unwrap_or_default().max(held));
+        let request = ReserveRequest { not_before, ..request };
+        let mut stepped = transition::reserve(Some(&cell), now, &request);
         let after = stepped.write.get_or_insert(cell);
         after.held_until = held;
         stepped.reply.cell.held_until = held;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use stitchapi_core::pace::{Booking, LimitId, Pace, Reservation};
+use stitchapi_core::pace::{Booking, LimitId, Reservation, ReserveRequest};
 use stitchapi_core::{
     BoxFuture, Counter, Key, Lease, Leases, MemoryStore, Owner, Pacer, Prefix, StitchStore, StoreError, StoreLimits,
     StoreTime, Version, Versioned, async_trait,
@@ -42,8 +42,8 @@ pub(crate) trait Fault: Default + Debug + Send + Sync + 'static {
     async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Result<u64, StoreError> {
         good.counter.incr(key, ttl).await
     }
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Result<Reservation, StoreError> {
-        good.pacer.reserve(key, &pace).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Result<Reservation, StoreError> {
+        good.pacer.reserve(key, &request).await
     }
     async fn refund(&self, good: &Good, key: &Key, booking: Booking) -> Result<bool, StoreError> {
         good.pacer.refund(key, &booking).await
@@ -130,8 +130,8 @@ impl<F: Fault> Counter for Broken<F> {
 
 #[async_trait]
 impl<F: Fault> Pacer for Broken<F> {
-    async fn reserve(&self, key: &Key, pace: &Pace) -> Result<Reservation, StoreError> {
-        self.fault.reserve(&self.good, &self.key(key), pace.clone()).await
+    async fn reserve(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, StoreError> {
+        self.fault.reserve(&self.good, &self.key(key), request.clone()).await
     }
     async fn refund(&self, key: &Key, booking: &Booking) -> Result<bool, StoreError> {
         self.fault.refund(&self.good, &self.key(key), booking.clone()).await

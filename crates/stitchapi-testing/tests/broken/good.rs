@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use stitchapi_core::lease::{self, LeaseCell};
-use stitchapi_core::pace::step::Stepped;
-use stitchapi_core::pace::{Cell, Pace, Reservation};
+use stitchapi_core::pace::transition::Transition;
+use stitchapi_core::pace::{Cell, Reservation, ReserveRequest};
 use stitchapi_core::{
     Cells, Change, Counter, Key, Lease, Leases, MemoryStore, Owner, Pacer, StitchStore, StoreError, StoreErrorKind,
     StoreTime, Version, Versioned,
@@ -122,14 +122,15 @@ impl Good {
     pub(crate) async fn step_slowly(
         &self,
         key: &Key,
-        step: impl FnOnce(Option<&Cell>, StoreTime) -> Stepped<Reservation> + Send,
+        step: impl FnOnce(Option<&Cell>, StoreTime) -> Transition<Reservation> + Send,
     ) -> Result<Reservation, StoreError> {
-        let pace = Pace { expires: Some(StoreTime(0)), ..Pace::new(Vec::new(), Duration::ZERO, 1) };
+        let request =
+            ReserveRequest { expires: Some(StoreTime(0)), ..ReserveRequest::new(Vec::new(), Duration::ZERO, 1) };
         // Refuses what is no cell, and writes nothing.
-        self.pacer.reserve(key, &pace).await?;
+        self.pacer.reserve(key, &request).await?;
         let (cell, now) = (self.cell(key).await, self.now().await);
         self.pause().await;
-        let Stepped { reply, write } = step(cell.as_ref(), now);
+        let Transition { reply, write } = step(cell.as_ref(), now);
         if let Some(cell) = write {
             self.put_cell(key, &cell).await;
         }
@@ -188,7 +189,7 @@ impl Good {
         }
         let (cell, now) = (self.lease(key).await, self.now().await);
         self.pause().await;
-        let stepped = lease::step::acquire(cell.as_ref(), now, ask.limit, ask.ttl, &ask.owner, ask.park);
+        let stepped = lease::transition::acquire(cell.as_ref(), now, ask.limit, ask.ttl, &ask.owner, ask.park);
         if let Some(cell) = stepped.write {
             self.put_lease(key, &cell).await;
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Cell, Mark, Pace, Reservation, Tat};
+use stitchapi_core::pace::{Cell, CellSnapshot, Reservation, ReserveRequest, Tat};
 use stitchapi_core::{Key, StoreError, async_trait};
 
 use crate::fault::Fault;
@@ -24,8 +24,8 @@ impl Fault for IgnoresMarks {
         "pacer/counts-once",
         "pacer/vectors",
     ];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        good.pacer.reserve(key, &Pace { seen: None, ..pace }).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        good.pacer.reserve(key, &ReserveRequest { snapshot: None, ..request }).await
     }
 }
 
@@ -35,36 +35,36 @@ pub(crate) struct NoticesLossOnly;
 impl Fault for NoticesLossOnly {
     const BREAKS: &'static [&'static str] =
         &["pacer/rolled-back", "pacer/first-back", "pacer/stays-alone", "pacer/counts-once", "pacer/vectors"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
         let absent = good.raw(key).await.is_none();
-        let seen = pace.seen.clone().filter(|_| absent);
-        good.pacer.reserve(key, &Pace { seen, ..pace }).await
+        let snapshot = request.snapshot.clone().filter(|_| absent);
+        good.pacer.reserve(key, &ReserveRequest { snapshot, ..request }).await
     }
 }
 
-/// A lost cell goes on where the mark says, with the credit it would have had there.
+/// A lost cell goes on where the snapshot says, with the credit it would have had there.
 #[derive(Debug, Default)]
 pub(crate) struct GivesCreditAfterALoss;
 #[async_trait]
 impl Fault for GivesCreditAfterALoss {
     const BREAKS: &'static [&'static str] = &["pacer/lost-credit"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
         let now = good.now().await;
         let absent = good.raw(key).await.is_none();
-        let seen = pace.seen.clone().filter(|mark| absent && mark.tats.iter().any(|tat| *tat > now));
-        let Some(mark) = seen else { return good.pacer.reserve(key, &pace).await };
-        good.pacer.reserve(key, &Pace { calls: Vec::new(), ..pace.clone() }).await?;
+        let snapshot = request.snapshot.clone().filter(|snapshot| absent && snapshot.tats.iter().any(|tat| *tat > now));
+        let Some(snapshot) = snapshot else { return good.pacer.reserve(key, &request).await };
+        good.pacer.reserve(key, &ReserveRequest { calls: Vec::new(), ..request.clone() }).await?;
         let go_on = |cell: &mut Cell| {
-            for (limit, tat) in cell.limits.iter_mut().zip(&mark.tats) {
+            for (limit, tat) in cell.limits.iter_mut().zip(&snapshot.tats) {
                 limit.tat = Tat { micros: tat.0, remainder: 0 };
             }
         };
         good.mend(key, go_on).await;
-        good.pacer.reserve(key, &Pace { seen: None, ..pace }).await
+        good.pacer.reserve(key, &ReserveRequest { snapshot: None, ..request }).await
     }
 }
 
-/// Every mark that is further on is news, whoever's.
+/// Every snapshot that is further on is news, whoever's.
 #[derive(Debug, Default)]
 pub(crate) struct BelievesEveryMark;
 #[async_trait]
@@ -77,12 +77,12 @@ impl Fault for BelievesEveryMark {
         "pacer/counts-once",
         "pacer/vectors",
     ];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let Some((cell, mark)) = good.cell(key).await.zip(pace.seen.clone()) else {
-            return good.pacer.reserve(key, &pace).await;
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let Some((cell, snapshot)) = good.cell(key).await.zip(request.snapshot.clone()) else {
+            return good.pacer.reserve(key, &request).await;
         };
-        let seen = Some(Mark { epoch: cell.epoch, seq: mark.seq.max(cell.seq + 1), ..mark });
-        good.pacer.reserve(key, &Pace { seen, ..pace }).await
+        let snapshot = Some(CellSnapshot { epoch: cell.epoch, seq: snapshot.seq.max(cell.seq + 1), ..snapshot });
+        good.pacer.reserve(key, &ReserveRequest { snapshot, ..request }).await
     }
 }
 
@@ -102,12 +102,13 @@ impl Fault for GivesNewCellsNoCredit {
         "pacer/settle-absent",
         "pacer/vectors",
     ];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
         let next = good.now().await + Duration::from_micros(1);
-        let mark = Mark { epoch: 0, seq: 0, tats: pace.limits.iter().map(|_| next).collect(), booked: None };
+        let snapshot =
+            CellSnapshot { epoch: 0, seq: 0, tats: request.limits.iter().map(|_| next).collect(), booked: None };
         let absent = good.raw(key).await.is_none();
-        let seen = if absent { Some(mark) } else { pace.seen.clone() };
-        good.pacer.reserve(key, &Pace { seen, ..pace }).await
+        let snapshot = if absent { Some(snapshot) } else { request.snapshot.clone() };
+        good.pacer.reserve(key, &ReserveRequest { snapshot, ..request }).await
     }
 }
 
@@ -117,8 +118,8 @@ pub(crate) struct ForgetsWhatIsOver;
 #[async_trait]
 impl Fault for ForgetsWhatIsOver {
     const BREAKS: &'static [&'static str] = &["pacer/lost-lately"];
-    async fn reserve(&self, good: &Good, key: &Key, pace: Pace) -> Booked {
-        let seen = pace.seen.clone().map(|mark| Mark { booked: None, ..mark });
-        good.pacer.reserve(key, &Pace { seen, ..pace }).await
+    async fn reserve(&self, good: &Good, key: &Key, request: ReserveRequest) -> Booked {
+        let snapshot = request.snapshot.clone().map(|snapshot| CellSnapshot { booked: None, ..snapshot });
+        good.pacer.reserve(key, &ReserveRequest { snapshot, ..request }).await
     }
 }

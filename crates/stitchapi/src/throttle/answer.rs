@@ -49,7 +49,7 @@ impl State {
         if let Some(by) = learned.held {
             self.back_off.held(now + by, now);
         }
-        let was_gathered = request.pace.back.is_some_and(|back| back.was_gathered(&reply.cell));
+        let was_announced = request.pace.rejoin.is_some_and(|rejoin| rejoin.was_announced_in(&reply.cell));
         match &mut cell.outage {
             Some(outage) if request.is_probe && reply.cell.local_end > reply.now => {
                 outage.stay_until(cell.known.local(reply.cell.local_end, now));
@@ -58,7 +58,7 @@ impl State {
             Some(outage) if request.is_probe && request.pace.expires.is_some_and(|expires| reply.now > expires) => {
                 outage.finds(false);
             }
-            Some(outage) if request.is_probe && !outage.is_found() && !was_gathered => outage.finds(true),
+            Some(outage) if request.is_probe && !outage.is_found() && !was_announced => outage.finds(true),
             Some(_) if request.is_probe => work.events.extend(cell.recovers(now)),
             _ => {}
         }

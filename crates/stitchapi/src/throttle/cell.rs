@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Back, Costs, Pace};
+use stitchapi_core::pace::{Costs, Rejoin, ReserveRequest};
 use stitchapi_core::{StoreError, Tick};
 
 use super::cost::Units;
@@ -52,7 +52,7 @@ struct InFlight {
 #[derive(Debug)]
 pub(super) struct Request {
     number: u64,
-    pub(super) pace: Pace,
+    pub(super) pace: ReserveRequest,
     pub(super) units: Vec<Units>,
     pub(super) voided: u64,
     pub(super) sent: Tick,
@@ -136,22 +136,22 @@ impl CellSource {
         settings: &Settings,
         units: Vec<Units>,
         horizon: Duration,
-        back: Option<Back>,
+        rejoin: Option<Rejoin>,
         now: Tick,
         random: u64,
     ) -> Request {
-        let mut pace = Pace::new(settings.limits.clone(), settings.guard, random);
+        let mut pace = ReserveRequest::new(settings.limits.clone(), settings.guard, random);
         pace.calls = units.iter().map(|units| Costs(units.clone())).collect();
         pace.fresh_start = settings.fresh_start;
         pace.max_hold = settings.max_hold;
-        pace.back = back;
+        pace.rejoin = rejoin;
         self.known.remember(&mut pace);
         self.dearest.resize(settings.limits.len(), 1);
         for units in units.iter().filter(|units| !settings.is_plain(units)) {
             self.dearest.iter_mut().zip(&**units).for_each(|(most, units)| *most = (*units).max(*most));
         }
-        if let (Some(back), Some(outage)) = (back, &self.outage) {
-            let alone_until = now + settings.timeout + back.stay + back.pause;
+        if let (Some(rejoin), Some(outage)) = (rejoin, &self.outage) {
+            let alone_until = now + settings.timeout + rejoin.alone_for + rejoin.pause;
             let at_once: Vec<i64> =
                 self.dearest.iter().map(|most| i64::from(*most) * i64::from(outage.fleet_size) + 1).collect();
             self.known.remember_alone(&mut pace, &at_once, outage.since, alone_until, now);
@@ -159,7 +159,7 @@ impl CellSource {
         pace.horizon = horizon;
         // A store that was frozen books nothing for those who have given up.
         pace.expires = self.known.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
-        let is_probe = back.is_some();
+        let is_probe = rejoin.is_some();
         self.requests += 1;
         pace.counts = self.counting.is_none();
         self.counting = self.counting.or(Some(self.requests));
@@ -185,7 +185,7 @@ impl CellSource {
             outage.finds(false);
             return None;
         }
-        let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.living());
+        let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.active());
         let since = self.known.newest().unwrap_or_default();
         let booked_until = self.known.booked_until(settings.limits.len(), settings.most_held, request.sent, now);
         // A process that was stopped meanwhile looks for the store before it goes alone.

@@ -81,14 +81,14 @@ impl From<u32> for Cost {
 mod tests {
     use std::time::Duration;
 
-    use stitchapi_core::pace::{Declared, LimitId, limits};
+    use stitchapi_core::pace::{LimitId, LimitSpec, limits};
 
     use super::*;
 
     #[test]
     fn a_cost_is_told_limit_by_limit_in_their_order() {
         let id = |unit| LimitId::new(unit, Duration::from_secs(60));
-        let declared = ["tokens", "calls"].map(|unit| Declared { id: id(unit), permits: 10, burst: None });
+        let declared = ["tokens", "calls"].map(|unit| LimitSpec { id: id(unit), permits: 10, burst: None });
         let limits = limits(&declared).unwrap();
         assert_eq!(&*Cost::new(2).and("tokens", 7).and("tokens", 5).and("bytes", 9).on(&limits), [5, 2]);
         assert_eq!(&*Cost::default().on(&limits), [0, 1]);

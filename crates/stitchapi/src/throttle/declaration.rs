@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Declared, Limit, default_guard, limits};
+use stitchapi_core::pace::{Limit, LimitSpec, default_guard, limits};
 use stitchapi_core::{Counter, Leases, Pacer, Runtime, StoreLimits};
 
 use super::bucket::Declared as DeclaredBucket;
@@ -321,7 +321,7 @@ impl Throttle {
         let mut declared = Vec::with_capacity(self.rates.len());
         for (rate, burst) in &self.rates {
             let rate = rate.as_ref().map_err(|error| wrong(error))?;
-            declared.push(Declared { id: rate.limit_id(), permits: rate.permits(), burst: *burst });
+            declared.push(LimitSpec { id: rate.limit_id(), permits: rate.permits(), burst: *burst });
         }
         if self.fleet_size == Some(0) || self.max_queue == Some(0) || self.concurrency == Some(0) {
             return Err(wrong(

@@ -3,7 +3,7 @@
 use std::iter::repeat_n;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Cell, Limit, Lines, Mark, Pace, Reservation, Tat};
+use stitchapi_core::pace::{Cell, CellSnapshot, GcraSet, Limit, Reservation, ReserveRequest, Tat};
 use stitchapi_core::{StoreTime, Tick};
 
 use super::clock::{Observed, Offset, StoreClock};
@@ -30,7 +30,7 @@ pub(super) struct Known {
     /// The window in which the store has counted this process last, and the epoch of the cell that did.
     counted: Option<(u64, u64)>,
     /// How many processes there are.
-    living: Option<u32>,
+    active: Option<u32>,
     /// Whether the store's clock is known worse than the guard.
     is_wide: bool,
     /// Whether a stricter setting than ours is in force.
@@ -42,9 +42,9 @@ pub(super) struct Known {
 struct Newest {
     /// The store's time of that reply.
     now: StoreTime,
-    mark: Mark,
+    snapshot: CellSnapshot,
     /// The limits as they were left.
-    lines: Lines,
+    gcra: GcraSet,
     /// When the request was sent.
     sent: Tick,
 }
@@ -74,23 +74,24 @@ impl Known {
             learned: None,
             held_until: StoreTime(0),
             counted: None,
-            living: None,
+            active: None,
             is_wide: false,
             is_stricter: false,
         }
     }
 
     /// Fills a request with what is remembered.
-    pub(super) fn remember(&self, pace: &mut Pace) {
-        pace.seen = self.newest.as_ref().map(|newest| newest.mark.clone());
-        let here = |(epoch, window)| pace.seen.as_ref().is_some_and(|mark| mark.epoch == epoch).then_some(window);
+    pub(super) fn remember(&self, pace: &mut ReserveRequest) {
+        pace.snapshot = self.newest.as_ref().map(|newest| newest.snapshot.clone());
+        let here =
+            |(epoch, window)| pace.snapshot.as_ref().is_some_and(|snapshot| snapshot.epoch == epoch).then_some(window);
         pace.counted = self.counted.and_then(here);
         pace.lead = self.trips.lead(pace.guard);
     }
 
     /// How many processes there are, as the newest replies had it.
-    pub(super) fn living(&self) -> Option<u32> {
-        self.living
+    pub(super) fn active(&self) -> Option<u32> {
+        self.active
     }
 
     /// Until when this fleet may have booked, at `sent`: since the newest reply as much as was started, and the slots that one
@@ -98,7 +99,7 @@ impl Known {
     pub(super) fn booked_until(&self, limits: usize, most_held: usize, sent: Tick, now: Tick) -> Tick {
         let (before, one) = (u64::try_from(most_held).unwrap_or(u64::MAX), vec![1; limits]);
         let Some(newest) = &self.newest else { return sent };
-        let next = newest.lines.due_behind(repeat_n(before, limits), &one, newest.now.max(self.held_until));
+        let next = newest.gcra.due_behind(repeat_n(before, limits), &one, newest.now.max(self.held_until));
         self.local(next, now) + sent.since(newest.sent)
     }
 
@@ -109,19 +110,26 @@ impl Known {
         let mut one = vec![0; index + 1];
         one[index] = 1;
         let e_min = self.store_time(now, now).map_or(newest.now, |(earliest, _)| earliest);
-        self.local(newest.lines.due_behind(before, &one, e_min), now) <= at
+        self.local(newest.gcra.due_behind(before, &one, e_min), now) <= at
     }
 
     /// Fills the request of one who comes back from an outage: since the store's time `since` every process has drawn alone,
     /// which the cell does not know. Together they drew at most at the rate until then, and so much at once.
-    pub(super) fn remember_alone(&self, pace: &mut Pace, at_once: &[i64], since: StoreTime, until: Tick, now: Tick) {
+    pub(super) fn remember_alone(
+        &self,
+        pace: &mut ReserveRequest,
+        at_once: &[i64],
+        since: StoreTime,
+        until: Tick,
+        now: Tick,
+    ) {
         let (Some(newest), Some((_, until))) = (&self.newest, self.store_time(until, now)) else { return };
-        let Some(mark) = &mut pace.seen else { return };
-        let mut lines = newest.lines.clone();
+        let Some(snapshot) = &mut pace.snapshot else { return };
+        let mut gcra = newest.gcra.clone();
         for (index, units) in at_once.iter().enumerate() {
-            lines.settle(index, *units, since);
+            gcra.settle(index, *units, since);
         }
-        for ((tat, drawn), limit) in mark.tats.iter_mut().zip(lines.tats()).zip(&pace.limits) {
+        for ((tat, drawn), limit) in snapshot.tats.iter_mut().zip(gcra.tats()).zip(&pace.limits) {
             let spent = until + (limit.id.period() + pace.guard) / limit.permits.max(1) * limit.burst;
             *tat = (*tat).max(spent.min(drawn.rounded_up() + until.since(since)));
         }
@@ -172,7 +180,7 @@ impl Known {
     pub(super) fn take_in(
         &mut self,
         reply: &Reservation,
-        pace: &Pace,
+        pace: &ReserveRequest,
         voided: u64,
         sent: Tick,
         received: Tick,
@@ -187,21 +195,21 @@ impl Known {
 
         let mut starts = reply.starts(pace);
         let booked: Vec<StoreTime> = starts.by_ref().collect();
-        let lines = starts.into_lines();
-        let mut mark = reply.mark_of(pace, &lines);
-        let epoch = mark.epoch;
+        let gcra = starts.into_gcra();
+        let mut snapshot = reply.snapshot_after(pace, &gcra);
+        let epoch = snapshot.epoch;
         self.counted = reply.counted.map(|window| (epoch, window)).or(self.counted);
         let newest = self.newest.as_ref();
         // This request may have gone out before another one that booked.
-        mark.booked = newest
-            .filter(|newest| newest.mark.epoch == epoch)
-            .map_or(mark.booked, |newest| newest.mark.booked.max(mark.booked));
-        let is_newer = newest.is_none_or(|newest| (newest.now, newest.mark.seq) <= (reply.now, mark.seq));
+        snapshot.booked = newest
+            .filter(|newest| newest.snapshot.epoch == epoch)
+            .map_or(snapshot.booked, |newest| newest.snapshot.booked.max(snapshot.booked));
+        let is_newer = newest.is_none_or(|newest| (newest.now, newest.snapshot.seq) <= (reply.now, snapshot.seq));
         // A cell that only came to its end while nobody called is no loss.
         learned.was_lost =
-            is_newer && newest.is_some_and(|old| old.mark.epoch != epoch && old.mark.kept_until() > reply.now);
+            is_newer && newest.is_some_and(|old| old.snapshot.epoch != epoch && old.snapshot.kept_until() > reply.now);
         if is_newer || learned.went_back {
-            self.newest = Some(Newest { now: reply.now, mark, lines, sent });
+            self.newest = Some(Newest { now: reply.now, snapshot, gcra, sent });
             self.count(reply);
         }
 
@@ -216,8 +224,8 @@ impl Known {
     /// A cell in which nobody asked in the window before has only begun to count: what was known before is forgotten when
     /// a window is over.
     fn count(&mut self, reply: &Reservation) {
-        let (living, roll) = (reply.living(), reply.cell.roll.at(reply.now));
-        self.living = if roll.last > 0 { Some(living) } else { self.living.map(|known| known.max(living)) };
+        let (active, processes) = (reply.active(), reply.cell.processes.at(reply.now));
+        self.active = if processes.previous > 0 { Some(active) } else { self.active.map(|known| known.max(active)) };
     }
 
     fn hold(&mut self, cell: &Cell, now: StoreTime, went_back: bool, learned: &mut Learned) {
@@ -245,7 +253,7 @@ impl Known {
     pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
         let Some((earliest, _)) = self.store_time(now, now) else { return };
         if let Some(newest) = &mut self.newest {
-            newest.lines.settle(index, delta, earliest);
+            newest.gcra.settle(index, delta, earliest);
         }
     }
 
@@ -268,19 +276,19 @@ impl Known {
     /// After how long each limit has its whole burst again, if any reply has told.
     pub(super) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
         let full_at = |tat: Tat| self.local(tat.rounded_up(), now);
-        Some(self.newest.as_ref()?.lines.tats().map(|tat| full_at(tat).since(now)).collect())
+        Some(self.newest.as_ref()?.gcra.tats().map(|tat| full_at(tat).since(now)).collect())
     }
 
     /// Whether nothing of what is known matters any more.
     pub(super) fn is_over(&self, now: Tick) -> bool {
         let Some(newest) = &self.newest else { return true };
         let Some((earliest, _)) = self.store_time(now, now) else { return true };
-        earliest >= self.held_until && newest.mark.tats.iter().all(|tat| *tat <= earliest)
+        earliest >= self.held_until && newest.snapshot.tats.iter().all(|tat| *tat <= earliest)
     }
 
     /// Whether a slot is void: its cell has been lost, the clock went back, or a hold stands before it.
     pub(super) fn is_void(&self, start: StoreTime, stamp: Stamp) -> bool {
-        let epoch = self.newest.as_ref().map_or(stamp.epoch, |newest| newest.mark.epoch);
+        let epoch = self.newest.as_ref().map_or(stamp.epoch, |newest| newest.snapshot.epoch);
         stamp != Stamp { epoch, voided: self.voided } || start < self.held_until
     }
 
@@ -302,7 +310,7 @@ impl Known {
         let newest = self.newest.as_ref()?;
         let (earliest, _) = self.store_time(now, now)?;
         let e_min = earliest.max(self.held_until);
-        Some(self.local(newest.lines.due_behind(before, units, e_min), now))
+        Some(self.local(newest.gcra.due_behind(before, units, e_min), now))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{Limit, Lines};
+use stitchapi_core::pace::{GcraSet, Limit};
 use stitchapi_core::{StoreTime, Tick};
 
 /// A budget of this process, on the runtime's own clock.
@@ -11,7 +11,7 @@ use stitchapi_core::{StoreTime, Tick};
 /// that of a store's cell in which every waiter had booked when it came.
 #[derive(Debug)]
 pub(super) struct Pacing {
-    lines: Lines,
+    gcra: GcraSet,
     /// The positions of the limits of the shortest period.
     paced: Vec<usize>,
     guard: Duration,
@@ -33,7 +33,7 @@ impl Pacing {
     pub(super) fn new(limits: &[Limit], guard: Duration, opens: Tick) -> Self {
         let shortest = limits.iter().map(|limit| limit.id.period()).min();
         let paced = (0..limits.len()).filter(|index| Some(limits[*index].id.period()) == shortest).collect();
-        Self { lines: Lines::new(limits, guard), paced, guard, opens, held_until: Tick(0) }
+        Self { gcra: GcraSet::new(limits, guard), paced, guard, opens, held_until: Tick(0) }
     }
 
     /// When the first one may start.
@@ -43,7 +43,7 @@ impl Pacing {
 
     /// When it opens, one unit of the limit at `index` has been spent.
     pub(super) fn spend(&mut self, index: usize) {
-        self.lines.settle(index, 1, StoreTime(self.opens.0));
+        self.gcra.settle(index, 1, StoreTime(self.opens.0));
     }
 
     /// Draws for a caller that has waited since `arrived`, if it may start now.
@@ -52,33 +52,33 @@ impl Pacing {
     pub(super) fn turn(&mut self, units: &[u32], arrived: Tick, now: Tick) -> Turn {
         let closed = self.opens.max(self.held_until);
         let mut e_min = StoreTime(arrived.max(closed).0);
-        let mut due = self.lines.due(units, e_min);
+        let mut due = self.gcra.due(units, e_min);
         if StoreTime(now.0) >= due + self.guard {
             e_min = StoreTime(now.0);
-            due = self.lines.due(units, e_min);
+            due = self.gcra.due(units, e_min);
         }
         if due > StoreTime(now.0) {
             return Turn::At(Tick(due.0));
         }
-        self.lines.draw(units, due, e_min);
+        self.gcra.draw(units, due, e_min);
         Turn::Now(Tick(due.0))
     }
 
     /// Draws for a caller that comes now, if it may start now.
     #[inline]
     pub(super) fn start(&mut self, units: &[u32], now: Tick) -> bool {
-        self.opens.max(self.held_until) <= now && self.lines.draw_at_once(units, StoreTime(now.0))
+        self.opens.max(self.held_until) <= now && self.gcra.draw_at_once(units, StoreTime(now.0))
     }
 
     /// When a caller that comes now could start behind others who cost `before` together.
     pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Tick {
         let e_min = now.max(self.opens).max(self.held_until);
-        Tick(self.lines.due_behind(before, units, StoreTime(e_min.0)).0)
+        Tick(self.gcra.due_behind(before, units, StoreTime(e_min.0)).0)
     }
 
     /// When each limit has its whole burst again.
     pub(super) fn full_at(&self) -> impl Iterator<Item = Tick> {
-        self.lines.tats().map(|tat| Tick(tat.rounded_up().0))
+        self.gcra.tats().map(|tat| Tick(tat.rounded_up().0))
     }
 
     pub(super) fn held_until(&self) -> Tick {
@@ -96,25 +96,25 @@ impl Pacing {
             return false;
         }
         self.held_until = until;
-        self.lines.hold(StoreTime(until.0), self.paced.iter().copied());
+        self.gcra.hold(StoreTime(until.0), self.paced.iter().copied());
         true
     }
 
     /// Corrects what the limit at `index` was charged.
     pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
-        self.lines.settle(index, delta, StoreTime(now.0));
+        self.gcra.settle(index, delta, StoreTime(now.0));
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use stitchapi_core::pace::{Declared, LimitId, limits};
+    use stitchapi_core::pace::{LimitId, LimitSpec, limits};
 
     use super::*;
 
     fn ten(burst: u32) -> Pacing {
         let id = LimitId::calls(Duration::from_secs(1));
-        let limits = limits(&[Declared { id, permits: 10, burst: Some(burst) }]).unwrap();
+        let limits = limits(&[LimitSpec { id, permits: 10, burst: Some(burst) }]).unwrap();
         Pacing::new(&limits, Duration::from_millis(5), Tick(0))
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use stitchapi_core::pace::Back;
+use stitchapi_core::pace::Rejoin;
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::bell::Bell;
@@ -205,10 +205,11 @@ impl State {
                 let holds = held_until.is_some_and(|until| until > now);
                 if outage.wants_probe(holds, now) {
                     outage.probes();
-                    let back = Back { stay: PROBE_EVERY + settings.timeout, pause: outage.pause, since: outage.since };
+                    let rejoin =
+                        Rejoin { alone_for: PROBE_EVERY + settings.timeout, pause: outage.pause, since: outage.since };
                     // The first to be answered only looks.
                     let one = wanted.into_iter().take(usize::from(outage.is_found())).collect();
-                    work.request = Some(cell.request(settings, one, horizon, Some(back), now, random));
+                    work.request = Some(cell.request(settings, one, horizon, Some(rejoin), now, random));
                 } else {
                     outage.next_look(holds).into_iter().for_each(|at| work.look_at(at));
                 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stitchapi::Throttle;
 use stitchapi::core::StoreLimits;
-use stitchapi::core::pace::{Declared, LimitId, default_guard, limits};
+use stitchapi::core::pace::{LimitId, LimitSpec, default_guard, limits};
 use stitchapi_testing::{Allowance, Fault, FleetReport, Promise, SimFleet};
 
 use crate::alone::Alone;
@@ -13,8 +13,8 @@ use crate::load::{Calls, Costs, Load, work};
 const SECOND: Duration = Duration::from_secs(1);
 const MILLI: Duration = Duration::from_millis(1);
 
-fn rate(permits: u32, burst: u32, period: Duration) -> Declared {
-    Declared { id: LimitId::calls(period), permits, burst: Some(burst) }
+fn rate(permits: u32, burst: u32, period: Duration) -> LimitSpec {
+    LimitSpec { id: LimitId::calls(period), permits, burst: Some(burst) }
 }
 
 /// Four workers for four seconds, at so many calls a second.
@@ -32,7 +32,7 @@ fn steady(tasks: usize) -> Load {
     Load { tasks, calls: Calls::Steady, costs: Costs::One }
 }
 
-fn promise(declared: &[Declared]) -> Promise {
+fn promise(declared: &[LimitSpec]) -> Promise {
     let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap();
     Promise::of(&limits(declared).unwrap()).guard(default_guard(shortest))
 }

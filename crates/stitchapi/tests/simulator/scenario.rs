@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use stitchapi::core::pace::{Declared, Limit, LimitId, default_guard, limits};
+use stitchapi::core::pace::{Limit, LimitId, LimitSpec, default_guard, limits};
 use stitchapi::core::{StoreLimits, StoreTime};
 use stitchapi::{Rate, Throttle};
 use stitchapi_testing::{Allowance, Fault, FaultKind, FleetReport, Promise, SimFleet, Window};
@@ -112,7 +112,7 @@ impl Scenario {
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap();
         // A worker must know the store's clock to half the guard: the longest round trip it may have learned it by.
         let guard = default_guard(shortest).max(4 * way.end);
-        let throttle = |declared: &[Declared]| throttle(declared).guard(guard).fleet_size(workers);
+        let throttle = |declared: &[LimitSpec]| throttle(declared).guard(guard).fleet_size(workers);
         let throttle_before = throttle(&declared);
         let load = Load {
             tasks: if trouble == Trouble::Rollout { draw.one_of(&[1, 5]) } else { draw.one_of(&[1, 5, 20]) },
@@ -136,7 +136,7 @@ impl Scenario {
         let fleet = fleet.store_limits(if volatile { limits_of_store.with_volatile() } else { limits_of_store });
         let (fleet, loses, mut lasts) = go_wrong(fleet, trouble, &draw);
         let of =
-            |declared: &[Declared]| (limits(declared).unwrap(), Promise::of(&limits(declared).unwrap()).guard(guard));
+            |declared: &[LimitSpec]| (limits(declared).unwrap(), Promise::of(&limits(declared).unwrap()).guard(guard));
         let (mut limits, mut promise) = of(&declared);
         let mut change = None;
         // While the version changes there are more processes than was told, which matters in an outage, and newcomers that
@@ -225,21 +225,21 @@ fn booked_ahead(limits: &[Limit], load: &Load, workers: u32) -> Duration {
 }
 
 /// The rates and what calls cost of them.
-fn declare(draw: &Draw) -> (Vec<Declared>, Costs) {
+fn declare(draw: &Draw) -> (Vec<LimitSpec>, Costs) {
     let period = draw.one_of(&[SECOND, SECOND, SECOND, SECOND / 4]);
     let permits = draw.one_of(&[20, 50, 200, 200, 500]);
     let burst = draw.one_of(&[1, 5, 50]);
-    let first = Declared { id: LimitId::calls(period), permits, burst: Some(burst) };
+    let first = LimitSpec { id: LimitId::calls(period), permits, burst: Some(burst) };
     let second = draw.below(4);
     match second {
         0 => {
             let id = LimitId::calls(period * 3);
-            let cap = Declared { id, permits: permits * 2, burst: draw.one_of(&[None, Some(permits / 5)]) };
+            let cap = LimitSpec { id, permits: permits * 2, burst: draw.one_of(&[None, Some(permits / 5)]) };
             (vec![first, cap], Costs::One)
         }
         1 => {
             let id = LimitId::new("tokens", period);
-            let tokens = Declared { id, permits: permits * 50, burst: draw.one_of(&[None, Some(500)]) };
+            let tokens = LimitSpec { id, permits: permits * 50, burst: draw.one_of(&[None, Some(500)]) };
             // Two limits of one period: both pace.
             (vec![first, tokens], Costs::Tokens(100))
         }
@@ -248,12 +248,12 @@ fn declare(draw: &Draw) -> (Vec<Declared>, Costs) {
     }
 }
 
-fn throttle(declared: &[Declared]) -> Throttle {
-    let rate = |declared: &Declared| {
+fn throttle(declared: &[LimitSpec]) -> Throttle {
+    let rate = |declared: &LimitSpec| {
         let rate = Rate::new(declared.permits, declared.id.period());
         if declared.id.unit() == "tokens" { rate.of("tokens") } else { rate }
     };
-    let burst = |throttle: Throttle, declared: &Declared| match declared.burst {
+    let burst = |throttle: Throttle, declared: &LimitSpec| match declared.burst {
         Some(burst) => throttle.burst(burst),
         None => throttle,
     };

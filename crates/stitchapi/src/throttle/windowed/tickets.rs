@@ -6,7 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 use futures_util::future::try_join_all;
-use stitchapi_core::pace::{Booking, Cell, Limit, LimitId, LimitState, Pace, Reservation, Roll, Strictest, Tat};
+use stitchapi_core::pace::{
+    Booking, Cell, Limit, LimitId, LimitState, ProcessCount, Reservation, ReserveRequest, Strictest, Tat,
+};
 use stitchapi_core::{Counter, Key, Pacer, Runtime, StoreError, StoreTime, Tick, micros_up};
 
 use super::drawn::{Clocks, Drawn, Next};
@@ -118,7 +120,7 @@ impl Tickets {
             guard: brought(u32::try_from(micros_up(self.guard)).unwrap_or(u32::MAX)),
             limits: vec![state],
             // A counter tells nothing of who is there.
-            roll: Roll::default(),
+            processes: ProcessCount::default(),
         };
         Reservation { now, e_min: StoreTime(at.0), cell, granted, counted: None }
     }
@@ -128,9 +130,9 @@ impl Tickets {
 #[async_trait]
 impl Pacer for Tickets {
     /// Books one call at most. A touch asks nobody, unless the store was away.
-    async fn reserve(&self, key: &Key, pace: &Pace) -> Result<Reservation, StoreError> {
+    async fn reserve(&self, key: &Key, pace: &ReserveRequest) -> Result<Reservation, StoreError> {
         let is_touch = pace.calls.is_empty();
-        if is_touch && pace.back.is_none() {
+        if is_touch && pace.rejoin.is_none() {
             let clocks = self.clocks();
             return Ok(self.reply(clocks.now, self.drawn().behind_the_last(self.windows, clocks), 0));
         }

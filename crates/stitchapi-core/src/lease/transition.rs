@@ -8,7 +8,7 @@ use crate::{Owner, StoreTime};
 
 /// A reply, and the cell to write; `None` leaves the store as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stepped<R> {
+pub struct Transition<R> {
     /// What the caller is told.
     pub reply: R,
     /// What the store keeps from now on.
@@ -24,12 +24,12 @@ pub fn acquire(
     ttl: Duration,
     owner: &Owner,
     park: Duration,
-) -> Stepped<Lease> {
+) -> Transition<Lease> {
     let mut cell = live(stored, now);
     if let Some(holder) = cell.holders.iter_mut().find(|holder| holder.owner == *owner) {
         holder.ends = after(now, ttl).max(holder.ends);
         let fence = holder.fence;
-        return Stepped { reply: Lease::Held { fence }, write: Some(cell) };
+        return Transition { reply: Lease::Held { fence }, write: Some(cell) };
     }
 
     let place = cell.waiters.iter().position(|waiter| waiter.owner == *owner);
@@ -38,7 +38,7 @@ pub fn acquire(
         cell.waiters.retain(|waiter| waiter.owner != *owner);
         cell.fence = now.0.max(cell.fence + 1);
         cell.holders.push(Holder { owner: *owner, fence: cell.fence, ends: after(now, ttl) });
-        return Stepped { reply: Lease::Held { fence: cell.fence }, write: Some(cell) };
+        return Transition { reply: Lease::Held { fence: cell.fence }, write: Some(cell) };
     }
 
     let until = after(now, park);
@@ -51,28 +51,28 @@ pub fn acquire(
     let others = cell.waiters.iter().filter(|waiter| waiter.owner != *owner).map(|waiter| waiter.until);
     let free = ends.chain(others).min().unwrap_or(now);
     let reply = Lease::Busy { retry_after: free.since(now) };
-    Stepped { reply, write: Some(cell).filter(|cell| stored != Some(cell)) }
+    Transition { reply, write: Some(cell).filter(|cell| stored != Some(cell)) }
 }
 
 /// Holds a place for longer: see [`Leases::renew`](crate::Leases::renew).
 #[must_use]
-pub fn renew(stored: Option<&LeaseCell>, now: StoreTime, ttl: Duration, owner: &Owner) -> Stepped<bool> {
+pub fn renew(stored: Option<&LeaseCell>, now: StoreTime, ttl: Duration, owner: &Owner) -> Transition<bool> {
     let mut cell = live(stored, now);
     let Some(holder) = cell.holders.iter_mut().find(|holder| holder.owner == *owner) else {
-        return Stepped { reply: false, write: None };
+        return Transition { reply: false, write: None };
     };
     holder.ends = after(now, ttl).max(holder.ends);
-    Stepped { reply: true, write: Some(cell) }
+    Transition { reply: true, write: Some(cell) }
 }
 
 /// Gives a place back: see [`Leases::release`](crate::Leases::release).
 #[must_use]
-pub fn release(stored: Option<&LeaseCell>, now: StoreTime, owner: &Owner) -> Stepped<()> {
+pub fn release(stored: Option<&LeaseCell>, now: StoreTime, owner: &Owner) -> Transition<()> {
     let before = live(stored, now);
     let mut cell = before.clone();
     cell.holders.retain(|holder| holder.owner != *owner);
     cell.waiters.retain(|waiter| waiter.owner != *owner);
-    Stepped { reply: (), write: Some(cell).filter(|cell| *cell != before) }
+    Transition { reply: (), write: Some(cell).filter(|cell| *cell != before) }
 }
 
 /// The cell without those whose time is over.

@@ -9,48 +9,48 @@ use crate::{StoreTime, micros_up};
 /// The limits of a bucket without a store around them: what a [`Cell`] is during a step, and all that a bucket of one
 /// process needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lines {
-    lines: Vec<Line>,
+pub struct GcraSet {
+    limits: Vec<Gcra>,
     /// No start comes before the one that was drawn last.
     latest: StoreTime,
 }
 
-impl Lines {
+impl GcraSet {
     /// These limits with full credit.
     #[must_use]
     pub fn new(limits: &[Limit], guard: Duration) -> Self {
         let guard = u32::try_from(micros_up(guard)).unwrap_or(u32::MAX);
-        let fresh = |limit: &Limit| Line {
+        let fresh = |limit: &Limit| Gcra {
             permits: limit.permits.max(1),
             burst: limit.burst.max(1),
             spacing: micros_up(limit.id.period()).saturating_add(guard.into()),
             tat: 0,
         };
-        Self { lines: limits.iter().map(fresh).collect(), latest: StoreTime(0) }
+        Self { limits: limits.iter().map(fresh).collect(), latest: StoreTime(0) }
     }
 
     /// The limits as a cell has them, in the order of `limits`. A limit that it has not binds nobody.
     pub(super) fn of_cell(cell: &Cell, limits: &[Limit]) -> Self {
-        let lines = limits.iter().map(|limit| {
+        let limits = limits.iter().map(|limit| {
             let state = cell.limits.iter().find(|state| state.id == limit.id);
-            state.map_or(Line::FREE, |state| Line::new(state, cell.guard.value))
+            state.map_or(Gcra::FREE, |state| Gcra::new(state, cell.guard.value))
         });
-        Self { lines: lines.collect(), latest: StoreTime(0) }
+        Self { limits: limits.collect(), latest: StoreTime(0) }
     }
 
     /// When a call may start that draws `costs`, units per limit in their order, if it may not before `e_min`. Missing
     /// numbers count as 0.
     #[must_use]
     pub fn due(&self, costs: &[u32], e_min: StoreTime) -> StoreTime {
-        let drawn = self.lines.iter().zip(costs).filter(|(_, cost)| **cost > 0);
-        drawn.fold(self.latest.max(e_min), |start, (line, cost)| start.max(line.start(*cost, e_min)))
+        let drawn = self.limits.iter().zip(costs).filter(|(_, cost)| **cost > 0);
+        drawn.fold(self.latest.max(e_min), |start, (gcra, cost)| start.max(gcra.start(*cost, e_min)))
     }
 
     /// Draws `costs` for a start at `now`, if that is not too early; whether it is not.
     #[inline]
     pub fn draw_at_once(&mut self, costs: &[u32], now: StoreTime) -> bool {
-        let drawn = |(line, cost): (&Line, &u32)| *cost == 0 || line.free(*cost, now) <= line.fine(now);
-        let may = self.latest <= now && self.lines.iter().zip(costs).all(drawn);
+        let drawn = |(gcra, cost): (&Gcra, &u32)| *cost == 0 || gcra.free(*cost, now) <= gcra.fine(now);
+        let may = self.latest <= now && self.limits.iter().zip(costs).all(drawn);
         if may {
             self.draw(costs, now, now);
         }
@@ -60,8 +60,8 @@ impl Lines {
     /// Draws `costs` for a start at `start`, which [`due`](Self::due) gave for the same `e_min`.
     #[inline]
     pub fn draw(&mut self, costs: &[u32], start: StoreTime, e_min: StoreTime) {
-        for (line, cost) in self.lines.iter_mut().zip(costs).filter(|(_, cost)| **cost > 0) {
-            line.draw(*cost, start, e_min);
+        for (gcra, cost) in self.limits.iter_mut().zip(costs).filter(|(_, cost)| **cost > 0) {
+            gcra.draw(*cost, start, e_min);
         }
         self.latest = start;
     }
@@ -71,11 +71,11 @@ impl Lines {
     #[must_use]
     pub fn due_behind(&self, before: impl IntoIterator<Item = u64>, costs: &[u32], e_min: StoreTime) -> StoreTime {
         let before = before.into_iter().chain(std::iter::repeat(0));
-        let drawn = self.lines.iter().zip(costs).zip(before).filter(|((_, cost), _)| **cost > 0);
-        drawn.fold(self.latest.max(e_min), |start, ((line, cost), before)| {
-            let free = line.free(*cost, e_min) + i128::from(before) * i128::from(line.spacing);
+        let drawn = self.limits.iter().zip(costs).zip(before).filter(|((_, cost), _)| **cost > 0);
+        drawn.fold(self.latest.max(e_min), |start, ((gcra, cost), before)| {
+            let free = gcra.free(*cost, e_min) + i128::from(before) * i128::from(gcra.spacing);
             // As for nearly everybody, and without a division.
-            if free <= line.fine(start) { start } else { line.round_up(free) }
+            if free <= gcra.fine(start) { start } else { gcra.round_up(free) }
         })
     }
 
@@ -83,8 +83,8 @@ impl Lines {
     /// burst by then.
     pub fn hold(&mut self, until: StoreTime, paced: impl IntoIterator<Item = usize>) {
         for index in paced {
-            if let Some(line) = self.lines.get_mut(index) {
-                line.raise(until, line.burst - 1);
+            if let Some(gcra) = self.limits.get_mut(index) {
+                gcra.raise(until, gcra.burst - 1);
             }
         }
         self.latest = self.latest.max(until);
@@ -92,28 +92,28 @@ impl Lines {
 
     /// Corrects what the limit at `index` was charged: gives back if `delta` is negative, never below `now`.
     pub fn settle(&mut self, index: usize, delta: i64, now: StoreTime) {
-        if let Some(line) = self.lines.get_mut(index) {
-            line.settle(delta, now);
+        if let Some(gcra) = self.limits.get_mut(index) {
+            gcra.settle(delta, now);
         }
     }
 
     /// The tats, in the order of the limits.
     pub fn tats(&self) -> impl Iterator<Item = Tat> + '_ {
-        self.lines.iter().map(Line::tat)
+        self.limits.iter().map(Gcra::tat)
     }
 }
 
 /// One limit during a step. Times are in `1/permits` microsecond: in that unit `T(x)` is a plain product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct Gcra {
     permits: u32,
     burst: u32,
-    /// `T(1)`: the period and the guard, in microseconds, which is `(W + J) / N` in the line's unit.
+    /// `T(1)`: the period and the guard, in microseconds, which is `(W + J) / N` in this limit's unit.
     spacing: u64,
     tat: i128,
 }
 
-impl Line {
+impl Gcra {
     /// A limit that binds nobody.
     const FREE: Self = Self { permits: 1, burst: 1, spacing: 0, tat: 0 };
 
