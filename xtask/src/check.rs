@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::budget;
 use crate::lane::{Lane, Stop, Verdict, nothing_wrong};
+use crate::layers;
 use crate::run::Runner;
 use crate::tools;
 use crate::workspace::Workspace;
@@ -14,6 +15,11 @@ pub(crate) const STEPS: &[Lane] = &[
     step("packages", "every crate has its README.md; helpers are not published", packages),
     step("unrun", "no test and no snippet of the docs is switched off", unrun),
     step("arrows", "our crates depend on each other only as CONTRIBUTING.md draws it", budget::arrows),
+    on_request(
+        "layers",
+        "imports point one way: no cycle between files, the order of docs/architecture.md",
+        layers::check,
+    ),
     step("budget", "no crate pulls in more than it may", budget::dependencies),
     step("deny", "licences, sources and banned crates", deny),
     step("clippy", "lints, with all features", clippy),
@@ -22,7 +28,12 @@ pub(crate) const STEPS: &[Lane] = &[
 ];
 
 const fn step(name: &'static str, about: &'static str, run: fn(&mut Runner) -> Verdict) -> Lane {
-    Lane { name, about, packages: &[], run }
+    Lane { name, about, is_on_request: false, packages: &[], run }
+}
+
+/// A step that the tree does not pass yet: it runs only where it is named.
+const fn on_request(name: &'static str, about: &'static str, run: fn(&mut Runner) -> Verdict) -> Lane {
+    Lane { is_on_request: true, ..step(name, about, run) }
 }
 
 fn fmt(runner: &mut Runner) -> Verdict {

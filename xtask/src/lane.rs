@@ -11,6 +11,8 @@ pub(crate) struct Lane {
     pub(crate) name: &'static str,
     /// One line for `--list`.
     pub(crate) about: &'static str,
+    /// `true` if it runs only where it is named.
+    pub(crate) is_on_request: bool,
     /// Packages whose tests are run here, and so not by the `workspace` lane.
     pub(crate) packages: &'static [&'static str],
     /// Sets up what is needed and runs it.
@@ -38,14 +40,14 @@ pub(crate) fn nothing_wrong(wrong: &[String]) -> Verdict {
     if wrong.is_empty() { Ok(()) } else { Err(Stop::Failed(wrong.join("; "))) }
 }
 
-/// The lanes with these names in this order, each once; all of them if there are no names.
+/// The lanes with these names in this order, each once; without names all that are not on request.
 ///
 /// # Errors
 ///
 /// The first name that no lane has.
 pub(crate) fn select<'a>(lanes: &'a [Lane], names: &[String]) -> Result<Vec<&'a Lane>, String> {
     if names.is_empty() {
-        return Ok(lanes.iter().collect());
+        return Ok(lanes.iter().filter(|lane| !lane.is_on_request).collect());
     }
     let mut chosen: Vec<&Lane> = Vec::new();
     for name in names {
@@ -149,10 +151,10 @@ impl fmt::Display for Line {
 mod tests {
     use super::*;
 
-    const LANES: &[Lane] = &[lane("one"), lane("two"), lane("three")];
+    const LANES: &[Lane] = &[lane("one"), lane("two"), lane("three"), Lane { is_on_request: true, ..lane("four") }];
 
     const fn lane(name: &'static str) -> Lane {
-        Lane { name, about: "", packages: &[], run: |_| Ok(()) }
+        Lane { name, about: "", is_on_request: false, packages: &[], run: |_| Ok(()) }
     }
 
     fn chosen(names: &[&str]) -> Result<Vec<&'static str>, String> {
@@ -175,18 +177,19 @@ mod tests {
     }
 
     #[test]
-    fn without_names_every_lane_is_chosen() {
+    fn without_names_every_lane_that_is_not_on_request_is_chosen() {
         assert_eq!(chosen(&[]), Ok(vec!["one", "two", "three"]));
     }
 
     #[test]
     fn names_choose_in_their_order_and_once() {
         assert_eq!(chosen(&["three", "one", "three"]), Ok(vec!["three", "one"]));
+        assert_eq!(chosen(&["four"]), Ok(vec!["four"]));
     }
 
     #[test]
     fn an_unknown_name_is_an_error() {
-        assert_eq!(chosen(&["one", "four"]), Err("four".to_owned()));
+        assert_eq!(chosen(&["one", "five"]), Err("five".to_owned()));
     }
 
     #[test]

@@ -13,20 +13,63 @@ use crate::workspace::Workspace;
 /// The lanes, in the order they run. A new one is one entry here and the function that it names: what it needs is set
 /// up by that function, and what cannot be had is a [`Stop::Skipped`] with the reason.
 pub(crate) const LANES: &[Lane] = &[
-    Lane { name: "check", about: "formatting, lints, docs, licences, budgets", packages: &[], run: run_checks },
-    Lane { name: "core", about: "the contract, pacing, the store in memory", packages: &["stitchapi-core"], run: core },
-    Lane { name: "workspace", about: "every test that no other lane runs", packages: &[], run: workspace },
-    Lane { name: "sqlite", about: "the SQLite store", packages: &["stitchapi-sqlite"], run: sqlite },
-    Lane { name: "redis", about: "the Redis store, on a real server", packages: &["stitchapi-redis"], run: redis },
-    Lane { name: "fleet", about: "several processes on one budget", packages: &[CLI], run: fleet },
+    Lane {
+        name: "check",
+        about: "formatting, lints, docs, licences, budgets",
+        is_on_request: false,
+        packages: &[],
+        run: run_checks,
+    },
+    Lane {
+        name: "core",
+        about: "the contract, pacing, the store in memory",
+        is_on_request: false,
+        packages: &["stitchapi-core"],
+        run: core,
+    },
+    Lane {
+        name: "workspace",
+        about: "every test that no other lane runs",
+        is_on_request: false,
+        packages: &[],
+        run: workspace,
+    },
+    Lane {
+        name: "sqlite",
+        about: "the SQLite store",
+        is_on_request: false,
+        packages: &["stitchapi-sqlite"],
+        run: sqlite,
+    },
+    Lane {
+        name: "redis",
+        about: "the Redis store, on a real server",
+        is_on_request: false,
+        packages: &["stitchapi-redis"],
+        run: redis,
+    },
+    Lane {
+        name: "fleet",
+        about: "several processes on one budget",
+        is_on_request: false,
+        packages: &[CLI],
+        run: fleet,
+    },
     Lane {
         name: "throttle",
         about: "what a throttle promises, of simulated and real fleets",
+        is_on_request: false,
         packages: &[LAB],
         run: throttle,
     },
-    Lane { name: "report", about: "the page of a report, in a browser", packages: &[], run: picture::try_out },
-    Lane { name: "examples", about: "runs every example", packages: &[], run: examples },
+    Lane {
+        name: "report",
+        about: "the page of a report, in a browser",
+        is_on_request: false,
+        packages: &[],
+        run: picture::try_out,
+    },
+    Lane { name: "examples", about: "runs every example", is_on_request: false, packages: &[], run: examples },
 ];
 
 const CLI: &str = "stitchapi-cli";

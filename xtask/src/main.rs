@@ -8,10 +8,12 @@ mod counts;
 mod debian;
 mod lane;
 mod lanes;
+mod layers;
 mod peers;
 mod picture;
 mod run;
 mod servers;
+mod tokens;
 mod tools;
 mod workspace;
 
@@ -108,7 +110,8 @@ fn tell(task: &str, verdict: Verdict) -> ExitCode {
 
 fn list(lanes: &[Lane]) -> ExitCode {
     for lane in lanes {
-        println!("{:<12} {}", lane.name, lane.about);
+        let note = if lane.is_on_request { " (only where it is named)" } else { "" };
+        println!("{:<12} {}{note}", lane.name, lane.about);
     }
     ExitCode::SUCCESS
 }
