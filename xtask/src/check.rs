@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::budget;
 use crate::lane::{Lane, Stop, Verdict, nothing_wrong};
+use crate::language;
 use crate::layers;
 use crate::run::Runner;
 use crate::tools;
@@ -20,6 +21,7 @@ pub(crate) const STEPS: &[Lane] = &[
         "imports point one way: no cycle between files, the order of docs/architecture.md",
         layers::check,
     ),
+    on_request("language", "comments, docs and messages without the words that STYLE bans", language::check),
     step("budget", "no crate pulls in more than it may", budget::dependencies),
     step("deny", "licences, sources and banned crates", deny),
     step("clippy", "lints, with all features", clippy),

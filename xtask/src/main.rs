@@ -8,6 +8,7 @@ mod counts;
 mod debian;
 mod lane;
 mod lanes;
+mod language;
 mod layers;
 mod peers;
 mod picture;
