@@ -1,41 +1,27 @@
 //! One budget for all calls of a seam, and for a whole fleet if the seam's store is shared: so fast, so many at a time.
 
-mod answer;
 mod bell;
 mod bucket;
-mod cell;
-mod clock;
 mod concurrency;
 mod cooldown;
-mod cost;
 mod declaration;
-mod gate;
-mod known;
-mod outage;
 mod pacing;
 mod permit;
 mod queue;
-mod rate;
+mod registry;
 mod reserver;
-mod scope;
 mod settings;
-mod slots;
-mod state;
 mod status;
-mod total;
-mod trips;
+mod units;
 mod windowed;
 
 pub(crate) use bucket::{Bucket, Started, Wait};
 pub(crate) use concurrency::Taken;
 pub(crate) use cooldown::asked;
-pub use cost::Cost;
-pub(crate) use cost::Units;
 pub(crate) use declaration::Place;
-pub use declaration::Throttle;
-pub(crate) use gate::{Gate, Gates, Ground, flow};
-pub use outage::{FleetSize, OutagePolicy};
+pub use declaration::{Cost, Rate, RateError, Scope, Throttle};
+pub use pacing::{FleetSize, OutagePolicy};
 pub use permit::Permit;
-pub use rate::{Rate, RateError};
-pub use scope::Scope;
+pub(crate) use registry::{Gate, Gates, Ground, flow};
 pub use status::{BucketStatus, LimitStatus, PlacesStatus, ThrottleStatus};
+pub(crate) use units::Units;

@@ -8,12 +8,13 @@ use stitchapi_core::Tick;
 
 use super::bucket::{Bucket, Started};
 use super::concurrency::Taken;
-use super::cost::{Cost, Units};
+use super::declaration::Cost;
+use super::units::Units;
 
 /// Leave to start one call, now: from [`Seam::permit`](crate::Seam::permit).
 ///
 /// What it costs is spent when it is given: dropping it gives nothing back. Its place, where the throttle has a
-/// [concurrency](super::Throttle::and_concurrency) limit, it has until it is dropped or settled: keep it while the call
+/// [concurrency](crate::Throttle::and_concurrency) limit, it has until it is dropped or settled: keep it while the call
 /// runs.
 #[must_use = "a permit is for a call that starts now"]
 pub struct Permit {

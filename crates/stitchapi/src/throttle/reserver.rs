@@ -15,8 +15,8 @@ use stitchapi_core::pace::{Booking, Reservation};
 use stitchapi_core::{BoxFuture, Key, Pacer, StoreError, StoreTime, Tick};
 
 use super::bucket::Bucket;
-use super::cell::Request;
-use super::state::Work;
+use super::pacing::Request;
+use super::pacing::Work;
 use crate::store::watch;
 use crate::trace::{EventKind, yield_once};
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use stitchapi_core::pace::Limit;
 
-use super::cost::Units;
-use super::outage::OutagePolicy;
+use super::pacing::OutagePolicy;
+use super::units::Units;
 
 /// What a bucket is declared as.
 #[derive(Debug)]

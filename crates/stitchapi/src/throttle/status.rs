@@ -6,8 +6,8 @@ use std::time::Duration;
 use stitchapi_core::Tick;
 
 use super::bucket::Bucket;
+use super::pacing::{Source, State};
 use super::settings::Settings;
-use super::state::{Source, State};
 
 /// The throttles of a seam at a moment: from [`Seam::throttle_status`](crate::Seam::throttle_status).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use stitchapi_core::{StoreError, Tick};
 
 use super::terms::Terms;
-use crate::throttle::outage::PROBE_EVERY;
+use crate::throttle::pacing::PROBE_EVERY;
 
 /// The store is away, or has been until lately.
 #[derive(Debug)]

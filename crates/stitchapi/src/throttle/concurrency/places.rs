@@ -16,8 +16,8 @@ use super::terms::Terms;
 use super::waiting::Waiting;
 use crate::throttle::Wait;
 use crate::throttle::bucket::Declared;
-use crate::throttle::cost::Units;
 use crate::throttle::queue::Waiter;
+use crate::throttle::units::Units;
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind, Result};
 

@@ -6,7 +6,7 @@ use stitchapi_core::{Runtime, Tick};
 
 use crate::OutagePolicy;
 use crate::throttle::FleetSize;
-use crate::throttle::outage::{PROBE_EVERY, fleet_size};
+use crate::throttle::pacing::{PROBE_EVERY, fleet_size};
 use crate::throttle::settings::Settings;
 
 /// The places of a process that died are free again after this, or after four timeouts of a slower store. Renewed at each

@@ -11,7 +11,7 @@ use super::places::{Places, refused};
 use super::register::Verdict;
 use super::taken::Taken;
 use crate::Result;
-use crate::throttle::outage::failed;
+use crate::throttle::pacing::failed;
 use crate::throttle::queue::Ticket;
 
 /// A place in this process' queue.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use stitchapi_core::Tick;
 
 use super::super::bucket::Bucket;
-use super::super::state::Work;
+use super::super::pacing::Work;
 use super::asked::{Asked, Pause};
 use crate::trace::HoldReason;
 

@@ -2,7 +2,7 @@
 
 use slab::Slab;
 
-use super::Entry;
+use super::fair_queue::Entry;
 
 /// A list that is linked through the slab in which everybody is: to join at its end and to leave it anywhere takes the same
 /// time however long it is.

@@ -4,7 +4,7 @@ use stitchapi_core::pace::Limit;
 
 use super::drawn::AT_ONCE;
 use crate::throttle::Place;
-use crate::throttle::cost::CALLS;
+use crate::throttle::declaration::CALLS;
 use crate::throttle::settings::Settings;
 use crate::{Error, Result};
 

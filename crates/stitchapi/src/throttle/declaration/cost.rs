@@ -1,9 +1,10 @@
 //! What a call costs.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use stitchapi_core::pace::Limit;
+
+use crate::throttle::units::Units;
 
 /// What one call costs, unit by unit: one call and nothing else, unless said otherwise.
 ///
@@ -47,21 +48,18 @@ impl Cost {
     }
 
     /// Whether it is one call and nothing else.
-    pub(super) fn is_plain(&self) -> bool {
+    pub(in crate::throttle) fn is_plain(&self) -> bool {
         self.calls == 1 && self.others.is_empty()
     }
 
     /// Units per limit, in their order.
-    pub(super) fn on(&self, limits: &[Limit]) -> Units {
+    pub(in crate::throttle) fn on(&self, limits: &[Limit]) -> Units {
         limits.iter().map(|limit| self.of(limit.id.unit())).collect()
     }
 }
 
 /// The unit of a rate, unless said otherwise.
-pub(super) const CALLS: &str = "calls";
-
-/// Units per limit of one bucket, in their order.
-pub(crate) type Units = Arc<[u32]>;
+pub(in crate::throttle) const CALLS: &str = "calls";
 
 /// One call.
 impl Default for Cost {

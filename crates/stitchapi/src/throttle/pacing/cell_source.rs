@@ -6,25 +6,25 @@ use std::time::Duration;
 use stitchapi_core::pace::{Costs, Rejoin, ReserveRequest};
 use stitchapi_core::{StoreError, Tick};
 
-use super::cost::Units;
-use super::known::Known;
+use super::cell_view::Known;
 use super::outage::{BOOKED_AHEAD, Outage, fleet_size};
-use super::settings::Settings;
-use super::state::TOUCH_EVERY;
-use super::total::Total;
+use super::planner::TOUCH_EVERY;
+use crate::throttle::settings::Settings;
+use crate::throttle::units::Total;
+use crate::throttle::units::Units;
 use crate::trace::EventKind;
 
 /// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
 const LINGER: Duration = Duration::from_millis(80);
 /// A touch is sent so much earlier than it must be: timers are late, and some trips longer than the usual one.
-pub(super) const TOUCH_EARLY: Duration = Duration::from_millis(5);
+pub(in crate::throttle) const TOUCH_EARLY: Duration = Duration::from_millis(5);
 /// Waits shorter than this are not worth lingering.
 const SHORT: Duration = Duration::from_millis(2);
 
 /// A cell of a store, as this process deals with it.
 #[derive(Debug)]
-pub(super) struct CellSource {
-    pub(super) known: Known,
+pub(in crate::throttle) struct CellSource {
+    pub(in crate::throttle) known: Known,
     in_flight: Vec<InFlight>,
     at_once: usize,
     requests: u64,
@@ -36,8 +36,8 @@ pub(super) struct CellSource {
     /// Since when somebody waits for whom nothing is booked.
     wanted_since: Option<Tick>,
     /// The process was suspended: nothing is used before a reply has come.
-    pub(super) must_confirm: bool,
-    pub(super) outage: Option<Outage>,
+    pub(in crate::throttle) must_confirm: bool,
+    pub(in crate::throttle) outage: Option<Outage>,
 }
 
 /// What is known of a request while it is under way.
@@ -50,17 +50,17 @@ struct InFlight {
 
 /// A request to the store.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(in crate::throttle) struct Request {
     number: u64,
-    pub(super) pace: ReserveRequest,
-    pub(super) units: Vec<Units>,
-    pub(super) voided: u64,
-    pub(super) sent: Tick,
-    pub(super) is_probe: bool,
+    pub(in crate::throttle) pace: ReserveRequest,
+    pub(in crate::throttle) units: Vec<Units>,
+    pub(in crate::throttle) voided: u64,
+    pub(in crate::throttle) sent: Tick,
+    pub(in crate::throttle) is_probe: bool,
 }
 
 impl CellSource {
-    pub(super) fn new(known: Known, at_once: usize) -> Box<Self> {
+    pub(in crate::throttle) fn new(known: Known, at_once: usize) -> Box<Self> {
         Box::new(Self {
             known,
             in_flight: Vec::new(),
@@ -76,32 +76,32 @@ impl CellSource {
     }
 
     /// Whether no request is under way.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(in crate::throttle) fn is_quiet(&self) -> bool {
         self.in_flight.is_empty()
     }
 
     /// Whether as many requests are under way as may be.
-    pub(super) fn is_filled(&self) -> bool {
+    pub(in crate::throttle) fn is_filled(&self) -> bool {
         self.in_flight.len() >= self.at_once
     }
 
     /// What each call costs for which requests are under way.
-    pub(super) fn asked_units(&self) -> impl Iterator<Item = &Units> {
+    pub(in crate::throttle) fn asked_units(&self) -> impl Iterator<Item = &Units> {
         self.in_flight.iter().flat_map(|request| &request.units)
     }
 
     /// What those calls cost together, request by request.
-    pub(super) fn asked(&self) -> impl Iterator<Item = &Total> {
+    pub(in crate::throttle) fn asked(&self) -> impl Iterator<Item = &Total> {
         self.in_flight.iter().map(|request| &request.total)
     }
 
     /// How many calls those are.
-    pub(super) fn asked_calls(&self) -> usize {
+    pub(in crate::throttle) fn asked_calls(&self) -> usize {
         self.asked().map(Total::calls).sum()
     }
 
     /// A request is not under way any more.
-    pub(super) fn ends(&mut self, request: &Request, now: Tick) {
+    pub(in crate::throttle) fn ends(&mut self, request: &Request, now: Tick) {
         self.in_flight.retain(|other| other.number != request.number);
         self.counting = self.counting.filter(|number| *number != request.number);
         if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
@@ -110,17 +110,17 @@ impl CellSource {
     }
 
     /// A slot that comes later is to be confirmed first.
-    pub(super) fn confirmed_until(&self) -> Tick {
+    pub(in crate::throttle) fn confirmed_until(&self) -> Tick {
         self.last_sent + TOUCH_EVERY
     }
 
     /// When a process that holds such touches the cell: so early that it is answered in time.
-    pub(super) fn touch_at(&self) -> Tick {
+    pub(in crate::throttle) fn touch_at(&self) -> Tick {
         self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip() + TOUCH_EARLY)
     }
 
     /// When to ask for what is wanted: at once, or a little later if all wait anyway.
-    pub(super) fn ask_at(&mut self, wanted: &[Units], now: Tick) -> Option<Tick> {
+    pub(in crate::throttle) fn ask_at(&mut self, wanted: &[Units], now: Tick) -> Option<Tick> {
         let Some(first) = wanted.first() else {
             self.wanted_since = None;
             return None;
@@ -131,7 +131,7 @@ impl CellSource {
     }
 
     /// The next request, for calls of these units of which none waits longer than the horizon.
-    pub(super) fn request(
+    pub(in crate::throttle) fn request(
         &mut self,
         settings: &Settings,
         units: Vec<Units>,
@@ -173,7 +173,7 @@ impl CellSource {
     }
 
     /// A request has failed: the process goes on without the store.
-    pub(super) fn fail(
+    pub(in crate::throttle) fn fail(
         &mut self,
         settings: &Settings,
         request: &Request,
@@ -205,7 +205,7 @@ impl CellSource {
     }
 
     /// The process is on its store again, if it was not.
-    pub(super) fn recovers(&mut self, now: Tick) -> Option<EventKind> {
+    pub(in crate::throttle) fn recovers(&mut self, now: Tick) -> Option<EventKind> {
         let outage = self.outage.take()?;
         Some(EventKind::OutageEnded { lasted: now.since(outage.began) })
     }

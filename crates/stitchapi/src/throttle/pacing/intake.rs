@@ -6,17 +6,17 @@ use std::time::Duration;
 use stitchapi_core::pace::{Booking, Reservation};
 use stitchapi_core::{StoreError, Tick};
 
-use super::cell::Request;
-use super::known::Learned;
-use super::queue::Ticket;
-use super::settings::Settings;
+use super::cell_source::Request;
+use super::cell_view::Learned;
+use super::planner::{Source, State, Verdict, Work};
 use super::slots::{At, Slot};
-use super::state::{Source, State, Verdict, Work};
+use crate::throttle::queue::Ticket;
+use crate::throttle::settings::Settings;
 use crate::trace::{EventKind, HoldReason};
 
 impl State {
     /// Takes in the answer to `request`, or its failure; what of the booking is to be given back.
-    pub(super) fn take_in(
+    pub(in crate::throttle) fn take_in(
         &mut self,
         settings: &Settings,
         request: &Request,
@@ -135,7 +135,7 @@ impl State {
     }
 
     /// A request that will never be answered, because nobody runs it any more.
-    pub(super) fn forget(&mut self, request: &Request, now: Tick) {
+    pub(in crate::throttle) fn forget(&mut self, request: &Request, now: Tick) {
         let Source::Cell(cell) = &mut self.source else { return };
         cell.ends(request, now);
     }

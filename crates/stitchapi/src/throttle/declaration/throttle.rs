@@ -6,13 +6,13 @@ use std::time::Duration;
 use stitchapi_core::pace::{Limit, LimitSpec, default_guard, limits};
 use stitchapi_core::{Counter, Leases, Pacer, Runtime, StoreLimits};
 
-use super::bucket::Declared as DeclaredBucket;
 use super::cost::Cost;
-use super::outage::OutagePolicy;
 use super::rate::{Rate, RateError};
 use super::scope::Scope;
-use super::settings::Settings;
-use super::windowed;
+use crate::throttle::bucket::Declared as DeclaredBucket;
+use crate::throttle::pacing::OutagePolicy;
+use crate::throttle::settings::Settings;
+use crate::throttle::windowed;
 use crate::trace::{EventKind, Trace};
 use crate::{Error, Result};
 
@@ -65,8 +65,8 @@ pub struct Throttle {
     max_hold: Duration,
     policy: OutagePolicy,
     fleet_size: Option<u32>,
-    pub(super) scope: Option<Scope>,
-    pub(super) per_principal: bool,
+    pub(in crate::throttle) scope: Option<Scope>,
+    pub(in crate::throttle) per_principal: bool,
 }
 
 /// The store that buckets lie in.
@@ -239,7 +239,7 @@ impl Throttle {
     }
 
     /// How many processes share the budget: each paces at that share while the store is away. The default is what the
-    /// store has counted ([`FleetSize`](super::FleetSize)), or 8.
+    /// store has counted ([`FleetSize`](crate::FleetSize)), or 8.
     #[must_use]
     pub fn fleet_size(mut self, processes: u32) -> Self {
         self.fleet_size = Some(processes);
@@ -267,7 +267,7 @@ impl Throttle {
     }
 
     /// What its buckets have in common, in a store or in this process alone.
-    pub(super) fn declare(
+    pub(in crate::throttle) fn declare(
         &self,
         place: Option<Place>,
         runtime: Arc<dyn Runtime>,

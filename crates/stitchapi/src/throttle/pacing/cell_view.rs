@@ -6,16 +6,16 @@ use std::time::Duration;
 use stitchapi_core::pace::{Cell, CellSnapshot, GcraSet, Limit, Reservation, ReserveRequest, Tat};
 use stitchapi_core::{StoreTime, Tick};
 
-use super::clock::{Observed, Offset, StoreClock};
+use super::round_trips::Trips;
 use super::slots::{Slot, Stamp};
-use super::trips::Trips;
+use super::store_clock::{Observed, Offset, StoreClock};
 
 /// So many replies a process has had before its first start, unless an earlier one was quick.
 const LOOKS: u32 = 4;
 
 /// What a process knows of a bucket.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(in crate::throttle) struct Known {
     clock: StoreClock,
     trips: Trips,
     newest: Option<Newest>,
@@ -51,20 +51,20 @@ struct Newest {
 
 /// What a reply has changed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Learned {
-    pub(super) went_back: bool,
-    pub(super) was_lost: bool,
+pub(in crate::throttle) struct Learned {
+    pub(in crate::throttle) went_back: bool,
+    pub(in crate::throttle) was_lost: bool,
     /// The clock turned out to be known worse than the guard: how badly.
-    pub(super) uncertain: Option<Duration>,
+    pub(in crate::throttle) uncertain: Option<Duration>,
     /// A stricter setting than ours came into force.
-    pub(super) stricter: bool,
+    pub(in crate::throttle) stricter: bool,
     /// Nobody starts for so long from now: news.
-    pub(super) held: Option<Duration>,
+    pub(in crate::throttle) held: Option<Duration>,
 }
 
 impl Known {
     /// `is_one` where the store's clock is this process' own.
-    pub(super) fn new(is_one: bool) -> Self {
+    pub(in crate::throttle) fn new(is_one: bool) -> Self {
         Self {
             clock: StoreClock::new(is_one),
             trips: Trips::default(),
@@ -81,7 +81,7 @@ impl Known {
     }
 
     /// Fills a request with what is remembered.
-    pub(super) fn remember(&self, pace: &mut ReserveRequest) {
+    pub(in crate::throttle) fn remember(&self, pace: &mut ReserveRequest) {
         pace.snapshot = self.newest.as_ref().map(|newest| newest.snapshot.clone());
         let here =
             |(epoch, window)| pace.snapshot.as_ref().is_some_and(|snapshot| snapshot.epoch == epoch).then_some(window);
@@ -90,13 +90,13 @@ impl Known {
     }
 
     /// How many processes there are, as the newest replies had it.
-    pub(super) fn active(&self) -> Option<u32> {
+    pub(in crate::throttle) fn active(&self) -> Option<u32> {
         self.active
     }
 
     /// Until when this fleet may have booked, at `sent`: since the newest reply as much as was started, and the slots that one
     /// process may hold.
-    pub(super) fn booked_until(&self, limits: usize, most_held: usize, sent: Tick, now: Tick) -> Tick {
+    pub(in crate::throttle) fn booked_until(&self, limits: usize, most_held: usize, sent: Tick, now: Tick) -> Tick {
         let (before, one) = (u64::try_from(most_held).unwrap_or(u64::MAX), vec![1; limits]);
         let Some(newest) = &self.newest else { return sent };
         let next = newest.gcra.due_behind(repeat_n(before, limits), &one, newest.now.max(self.held_until));
@@ -104,7 +104,7 @@ impl Known {
     }
 
     /// Whether the limit at `index` will have credit for so many units at a time, if nobody draws on it until then.
-    pub(super) fn has_credit(&self, index: usize, units: u64, at: Tick, now: Tick) -> bool {
+    pub(in crate::throttle) fn has_credit(&self, index: usize, units: u64, at: Tick, now: Tick) -> bool {
         let Some(newest) = self.newest.as_ref().filter(|_| units > 0) else { return true };
         let before = repeat_n(0, index).chain([units - 1]);
         let mut one = vec![0; index + 1];
@@ -115,7 +115,7 @@ impl Known {
 
     /// Fills the request of one who comes back from an outage: since the store's time `since` every process has drawn alone,
     /// which the cell does not know. Together they drew at most at the rate until then, and so much at once.
-    pub(super) fn remember_alone(
+    pub(in crate::throttle) fn remember_alone(
         &self,
         pace: &mut ReserveRequest,
         at_once: &[i64],
@@ -136,48 +136,48 @@ impl Known {
     }
 
     /// The stamp of what is booked by a request that goes out now.
-    pub(super) fn voided(&self) -> u64 {
+    pub(in crate::throttle) fn voided(&self) -> u64 {
         self.voided
     }
 
     /// When the store's clock was known well enough for a start, or as well as it can be.
-    pub(super) fn learned(&self) -> Option<Tick> {
+    pub(in crate::throttle) fn learned(&self) -> Option<Tick> {
         self.learned
     }
 
     /// The store's time of the newest reply.
-    pub(super) fn newest(&self) -> Option<StoreTime> {
+    pub(in crate::throttle) fn newest(&self) -> Option<StoreTime> {
         self.newest.as_ref().map(|newest| newest.now)
     }
 
     /// When the request of the newest reply was sent.
-    pub(super) fn confirmed(&self) -> Option<Tick> {
+    pub(in crate::throttle) fn confirmed(&self) -> Option<Tick> {
         self.newest.as_ref().map(|newest| newest.sent)
     }
 
     /// How long a usual trip takes.
-    pub(super) fn usual_trip(&self) -> Duration {
+    pub(in crate::throttle) fn usual_trip(&self) -> Duration {
         self.trips.usual()
     }
 
     /// The local time of a store's time, never early.
-    pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
+    pub(in crate::throttle) fn local(&self, time: StoreTime, now: Tick) -> Tick {
         self.clock.at(now).local(time)
     }
 
     /// What is known of the store's clock now.
-    pub(super) fn clock_at(&self, now: Tick) -> Offset {
+    pub(in crate::throttle) fn clock_at(&self, now: Tick) -> Offset {
         self.clock.at(now)
     }
 
     /// The store's time at a local one, at the earliest and at the latest, if anything is known.
-    pub(super) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
+    pub(in crate::throttle) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
         self.clock.at(now).store_time(at)
     }
 
     /// Learns from a reply to a request that was sent at `sent`, when bookings had the stamp `voided`; the starts that it
     /// books that are good.
-    pub(super) fn take_in(
+    pub(in crate::throttle) fn take_in(
         &mut self,
         reply: &Reservation,
         pace: &ReserveRequest,
@@ -250,7 +250,7 @@ impl Known {
     }
 
     /// A charge was corrected: when the next one could start is another time now, though no reply has said so yet.
-    pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
+    pub(in crate::throttle) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
         let Some((earliest, _)) = self.store_time(now, now) else { return };
         if let Some(newest) = &mut self.newest {
             newest.gcra.settle(index, delta, earliest);
@@ -258,42 +258,48 @@ impl Known {
     }
 
     /// Nobody starts before this, though no reply has said so yet; whether that is later than before.
-    pub(super) fn hold_until(&mut self, until: StoreTime) -> bool {
+    pub(in crate::throttle) fn hold_until(&mut self, until: StoreTime) -> bool {
         let is_news = until > self.held_until;
         self.held_until = self.held_until.max(until);
         is_news
     }
 
     /// For how long nobody starts.
-    pub(super) fn held_for(&self, now: Tick) -> Duration {
+    pub(in crate::throttle) fn held_for(&self, now: Tick) -> Duration {
         self.local(self.held_until, now).since(now)
     }
 
-    pub(super) fn is_stricter(&self) -> bool {
+    pub(in crate::throttle) fn is_stricter(&self) -> bool {
         self.is_stricter
     }
 
     /// After how long each limit has its whole burst again, if any reply has told.
-    pub(super) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
+    pub(in crate::throttle) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
         let full_at = |tat: Tat| self.local(tat.rounded_up(), now);
         Some(self.newest.as_ref()?.gcra.tats().map(|tat| full_at(tat).since(now)).collect())
     }
 
     /// Whether nothing of what is known matters any more.
-    pub(super) fn is_over(&self, now: Tick) -> bool {
+    pub(in crate::throttle) fn is_over(&self, now: Tick) -> bool {
         let Some(newest) = &self.newest else { return true };
         let Some((earliest, _)) = self.store_time(now, now) else { return true };
         earliest >= self.held_until && newest.snapshot.tats.iter().all(|tat| *tat <= earliest)
     }
 
     /// Whether a slot is void: its cell has been lost, the clock went back, or a hold stands before it.
-    pub(super) fn is_void(&self, start: StoreTime, stamp: Stamp) -> bool {
+    pub(in crate::throttle) fn is_void(&self, start: StoreTime, stamp: Stamp) -> bool {
         let epoch = self.newest.as_ref().map_or(stamp.epoch, |newest| newest.snapshot.epoch);
         stamp != Stamp { epoch, voided: self.voided } || start < self.held_until
     }
 
     /// By how much a start now would be late, counted from the slot; `None` if it is in time.
-    pub(super) fn lateness(&self, slot: &Slot, start: StoreTime, now: Tick, guard: Duration) -> Option<Duration> {
+    pub(in crate::throttle) fn lateness(
+        &self,
+        slot: &Slot,
+        start: StoreTime,
+        now: Tick,
+        guard: Duration,
+    ) -> Option<Duration> {
         let offset = self.clock.at(now);
         // A better bound may have come since the slot was booked: the earlier time is nearer to the true one.
         let mut due = slot.due.min(offset.local(start));
@@ -306,7 +312,12 @@ impl Known {
 
     /// When a caller could start behind others who cost `before` together, as far as this process knows: others may have
     /// booked since.
-    pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Option<Tick> {
+    pub(in crate::throttle) fn due_behind(
+        &self,
+        before: impl IntoIterator<Item = u64>,
+        units: &[u32],
+        now: Tick,
+    ) -> Option<Tick> {
         let newest = self.newest.as_ref()?;
         let (earliest, _) = self.store_time(now, now)?;
         let e_min = earliest.max(self.held_until);

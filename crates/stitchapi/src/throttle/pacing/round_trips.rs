@@ -12,10 +12,10 @@ const MOST: Duration = Duration::from_millis(50);
 
 /// The newest round trips to a store, in microseconds.
 #[derive(Debug, Default)]
-pub(super) struct Trips(VecDeque<u64>);
+pub(in crate::throttle) struct Trips(VecDeque<u64>);
 
 impl Trips {
-    pub(super) fn took(&mut self, trip: Duration) {
+    pub(in crate::throttle) fn took(&mut self, trip: Duration) {
         if self.0.len() == REMEMBERED {
             self.0.pop_front();
         }
@@ -23,7 +23,7 @@ impl Trips {
     }
 
     /// How long a usual trip takes at most (the 95th percentile).
-    pub(super) fn usual(&self) -> Duration {
+    pub(in crate::throttle) fn usual(&self) -> Duration {
         let mut trips = [0; REMEMBERED];
         let trips = &mut trips[..self.0.len()];
         for (trip, kept) in trips.iter_mut().zip(&self.0) {
@@ -35,7 +35,7 @@ impl Trips {
 
     /// How much longer than the quickest a usual trip takes, at most 50 ms: an idle caller asks for a slot so far ahead, so
     /// that it has not passed when the answer is there. Nothing where half the guard bears it.
-    pub(super) fn lead(&self, guard: Duration) -> Duration {
+    pub(in crate::throttle) fn lead(&self, guard: Duration) -> Duration {
         let quickest = Duration::from_micros(self.0.iter().min().copied().unwrap_or(0));
         let jitter = self.usual() - quickest;
         if jitter * 2 <= guard { Duration::ZERO } else { jitter.min(MOST) }

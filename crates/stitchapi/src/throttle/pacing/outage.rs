@@ -6,9 +6,9 @@ use std::time::Duration;
 use stitchapi_core::pace::{Limit, LimitId};
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
-use super::cell::TOUCH_EARLY;
-use super::pacing::Pacing;
-use super::state::TOUCH_EVERY;
+use super::cell_source::TOUCH_EARLY;
+use super::in_process::Pacing;
+use super::planner::TOUCH_EVERY;
 use crate::{Error, ErrorKind};
 
 /// How the throttle of a process goes on when its store fails.
@@ -16,7 +16,7 @@ use crate::{Error, ErrorKind};
 #[non_exhaustive]
 pub enum OutagePolicy {
     /// Each process paces alone, at its share: the budget by the number of processes, declared
-    /// ([`fleet_size`](super::Throttle::fleet_size)), counted by the store, or taken to be 8 ([`FleetSize`]). All together
+    /// ([`fleet_size`](crate::Throttle::fleet_size)), counted by the store, or taken to be 8 ([`FleetSize`]). All together
     /// stay within the budget, if there are no more.
     #[default]
     Local,
@@ -27,9 +27,9 @@ pub enum OutagePolicy {
 }
 
 /// How long after the failed operation others may have booked ahead, though this process has not seen that.
-pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
+pub(in crate::throttle) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
 /// How often the store is tried.
-pub(super) const PROBE_EVERY: Duration = Duration::from_millis(250);
+pub(in crate::throttle) const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// How long after it was found the store is tried once more: whoever uses it has moved the cell by then.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// So many processes there are taken to be, if nobody says.
@@ -39,7 +39,7 @@ const ASSUMED: u32 = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FleetSize {
-    /// The throttle [says it](super::Throttle::fleet_size).
+    /// The throttle [says it](crate::Throttle::fleet_size).
     Declared,
     /// The store has counted those who asked it lately. One that had not asked for longer than 10 s was not counted.
     Counted,
@@ -48,7 +48,7 @@ pub enum FleetSize {
 }
 
 /// How many processes there are, and how that is known.
-pub(super) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, FleetSize) {
+pub(in crate::throttle) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, FleetSize) {
     match (declared, counted) {
         (Some(declared), _) => (declared, FleetSize::Declared),
         (None, Some(counted)) => (counted, FleetSize::Counted),
@@ -58,16 +58,16 @@ pub(super) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, F
 
 /// A process without its store.
 #[derive(Debug)]
-pub(super) struct Outage {
+pub(in crate::throttle) struct Outage {
     /// This process' share of the budget.
-    pub(super) pacing: Pacing,
+    pub(in crate::throttle) pacing: Pacing,
     /// So many processes share the budget.
-    pub(super) fleet_size: u32,
+    pub(in crate::throttle) fleet_size: u32,
     /// How far apart its starts are, and how late one may be: how long a returning fleet pauses.
-    pub(super) pause: Duration,
-    pub(super) began: Tick,
+    pub(in crate::throttle) pause: Duration,
+    pub(in crate::throttle) began: Tick,
     /// The store's time of the newest reply before it: nobody was alone then.
-    pub(super) since: StoreTime,
+    pub(in crate::throttle) since: StoreTime,
     /// The last try of the store ended then.
     tried: Tick,
     probing: bool,
@@ -76,12 +76,12 @@ pub(super) struct Outage {
     /// The store is back, and the fleet stays alone until then.
     until: Option<Tick>,
     /// What failed last.
-    pub(super) error: Arc<StoreError>,
+    pub(in crate::throttle) error: Arc<StoreError>,
 }
 
 impl Outage {
     /// The outage that begins now. Others use until `booked_until` what they have booked.
-    pub(super) fn new(
+    pub(in crate::throttle) fn new(
         limits: &[Limit],
         guard: Duration,
         fleet_size: u32,
@@ -108,16 +108,16 @@ impl Outage {
     }
 
     /// Whether it is time to try the store.
-    pub(super) fn wants_probe(&self, holds: bool, now: Tick) -> bool {
+    pub(in crate::throttle) fn wants_probe(&self, holds: bool, now: Tick) -> bool {
         self.until.is_none() && self.next_look(holds).is_some_and(|at| now >= at)
     }
 
-    pub(super) fn probes(&mut self) {
+    pub(in crate::throttle) fn probes(&mut self) {
         self.probing = true;
     }
 
     /// A probe has ended.
-    pub(super) fn probed(&mut self, now: Tick) {
+    pub(in crate::throttle) fn probed(&mut self, now: Tick) {
         self.probing = false;
         self.tried = now;
     }
@@ -126,28 +126,28 @@ impl Outage {
     ///
     /// What this process remembers of the cell is from before the outage, and others have moved it until that began: only a
     /// move between two answers says that somebody uses it.
-    pub(super) fn finds(&mut self, is_found: bool) {
+    pub(in crate::throttle) fn finds(&mut self, is_found: bool) {
         self.is_found = is_found;
     }
 
     /// Whether the last try but one found it: then the last one told whether anybody uses it.
-    pub(super) fn is_found(&self) -> bool {
+    pub(in crate::throttle) fn is_found(&self) -> bool {
         self.is_found
     }
 
     /// The store is back; everybody stays alone until then.
-    pub(super) fn stay_until(&mut self, until: Tick) {
+    pub(in crate::throttle) fn stay_until(&mut self, until: Tick) {
         self.until = Some(until);
     }
 
     /// Whether the fleet has been together again for long enough.
-    pub(super) fn is_over(&self, now: Tick) -> bool {
+    pub(in crate::throttle) fn is_over(&self, now: Tick) -> bool {
         self.until.is_some_and(|until| now >= until)
     }
 
     /// Whether it goes on: the fleet stays alone, or the store was tried lately and was away. One who has not called for
     /// long does not know that it is still away.
-    pub(super) fn is_fresh(&self, now: Tick) -> bool {
+    pub(in crate::throttle) fn is_fresh(&self, now: Tick) -> bool {
         match self.until {
             Some(until) => now < until,
             None => now.since(self.tried) <= PROBE_EVERY * 4,
@@ -158,7 +158,7 @@ impl Outage {
     ///
     /// A process that holds slots hears of a lost cell before the first slots of the next one, as it does while the store
     /// is there.
-    pub(super) fn next_look(&self, holds: bool) -> Option<Tick> {
+    pub(in crate::throttle) fn next_look(&self, holds: bool) -> Option<Tick> {
         let pause = match (self.is_found, holds) {
             (true, _) => LOOK_AGAIN,
             (false, true) => TOUCH_EVERY - TOUCH_EARLY,
@@ -188,7 +188,7 @@ fn spacing(limits: &[Limit], guard: Duration) -> Duration {
 }
 
 /// The end of a call that the store has failed.
-pub(super) fn failed(error: Arc<StoreError>) -> Error {
+pub(in crate::throttle) fn failed(error: Arc<StoreError>) -> Error {
     let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
     Error::new(ErrorKind::Store, "the store failed")
         .with_retryable(retryable)

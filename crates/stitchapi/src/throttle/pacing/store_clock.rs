@@ -17,7 +17,7 @@ const DRIFT_PPM: i64 = 500;
 /// Where both clocks are one, as on SQLite, nothing is estimated and the starts of several processes are exact beside each
 /// other, however long their trips take.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct StoreClock {
+pub(in crate::throttle) struct StoreClock {
     bounds: Option<Bounds>,
     /// The two are one clock, as the store says, and no reply has shown otherwise.
     is_one: bool,
@@ -31,7 +31,7 @@ struct Bounds {
 
 /// What a reply told about the store's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Observed {
+pub(in crate::throttle) enum Observed {
     /// It agrees with what was known.
     Steady,
     /// It has been set back: everything booked before is void.
@@ -40,12 +40,12 @@ pub(super) enum Observed {
 
 impl StoreClock {
     /// `is_one` where the store says that its clock is this process' own.
-    pub(super) fn new(is_one: bool) -> Self {
+    pub(in crate::throttle) fn new(is_one: bool) -> Self {
         Self { bounds: None, is_one }
     }
 
     /// Takes in a reply that carried the store's `now`.
-    pub(super) fn observe(&mut self, now: StoreTime, sent: Tick, received: Tick) -> Observed {
+    pub(in crate::throttle) fn observe(&mut self, now: StoreTime, sent: Tick, received: Tick) -> Observed {
         let (lower, upper) = (difference(now, received), difference(now, sent));
         // A runtime may have another clock than the machine's, such as a virtual one.
         self.is_one &= lower <= 0 && upper >= 0;
@@ -71,7 +71,7 @@ impl StoreClock {
     }
 
     /// What is known of the offset at `now`: the bounds have aged.
-    pub(super) fn at(&self, now: Tick) -> Offset {
+    pub(in crate::throttle) fn at(&self, now: Tick) -> Offset {
         Offset { now, bounds: self.bounds(now) }
     }
 
@@ -86,7 +86,7 @@ impl StoreClock {
 
 /// What is known of the offset at a moment.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Offset {
+pub(in crate::throttle) struct Offset {
     now: Tick,
     /// Nothing before any reply.
     bounds: Option<(i64, i64)>,
@@ -94,23 +94,23 @@ pub(super) struct Offset {
 
 impl Offset {
     /// The local time of `time`, at or after the true one. Before any reply it is now.
-    pub(super) fn local(&self, time: StoreTime) -> Tick {
+    pub(in crate::throttle) fn local(&self, time: StoreTime) -> Tick {
         self.bounds.map_or(self.now, |(lower, _)| less(time, lower))
     }
 
     /// The local time of `time`, at or before the true one. Before any reply it is now.
-    pub(super) fn local_at_least(&self, time: StoreTime) -> Tick {
+    pub(in crate::throttle) fn local_at_least(&self, time: StoreTime) -> Tick {
         self.bounds.map_or(self.now, |(_, upper)| less(time, upper))
     }
 
     /// The store's time at a local one, at the earliest and at the latest; `None` before any reply.
-    pub(super) fn store_time(&self, at: Tick) -> Option<(StoreTime, StoreTime)> {
+    pub(in crate::throttle) fn store_time(&self, at: Tick) -> Option<(StoreTime, StoreTime)> {
         let (lower, upper) = self.bounds?;
         Some((StoreTime(less(StoreTime(at.0), -lower).0), StoreTime(less(StoreTime(at.0), upper.saturating_neg()).0)))
     }
 
     /// How far the two bounds are apart. Before any reply nothing is known.
-    pub(super) fn spread(&self) -> Duration {
+    pub(in crate::throttle) fn spread(&self) -> Duration {
         let apart = |(lower, upper): (i64, i64)| u64::try_from(upper.saturating_sub(lower)).unwrap_or(0);
         self.bounds.map_or(Duration::MAX, |bounds| Duration::from_micros(apart(bounds)))
     }

@@ -75,7 +75,7 @@ impl Rate {
         self.period
     }
 
-    pub(super) fn limit_id(&self) -> LimitId {
+    pub(in crate::throttle) fn limit_id(&self) -> LimitId {
         LimitId::new(self.unit, self.period)
     }
 }

@@ -1,6 +1,9 @@
 //! What several calls cost together.
 
-use super::cost::Units;
+use std::sync::Arc;
+
+/// Units per limit of one bucket, in their order.
+pub(crate) type Units = Arc<[u32]>;
 
 /// Calls, counted and summed up.
 #[derive(Debug, Default, Clone)]

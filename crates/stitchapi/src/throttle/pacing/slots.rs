@@ -4,31 +4,31 @@ use std::collections::VecDeque;
 
 use stitchapi_core::{StoreTime, Tick};
 
-use super::cost::Units;
-use super::queue::Waiter;
-use super::total::Total;
+use crate::throttle::queue::Waiter;
+use crate::throttle::units::Total;
+use crate::throttle::units::Units;
 
 /// A booked start: units per limit at a time, and nobody's until that time.
 #[derive(Debug, Clone)]
-pub(super) struct Slot {
-    pub(super) at: At,
-    pub(super) units: Units,
+pub(in crate::throttle) struct Slot {
+    pub(in crate::throttle) at: At,
+    pub(in crate::throttle) units: Units,
     /// Whether that is one plain call.
-    pub(super) is_plain: bool,
+    pub(in crate::throttle) is_plain: bool,
     /// When it may be used, on this process' clock.
-    pub(super) due: Tick,
+    pub(in crate::throttle) due: Tick,
 }
 
 impl Slot {
     /// Whether it has the units that one who waits needs.
-    pub(super) fn covers(&self, waiter: &Waiter) -> bool {
+    pub(in crate::throttle) fn covers(&self, waiter: &Waiter) -> bool {
         waiter.units.iter().zip(&*self.units).all(|(wants, has)| wants <= has)
     }
 }
 
 /// By whose clock.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum At {
+pub(in crate::throttle) enum At {
     /// The store's, in a cell of this stamp.
     Store(StoreTime, Stamp),
     /// This process' own: paced alone.
@@ -39,54 +39,54 @@ pub(super) enum At {
 
 /// What a booking depends on: the cell that it was made in, and how often bookings had become void.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    pub(super) epoch: u64,
-    pub(super) voided: u64,
+pub(in crate::throttle) struct Stamp {
+    pub(in crate::throttle) epoch: u64,
+    pub(in crate::throttle) voided: u64,
 }
 
 /// Slots in the order of their times.
 #[derive(Debug, Default)]
-pub(super) struct Slots {
+pub(in crate::throttle) struct Slots {
     slots: VecDeque<Slot>,
     total: Total,
 }
 
 impl Slots {
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::throttle) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// What they are good for together.
-    pub(super) fn total(&self) -> &Total {
+    pub(in crate::throttle) fn total(&self) -> &Total {
         &self.total
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
+    pub(in crate::throttle) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter()
     }
 
-    pub(super) fn get(&self, index: usize) -> Option<&Slot> {
+    pub(in crate::throttle) fn get(&self, index: usize) -> Option<&Slot> {
         self.slots.get(index)
     }
 
-    pub(super) fn last(&self) -> Option<&Slot> {
+    pub(in crate::throttle) fn last(&self) -> Option<&Slot> {
         self.slots.back()
     }
 
-    pub(super) fn put(&mut self, slot: Slot) {
+    pub(in crate::throttle) fn put(&mut self, slot: Slot) {
         self.total.add(&slot.units, slot.is_plain);
         let index = self.slots.partition_point(|other| other.due <= slot.due);
         self.slots.insert(index, slot);
     }
 
-    pub(super) fn remove(&mut self, index: usize) -> Option<Slot> {
+    pub(in crate::throttle) fn remove(&mut self, index: usize) -> Option<Slot> {
         let slot = self.slots.remove(index)?;
         self.total.remove(&slot.units, slot.is_plain);
         Some(slot)
     }
 
     /// A better bound on the store's clock makes slots due earlier, nearer to their true time.
-    pub(super) fn refresh(&mut self, local: impl Fn(StoreTime) -> Tick) {
+    pub(in crate::throttle) fn refresh(&mut self, local: impl Fn(StoreTime) -> Tick) {
         for slot in &mut self.slots {
             if let At::Store(start, _) = slot.at {
                 slot.due = slot.due.min(local(start));
@@ -95,7 +95,7 @@ impl Slots {
     }
 
     /// Gives up what is void; how many those were.
-    pub(super) fn drop_void(&mut self, is_void: impl Fn(&Slot) -> bool) -> usize {
+    pub(in crate::throttle) fn drop_void(&mut self, is_void: impl Fn(&Slot) -> bool) -> usize {
         let before = self.slots.len();
         let total = &mut self.total;
         self.slots.retain(|slot| {

@@ -8,21 +8,21 @@ use std::time::Duration;
 use stitchapi_core::pace::Rejoin;
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
-use super::bell::Bell;
-use super::cell::{CellSource, Request};
-use super::cooldown::BackOff;
-use super::cost::Units;
-use super::known::Known;
+use super::cell_source::{CellSource, Request};
+use super::cell_view::Known;
+use super::in_process::{Pacing, Turn};
 use super::outage::{OutagePolicy, PROBE_EVERY};
-use super::pacing::{Pacing, Turn};
-use super::queue::Queue;
-use super::settings::Settings;
 use super::slots::{At, Slot, Slots};
-use super::total::Total;
+use crate::throttle::bell::Bell;
+use crate::throttle::cooldown::BackOff;
+use crate::throttle::queue::Queue;
+use crate::throttle::settings::Settings;
+use crate::throttle::units::Total;
+use crate::throttle::units::Units;
 use crate::trace::{EventKind, HoldReason};
 
 /// A process that holds bookings talks to the store at least this often: nothing starts on what it heard longer ago.
-pub(super) const TOUCH_EVERY: Duration = Duration::from_millis(100);
+pub(in crate::throttle) const TOUCH_EVERY: Duration = Duration::from_millis(100);
 /// After so long without a turn a process was stopped or suspended, and confirms what it holds before it uses it.
 const SUSPENDED: Duration = Duration::from_secs(1);
 
@@ -32,7 +32,7 @@ const MORE: usize = 2;
 
 /// What one who waited is told.
 #[derive(Debug)]
-pub(super) enum Verdict {
+pub(in crate::throttle) enum Verdict {
     /// It may start on this, now.
     Slot(Slot),
     /// No slot in time; one could come so long after that.
@@ -47,20 +47,20 @@ pub(super) enum Verdict {
 
 /// A bucket at a moment.
 #[derive(Debug)]
-pub(super) struct State {
-    pub(super) queue: Queue<Verdict>,
-    pub(super) slots: Slots,
-    pub(super) source: Source,
+pub(in crate::throttle) struct State {
+    pub(in crate::throttle) queue: Queue<Verdict>,
+    pub(in crate::throttle) slots: Slots,
+    pub(in crate::throttle) source: Source,
     /// How long to hold after a refusal that says no time.
-    pub(super) back_off: BackOff,
+    pub(in crate::throttle) back_off: BackOff,
     /// The task that serves the queue.
-    pub(super) driver: Bell,
+    pub(in crate::throttle) driver: Bell,
     last_turn: Tick,
 }
 
 /// Where slots come from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(in crate::throttle) enum Source {
     /// This process alone: there is no store.
     Here(Pacing),
     /// A cell of a store.
@@ -69,19 +69,19 @@ pub(super) enum Source {
 
 impl Source {
     /// A cell of which nothing is known yet. `is_one` where the store's clock is this process' own.
-    pub(super) fn cell(is_one: bool, at_once: usize) -> Self {
+    pub(in crate::throttle) fn cell(is_one: bool, at_once: usize) -> Self {
         Self::Cell(CellSource::new(Known::new(is_one), at_once))
     }
 }
 
 /// What there is to do after a turn.
 #[derive(Debug, Default)]
-pub(super) struct Work {
-    pub(super) wakers: Vec<Waker>,
-    pub(super) events: Vec<EventKind>,
-    pub(super) request: Option<Request>,
+pub(in crate::throttle) struct Work {
+    pub(in crate::throttle) wakers: Vec<Waker>,
+    pub(in crate::throttle) events: Vec<EventKind>,
+    pub(in crate::throttle) request: Option<Request>,
     /// When to take the next turn, if nothing happens before.
-    pub(super) look_again: Option<Tick>,
+    pub(in crate::throttle) look_again: Option<Tick>,
 }
 
 impl Work {
@@ -91,7 +91,7 @@ impl Work {
 }
 
 impl State {
-    pub(super) fn new(source: Source) -> Self {
+    pub(in crate::throttle) fn new(source: Source) -> Self {
         Self {
             queue: Queue::new(),
             slots: Slots::default(),
@@ -103,7 +103,7 @@ impl State {
     }
 
     /// Serves whom it can, and says what to ask the store. `random` is 64 random bits.
-    pub(super) fn turn(&mut self, settings: &Settings, now: Tick, random: u64) -> Work {
+    pub(in crate::throttle) fn turn(&mut self, settings: &Settings, now: Tick, random: u64) -> Work {
         let mut work = Work::default();
         self.driver.is_answered();
         let somebody_waits = self.queue.len() > 0;
@@ -117,7 +117,7 @@ impl State {
     }
 
     /// Gives slots whose time has come to those who are next.
-    pub(super) fn serve(&mut self, settings: &Settings, now: Tick, work: &mut Work) {
+    pub(in crate::throttle) fn serve(&mut self, settings: &Settings, now: Tick, work: &mut Work) {
         let suspended = now.since(self.last_turn) > SUSPENDED && self.last_turn > Tick(0);
         self.last_turn = now;
         if let Source::Cell(cell) = &mut self.source {
@@ -243,7 +243,7 @@ impl State {
     }
 
     /// A request that books nothing, if the store is there and another request may go out.
-    pub(super) fn touch(&mut self, settings: &Settings, now: Tick, random: u64) -> Option<Request> {
+    pub(in crate::throttle) fn touch(&mut self, settings: &Settings, now: Tick, random: u64) -> Option<Request> {
         let Source::Cell(cell) = &mut self.source else { return None };
         let may = cell.outage.is_none() && !cell.is_filled();
         may.then(|| cell.request(settings, Vec::new(), Duration::ZERO, None, now, random))
@@ -284,7 +284,7 @@ impl State {
     }
 
     /// When a caller of this cost that comes now could start, as far as is known.
-    pub(super) fn estimate(&self, settings: &Settings, units: &[u32], now: Tick) -> Option<Tick> {
+    pub(in crate::throttle) fn estimate(&self, settings: &Settings, units: &[u32], now: Tick) -> Option<Tick> {
         let waiting = (0..units.len()).map(|index| self.queue.total().on(index));
         match &self.source {
             Source::Here(pacing) => Some(pacing.due_behind(waiting, units, now)),
@@ -301,7 +301,7 @@ impl State {
     }
 
     /// Whether forgetting it changes nothing.
-    pub(super) fn is_idle(&self, now: Tick) -> bool {
+    pub(in crate::throttle) fn is_idle(&self, now: Tick) -> bool {
         let is_full = match &self.source {
             Source::Here(pacing) => pacing.is_full(now),
             Source::Cell(cell) => cell.is_quiet() && cell.outage.is_none() && cell.known.is_over(now),
@@ -310,7 +310,7 @@ impl State {
     }
 
     /// Whether one more waiter changes nothing now: as many requests are under way as may be.
-    pub(super) fn is_filled(&self) -> bool {
+    pub(in crate::throttle) fn is_filled(&self) -> bool {
         matches!(&self.source, Source::Cell(cell) if cell.is_filled())
     }
 
@@ -321,7 +321,13 @@ impl State {
     }
 
     /// Lets nobody start before `until`; what to tell the store, if it is news to it.
-    pub(super) fn hold(&mut self, until: Tick, reason: HoldReason, now: Tick, work: &mut Work) -> Option<StoreTime> {
+    pub(in crate::throttle) fn hold(
+        &mut self,
+        until: Tick,
+        reason: HoldReason,
+        now: Tick,
+        work: &mut Work,
+    ) -> Option<StoreTime> {
         self.back_off.held(until, now);
         let (is_news, told) = match &mut self.source {
             Source::Here(pacing) => (pacing.hold(until), None),
@@ -340,11 +346,11 @@ impl State {
     }
 
     /// Sends everybody away who waits.
-    pub(super) fn refuse_all(&mut self) -> Vec<Waker> {
+    pub(in crate::throttle) fn refuse_all(&mut self) -> Vec<Waker> {
         self.queue.settle_all(|| Verdict::Closed)
     }
 
-    pub(super) fn drop_void(&mut self, work: &mut Work) {
+    pub(in crate::throttle) fn drop_void(&mut self, work: &mut Work) {
         let Source::Cell(cell) = &self.source else { return };
         let is_void = |slot: &Slot| matches!(slot.at, At::Store(start, stamp) if cell.known.is_void(start, stamp));
         let slots = self.slots.drop_void(is_void);
@@ -371,7 +377,7 @@ fn serve_paced(queue: &mut Queue<Verdict>, pacing: &mut Pacing, now: Tick, work:
 }
 
 /// By how much a start now would be late; `None` if it is in time.
-pub(super) fn lateness(source: &Source, slot: &Slot, now: Tick, guard: Duration) -> Option<Duration> {
+pub(in crate::throttle) fn lateness(source: &Source, slot: &Slot, now: Tick, guard: Duration) -> Option<Duration> {
     match (slot.at, source) {
         (At::Store(start, _), Source::Cell(cell)) => cell.known.lateness(slot, start, now, guard),
         (At::Unpaced, _) => None,

@@ -10,7 +10,7 @@ use stitchapi_core::{StoreTime, Tick};
 /// Nothing is booked ahead: a start is drawn when it happens, so a caller that leaves costs nothing, and the arithmetic is
 /// that of a store's cell in which every waiter had booked when it came.
 #[derive(Debug)]
-pub(super) struct Pacing {
+pub(in crate::throttle) struct Pacing {
     gcra: GcraSet,
     /// The positions of the limits of the shortest period.
     paced: Vec<usize>,
@@ -22,7 +22,7 @@ pub(super) struct Pacing {
 
 /// Whether one who waits may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(in crate::throttle) enum Turn {
     /// It may, as from this time; it has been drawn.
     Now(Tick),
     /// Not before this.
@@ -30,26 +30,26 @@ pub(super) enum Turn {
 }
 
 impl Pacing {
-    pub(super) fn new(limits: &[Limit], guard: Duration, opens: Tick) -> Self {
+    pub(in crate::throttle) fn new(limits: &[Limit], guard: Duration, opens: Tick) -> Self {
         let shortest = limits.iter().map(|limit| limit.id.period()).min();
         let paced = (0..limits.len()).filter(|index| Some(limits[*index].id.period()) == shortest).collect();
         Self { gcra: GcraSet::new(limits, guard), paced, guard, opens, held_until: Tick(0) }
     }
 
     /// When the first one may start.
-    pub(super) fn opens(&self) -> Tick {
+    pub(in crate::throttle) fn opens(&self) -> Tick {
         self.opens
     }
 
     /// When it opens, one unit of the limit at `index` has been spent.
-    pub(super) fn spend(&mut self, index: usize) {
+    pub(in crate::throttle) fn spend(&mut self, index: usize) {
         self.gcra.settle(index, 1, StoreTime(self.opens.0));
     }
 
     /// Draws for a caller that has waited since `arrived`, if it may start now.
     ///
     /// Its slot is that of a caller who booked on arrival. Where that has passed by more than the guard, it is now.
-    pub(super) fn turn(&mut self, units: &[u32], arrived: Tick, now: Tick) -> Turn {
+    pub(in crate::throttle) fn turn(&mut self, units: &[u32], arrived: Tick, now: Tick) -> Turn {
         let closed = self.opens.max(self.held_until);
         let mut e_min = StoreTime(arrived.max(closed).0);
         let mut due = self.gcra.due(units, e_min);
@@ -66,32 +66,37 @@ impl Pacing {
 
     /// Draws for a caller that comes now, if it may start now.
     #[inline]
-    pub(super) fn start(&mut self, units: &[u32], now: Tick) -> bool {
+    pub(in crate::throttle) fn start(&mut self, units: &[u32], now: Tick) -> bool {
         self.opens.max(self.held_until) <= now && self.gcra.draw_at_once(units, StoreTime(now.0))
     }
 
     /// When a caller that comes now could start behind others who cost `before` together.
-    pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Tick {
+    pub(in crate::throttle) fn due_behind(
+        &self,
+        before: impl IntoIterator<Item = u64>,
+        units: &[u32],
+        now: Tick,
+    ) -> Tick {
         let e_min = now.max(self.opens).max(self.held_until);
         Tick(self.gcra.due_behind(before, units, StoreTime(e_min.0)).0)
     }
 
     /// When each limit has its whole burst again.
-    pub(super) fn full_at(&self) -> impl Iterator<Item = Tick> {
+    pub(in crate::throttle) fn full_at(&self) -> impl Iterator<Item = Tick> {
         self.gcra.tats().map(|tat| Tick(tat.rounded_up().0))
     }
 
-    pub(super) fn held_until(&self) -> Tick {
+    pub(in crate::throttle) fn held_until(&self) -> Tick {
         self.held_until
     }
 
     /// Whether it is as a new one would be.
-    pub(super) fn is_full(&self, now: Tick) -> bool {
+    pub(in crate::throttle) fn is_full(&self, now: Tick) -> bool {
         self.full_at().all(|at| at <= now) && now >= self.opens && now >= self.held_until
     }
 
     /// Lets nobody start before `until`; whether that is later than before.
-    pub(super) fn hold(&mut self, until: Tick) -> bool {
+    pub(in crate::throttle) fn hold(&mut self, until: Tick) -> bool {
         if until <= self.held_until {
             return false;
         }
@@ -101,7 +106,7 @@ impl Pacing {
     }
 
     /// Corrects what the limit at `index` was charged.
-    pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
+    pub(in crate::throttle) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
         self.gcra.settle(index, delta, StoreTime(now.0));
     }
 }
