@@ -30,7 +30,7 @@ pub enum ErrorKind {
     Input,
     /// The throttle cannot let the call start in time: [`Error::retry_after`] says when it could. Nothing was sent: where a
     /// retry gets no slot, the call fails with the answer that asked for it.
-    Refused,
+    Throttled,
     /// The [circuit](crate::Circuit) is open: the API was down lately, and [`Error::retry_after`] says when to ask again.
     /// Nothing was sent: a retry that finds it open ends the call with the failure that it was to make good.
     CircuitOpen,
@@ -78,7 +78,7 @@ impl Error {
             retry_after: None,
             retryable: matches!(
                 kind,
-                ErrorKind::Refused | ErrorKind::CircuitOpen | ErrorKind::Transport | ErrorKind::Timeout
+                ErrorKind::Throttled | ErrorKind::CircuitOpen | ErrorKind::Transport | ErrorKind::Timeout
             ),
             response: None,
             source: None,

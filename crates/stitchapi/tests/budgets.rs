@@ -306,7 +306,7 @@ fn a_short_patience_ends_in_time_while_the_store_does_not_answer() -> Result<()>
         (refused.kind(), sim.now().since(begun))
     };
     let (patient, impatient) = sim.block_on(join(patient, impatient));
-    assert_eq!(impatient, (ErrorKind::Refused, SECOND + 100 * MILLI + Duration::from_micros(1)));
+    assert_eq!(impatient, (ErrorKind::Throttled, SECOND + 100 * MILLI + Duration::from_micros(1)));
     assert!(patient.into_iter().all(|permit| permit.unwrap_err().kind() == ErrorKind::Timeout));
     assert_eq!(sim.now().since(begun), 10 * SECOND);
     Ok(())
@@ -329,7 +329,7 @@ fn at_four_times_the_load_a_bounded_wait_wastes_nothing() -> Result<()> {
         let good = done.iter().filter(|done| done.is_ok()).count();
         assert!(good >= 970, "{good}");
         let refused = done.iter().filter_map(|done| done.as_ref().err());
-        assert!(refused.clone().all(|(kind, after)| *kind == ErrorKind::Refused && after.is_some()));
+        assert!(refused.clone().all(|(kind, after)| *kind == ErrorKind::Throttled && after.is_some()));
         assert!(done.iter().flatten().all(|permit| permit.waited() <= Duration::from_millis(310)));
     }
     Ok(())

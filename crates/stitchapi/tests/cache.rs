@@ -328,7 +328,7 @@ fn an_answer_that_cannot_be_read_is_a_miss_and_an_event() {
     sim.block_on(store.set(&store.keys("cache")[0], "damaged".into(), Some(60 * SECOND))).unwrap();
     assert_eq!(sim.block_on(page.call(1).send()).unwrap().value, "2");
     sim.block_on(sim.sleep(SECOND));
-    assert!(count(&taken, &EventKind::Unreadable { what: Unreadable::CachedAnswer }) > 0);
+    assert!(count(&taken, &EventKind::Unreadable { what: Unreadable::CachedResponse }) > 0);
     assert_eq!(sim.block_on(page.call(1).send()).unwrap().report.cache, Some(CacheOutcome::Hit));
 }
 
@@ -453,7 +453,7 @@ fn patience_and_deadline_are_each_calls_own() {
     sim.block_on(page.call(0).send()).unwrap();
     let hasty = page.call(1).max_wait(Duration::from_millis(10)).send();
     let (hasty, patient) = sim.block_on(futures_util::future::join(hasty, page.call(1).send()));
-    assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(hasty.unwrap_err().kind(), ErrorKind::Throttled);
     assert_eq!(patient.unwrap().value, "2");
 
     let brief = seam(sim.clone(), &api).deadline(FETCH / 2).build().unwrap();

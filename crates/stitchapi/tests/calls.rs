@@ -104,13 +104,13 @@ fn a_busy_api_is_asked_again_with_growing_pauses_and_its_retry_after() -> Result
     assert!(matches!(
         &kinds[..],
         [
-            EventKind::Start,
+            EventKind::CallBegan,
             EventKind::Request { attempt: 1 },
             EventKind::Response { .. },
             EventKind::Retry { pause },
             EventKind::Request { attempt: 2 },
             EventKind::Response { .. },
-            EventKind::Done { error: None, attempts: 2, .. },
+            EventKind::CallEnded { error: None, attempts: 2, .. },
         ] if *pause < Duration::from_millis(100)
     ));
 

@@ -200,7 +200,7 @@ fn what_says_nothing_about_the_api_is_not_counted() -> Result<()> {
     // Who waits for a slot until the time is up.
     let stitch = get(&once().throttle(Throttle::rate("1/m")).deadline(2 * SECOND).build()?, "/a");
     sim.block_on(calls(&stitch, 1))[0].unwrap();
-    assert!(matches!(sim.block_on(calls(&stitch, 2))[..], [Err(ErrorKind::Refused), Err(ErrorKind::Refused)]));
+    assert!(matches!(sim.block_on(calls(&stitch, 2))[..], [Err(ErrorKind::Throttled), Err(ErrorKind::Throttled)]));
     Ok(())
 }
 

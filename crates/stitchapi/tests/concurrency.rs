@@ -281,10 +281,10 @@ fn who_waits_too_long_or_behind_too_many_is_refused() -> Result<()> {
             (stitch.call(()).await.unwrap_err(), sim.now().since(begun))
         };
         let ((late, after), (crowded, at)) = sim.block_on(join(waiter, crowd));
-        assert_eq!((late.kind(), late.retry_after(), after.as_millis()), (ErrorKind::Refused, None, 100));
-        assert_eq!((crowded.kind(), crowded.retry_after(), at), (ErrorKind::Refused, None, MILLI));
+        assert_eq!((late.kind(), late.retry_after(), after.as_millis()), (ErrorKind::Throttled, None, 100));
+        assert_eq!((crowded.kind(), crowded.retry_after(), at), (ErrorKind::Throttled, None, MILLI));
         let bounded = sim.block_on(async { stitch.call(()).max_wait(10 * MILLI).await });
-        assert_eq!(bounded.unwrap_err().kind(), ErrorKind::Refused);
+        assert_eq!(bounded.unwrap_err().kind(), ErrorKind::Throttled);
         let late = sim.block_on(async { stitch.call(()).deadline(50 * MILLI).await });
         assert_eq!(late.unwrap_err().kind(), ErrorKind::Timeout);
         drop(held);
@@ -308,7 +308,7 @@ fn no_patience_at_all_is_enough_for_a_place_that_is_free() -> Result<()> {
         (impatient(2).await, sim.now().since(begun))
     }));
     assert!(two.0.is_ok() && two.1.is_ok());
-    assert_eq!(third.0.unwrap_err().kind(), ErrorKind::Refused);
+    assert_eq!(third.0.unwrap_err().kind(), ErrorKind::Throttled);
     assert!(third.1 < 150 * MILLI, "{:?}", third.1);
     Ok(())
 }
@@ -340,7 +340,7 @@ fn what_a_call_waited_for_its_place_is_told() -> Result<()> {
     sim.block_on(sim.sleep(SECOND));
     let events = taken.lock().unwrap();
     let waits =
-        events.iter().filter(|event| matches!(event.kind, EventKind::Throttled { waited } if waited == 100 * MILLI));
+        events.iter().filter(|event| matches!(event.kind, EventKind::Waited { waited } if waited == 100 * MILLI));
     assert_eq!(waits.count(), 1);
     Ok(())
 }

@@ -47,7 +47,7 @@ fn count(events: &Mutex<Vec<Event>>, wanted: fn(&EventKind) -> bool) -> usize {
 }
 
 fn is_lost(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::PlaceLost)
+    matches!(kind, EventKind::ConcurrencyPermitLost)
 }
 
 #[test]

@@ -161,11 +161,11 @@ fn a_refusal_holds_for_the_time_that_it_says() {
 #[test]
 fn a_refusal_that_says_no_time_holds_for_a_second() {
     for odd in ["-5", "soon", "", "1e3", "+2", "0x10", "Thu, 99 Jan 2026"] {
-        assert_holds(429, &[("retry-after", odd)], 1_000, HoldReason::Refused);
+        assert_holds(429, &[("retry-after", odd)], 1_000, HoldReason::Refusal);
     }
-    assert_holds(429, &[], 1_000, HoldReason::Refused);
-    assert_holds(429, &[("ratelimit", r#""d";r=0"#)], 1_000, HoldReason::Refused);
-    assert_holds(429, &[("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "30")], 1_000, HoldReason::Refused);
+    assert_holds(429, &[], 1_000, HoldReason::Refusal);
+    assert_holds(429, &[("ratelimit", r#""d";r=0"#)], 1_000, HoldReason::Refusal);
+    assert_holds(429, &[("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "30")], 1_000, HoldReason::Refusal);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn github_is_understood() {
     assert_holds(403, &[id, spent, reset], 20_000, HoldReason::XRateLimit);
     assert_holds(200, &[id, spent, reset], 20_000, HoldReason::XRateLimit);
     assert_holds(403, &[id, ("retry-after", "9"), ("x-ratelimit-remaining", "14")], 9_000, HoldReason::RetryAfter);
-    assert_holds(429, &[id, ("x-ratelimit-remaining", "14"), reset], 60_000, HoldReason::Refused);
+    assert_holds(429, &[id, ("x-ratelimit-remaining", "14"), reset], 60_000, HoldReason::Refusal);
     assert_free(403, &[id, ("x-ratelimit-remaining", "14"), reset]);
     assert_free(200, &[id, ("x-ratelimit-remaining", "14"), reset]);
 }
@@ -297,7 +297,7 @@ fn a_refusal_in_the_fleet_that_says_no_time_is_one_hold_of_a_second() -> Result<
         assert!((asked + 1_000_000..asked + 1_030_000).contains(first), "seed {seed}: {}", first - asked);
         let told: Vec<_> = fleet.iter().map(|(_, taken)| holds(taken)).collect();
         assert!(told.iter().all(|holds| holds.len() == 1), "seed {seed}: {told:?}");
-        let elsewhere = told.iter().filter(|holds| holds[0].1 == HoldReason::Elsewhere).count();
+        let elsewhere = told.iter().filter(|holds| holds[0].1 == HoldReason::OtherProcess).count();
         assert_eq!(elsewhere, 3, "seed {seed}");
     }
     Ok(())

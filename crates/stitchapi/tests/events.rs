@@ -37,7 +37,7 @@ fn a_dropped_call_says_so() -> Result<()> {
         drop(futures_util::future::select(call, second).await);
     });
     sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
-    assert_eq!(taken.lock().unwrap().last().unwrap().kind, EventKind::Dropped { attempts: 1 });
+    assert_eq!(taken.lock().unwrap().last().unwrap().kind, EventKind::CallDropped { attempts: 1 });
     Ok(())
 }
 
@@ -61,10 +61,10 @@ fn events_that_nobody_takes_in_time_are_counted_and_not_kept() -> Result<()> {
     let taken = taken.lock().unwrap();
     let lost: u64 = taken
         .iter()
-        .filter_map(|event| if let EventKind::Lost { events } = event.kind { Some(events) } else { None })
+        .filter_map(|event| if let EventKind::EventsLost { events } = event.kind { Some(events) } else { None })
         .sum();
     assert!(lost > 0);
-    let told = taken.iter().filter(|event| !matches!(event.kind, EventKind::Lost { .. })).count() as u64;
+    let told = taken.iter().filter(|event| !matches!(event.kind, EventKind::EventsLost { .. })).count() as u64;
     assert_eq!(told + lost, 4 * (calls + 1));
     Ok(())
 }

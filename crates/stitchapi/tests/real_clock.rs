@@ -17,7 +17,7 @@ use stitchapi_testing::MockTransport;
 fn stitch(throttle: Throttle, late: &Arc<AtomicU32>) -> Stitch<(), ()> {
     let late = late.clone();
     let count = sink_fn(move |event| {
-        if let EventKind::Late { .. } = event.kind {
+        if let EventKind::SlotMissed { .. } = event.kind {
             late.fetch_add(1, Ordering::Relaxed);
         }
     });
@@ -44,7 +44,7 @@ async fn no_patience_at_all_is_enough_for_a_slot_that_is_free() {
         stitch.call(()).max_wait(Duration::ZERO).await.unwrap();
     }
     let error = stitch.call(()).max_wait(Duration::ZERO).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Refused);
+    assert_eq!(error.kind(), ErrorKind::Throttled);
 }
 
 /// Several threads, with the store's leases and without.

@@ -65,7 +65,7 @@ fn what_is_under_way_ends_before_the_seam_does_and_nothing_new_begins() -> Resul
     }
     // The sinks have had everything, without another turn of the runtime.
     assert_eq!(starts(&taken).len(), 5);
-    let done = |event: &&stitchapi::trace::Event| matches!(event.kind, EventKind::Done { .. });
+    let done = |event: &&stitchapi::trace::Event| matches!(event.kind, EventKind::CallEnded { .. });
     assert_eq!(taken.lock().unwrap().iter().filter(done).count(), 5);
     Ok(())
 }

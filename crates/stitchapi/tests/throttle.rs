@@ -121,7 +121,7 @@ fn a_call_that_would_wait_too_long_is_refused_at_once_and_told_when() -> Result<
     let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
     assert_eq!(refused.len(), 20);
     for error in &refused {
-        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Refused, 0));
+        assert_eq!((error.kind(), error.attempts()), (ErrorKind::Throttled, 0));
         assert_eq!(error.retry_after(), Some(Duration::from_micros(5_000)));
     }
     assert_eq!(sim.now().since(begun), Duration::from_micros(904_500));
@@ -130,7 +130,7 @@ fn a_call_that_would_wait_too_long_is_refused_at_once_and_told_when() -> Result<
         let calls = (0..3).map(|_| async { stitch.call(()).max_wait(Duration::from_millis(150)).await });
         join_all(calls).await.into_iter().find_map(Result::err)
     });
-    assert_eq!(error.unwrap().kind(), ErrorKind::Refused);
+    assert_eq!(error.unwrap().kind(), ErrorKind::Throttled);
     Ok(())
 }
 
@@ -141,7 +141,7 @@ fn the_deadline_bounds_the_wait_for_a_slot() -> Result<()> {
     sim.block_on(stitch.call(()).send())?;
     let begun = sim.now();
     let error = sim.block_on(async { stitch.call(()).deadline(30 * SECOND).await }).unwrap_err();
-    assert_eq!((error.kind(), sim.now()), (ErrorKind::Refused, begun));
+    assert_eq!((error.kind(), sim.now()), (ErrorKind::Throttled, begun));
     assert!(error.retry_after().unwrap() > 30 * SECOND);
     Ok(())
 }
@@ -218,7 +218,7 @@ fn a_call_that_wakes_late_starts_nothing_and_takes_another_slot() -> Result<()> 
     sim.block_on(sim.sleep(SECOND));
     let at: Vec<u64> = starts(&taken).iter().map(|at| at - begun).collect();
     assert_eq!(at, [0, 105_499, 301_500]);
-    let lates = taken.lock().unwrap().iter().filter(|event| matches!(event.kind, EventKind::Late { .. })).count();
+    let lates = taken.lock().unwrap().iter().filter(|event| matches!(event.kind, EventKind::SlotMissed { .. })).count();
     assert_eq!(lates, 1);
     Ok(())
 }
@@ -435,7 +435,7 @@ fn a_lost_cell_costs_no_extra_start_and_bookings_of_the_old_one_are_void() -> Re
         let count =
             |wanted: fn(&EventKind) -> bool| taken.lock().unwrap().iter().filter(|event| wanted(&event.kind)).count();
         assert_eq!(count(|kind| *kind == EventKind::StateLost), 1);
-        assert!(count(|kind| matches!(kind, EventKind::Voided { .. })) > 0);
+        assert!(count(|kind| matches!(kind, EventKind::SlotsVoided { .. })) > 0);
     }
     Ok(())
 }

@@ -232,7 +232,7 @@ fn who_cannot_wait_is_refused_and_takes_nothing_from_the_others() {
                     *started.lock().unwrap() += 1;
                 }
                 Err(error) => {
-                    assert_eq!(error.kind(), ErrorKind::Refused);
+                    assert_eq!(error.kind(), ErrorKind::Throttled);
                     *refused.lock().unwrap() += 1;
                 }
             }

@@ -105,7 +105,7 @@ impl<'k> Keeping<'k> {
             let begun = runtime.now();
             let error = match within(runtime, ends, self.login.login(self.context, previous.as_ref())).await {
                 Ok(Ok(session)) => {
-                    trace.emit(EventKind::LoggedIn { elapsed: runtime.now().since(begun) });
+                    trace.emit(EventKind::LoginSucceeded { elapsed: runtime.now().since(begun) });
                     let wall = runtime.wall();
                     return Ok(session.with_obtained_at(wall).lasting_until(wall + SHORTEST));
                 }

@@ -167,7 +167,7 @@ impl Filling {
         let of_a_user = self.policy.audience == Audience::Everybody && self.seam.principal().is_some();
         let refused = matches!(error.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
         match error.kind() {
-            ErrorKind::Refused | ErrorKind::Store => true,
+            ErrorKind::Throttled | ErrorKind::Store => true,
             ErrorKind::Timeout => self.seam.runtime().now() >= self.wait.deadline,
             ErrorKind::Auth => of_a_user,
             _ => of_a_user && refused,

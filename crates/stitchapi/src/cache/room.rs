@@ -74,7 +74,7 @@ impl CacheRoom {
         match Entry::from_bytes(bytes) {
             Some(entry) => Found::Entry(entry),
             None => {
-                trace.emit(EventKind::Unreadable { what: Unreadable::CachedAnswer });
+                trace.emit(EventKind::Unreadable { what: Unreadable::CachedResponse });
                 Found::Nothing
             }
         }

@@ -135,7 +135,7 @@ async fn wait_in_turn(run: &mut Run<'_>, cost: Cost) -> Result<Drawn, Error> {
 fn has_waited(run: &mut Run<'_>, waited: Duration) {
     run.report.waited += waited;
     if !waited.is_zero() {
-        run.trace.emit_at(run.starts_at, EventKind::Throttled { waited });
+        run.trace.emit_at(run.starts_at, EventKind::Waited { waited });
     }
 }
 

@@ -98,7 +98,7 @@ pub(crate) async fn run<T: Send>(
 impl Drop for Run<'_> {
     fn drop(&mut self) {
         if !self.done {
-            self.trace.emit(EventKind::Dropped { attempts: self.report.attempts });
+            self.trace.emit(EventKind::CallDropped { attempts: self.report.attempts });
         }
     }
 }
@@ -119,7 +119,7 @@ impl<'c> Run<'c> {
             call: CallId(runtime.random()),
             runtime,
         };
-        trace.emit_at(begun, EventKind::Start);
+        trace.emit_at(begun, EventKind::CallBegan);
         let deadline = begun + overrides.deadline.unwrap_or(declaration.deadline);
         let wait = Wait { deadline, at_most: overrides.max_wait };
         let mut run = Self::new(declaration, seam, trace, wait, begun, under_way);
@@ -171,7 +171,7 @@ impl<'c> Run<'c> {
     fn done(&mut self, error: Option<ErrorKind>) {
         self.done = true;
         let elapsed = self.trace.runtime.now().since(self.begun);
-        self.trace.emit(EventKind::Done { error, attempts: self.report.attempts, elapsed });
+        self.trace.emit(EventKind::CallEnded { error, attempts: self.report.attempts, elapsed });
     }
 
     /// From the cache, or from the API.
@@ -218,7 +218,7 @@ impl<'c> Run<'c> {
                     self.pause(error, again, retry_after).await?;
                 }
                 // What the API said says more than that it cannot be asked again.
-                Err(Failed { error, .. }) if matches!(error.kind(), ErrorKind::Refused | ErrorKind::CircuitOpen) => {
+                Err(Failed { error, .. }) if matches!(error.kind(), ErrorKind::Throttled | ErrorKind::CircuitOpen) => {
                     return Err(self.tried.take().unwrap_or(error));
                 }
                 Err(Failed { error, nothing_was_sent }) => self.pause(error, nothing_was_sent, None).await?,

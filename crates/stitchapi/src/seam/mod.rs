@@ -114,7 +114,7 @@ impl Seam {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ShutDown`] after [`shutdown`](Self::shutdown), [`ErrorKind::Refused`] if it is clear that no slot comes
+    /// [`ErrorKind::ShutDown`] after [`shutdown`](Self::shutdown), [`ErrorKind::Throttled`] if it is clear that no slot comes
     /// in time, or no place came, [`ErrorKind::Timeout`] if none came before the deadline of the seam,
     /// [`ErrorKind::Input`] for a cost that can never be paid, [`ErrorKind::Store`] if the store fails and the throttle is
     /// [closed](crate::OutagePolicy::Closed) then.

@@ -68,7 +68,7 @@ impl Meeting {
         };
         let outcome = Outcome::from_bytes(&bytes);
         if outcome.is_none() {
-            self.trace.emit(EventKind::Unreadable { what: Unreadable::Outcome });
+            self.trace.emit(EventKind::Unreadable { what: Unreadable::FlightOutcome });
         }
         Ok(Seen { version: Some(version), outcome })
     }

@@ -185,7 +185,7 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if no slot comes in time, [`ErrorKind::Timeout`] at the deadline, [`ErrorKind::Store`] if the
+    /// [`ErrorKind::Throttled`] if no slot comes in time, [`ErrorKind::Timeout`] at the deadline, [`ErrorKind::Store`] if the
     /// store fails and the policy is that.
     pub(crate) async fn start_in_turn(
         self: &Arc<Self>,
@@ -321,7 +321,7 @@ fn opens(settings: &Settings, runtime: &dyn Runtime) -> Tick {
 }
 
 fn refused(after: Duration) -> Error {
-    Error::new(ErrorKind::Refused, "the throttle has no slot in time").with_retry_after(Some(after))
+    Error::new(ErrorKind::Throttled, "the throttle has no slot in time").with_retry_after(Some(after))
 }
 
 fn too_late() -> Error {
@@ -379,7 +379,7 @@ impl Waiting<'_> {
         let driver = state.driver.ring();
         let orphaned = self.is_driven && !state.driver.is_attended();
         drop(state);
-        self.trace.emit(late.filter(|_| !is_void).map_or(EventKind::Voided { slots: 1 }, |by| EventKind::Late { by }));
+        self.trace.emit(late.filter(|_| !is_void).map_or(EventKind::SlotsVoided { slots: 1 }, |by| EventKind::SlotMissed { by }));
         driver.into_iter().for_each(Waker::wake);
         if orphaned {
             bucket.drive();

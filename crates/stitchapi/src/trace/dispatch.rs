@@ -43,7 +43,7 @@ impl Dispatch {
             return;
         }
         if queue.lost > 0 {
-            let lost = EventKind::Lost { events: std::mem::take(&mut queue.lost) };
+            let lost = EventKind::EventsLost { events: std::mem::take(&mut queue.lost) };
             queue.events.push_back(Event { kind: lost, ..event.clone() });
         }
         queue.events.push_back(event);

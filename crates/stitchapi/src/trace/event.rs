@@ -62,9 +62,9 @@ pub enum HoldReason {
     /// Shopify's bucket is full.
     Shopify,
     /// A refusal that says no time.
-    Refused,
+    Refusal,
     /// Another process was asked.
-    Elsewhere,
+    OtherProcess,
 }
 
 /// A value in the store that is damaged, sealed with another key, or of a newer format.
@@ -74,9 +74,9 @@ pub enum Unreadable {
     /// A session.
     Session,
     /// A cached answer.
-    CachedAnswer,
+    CachedResponse,
     /// What a flight left.
-    Outcome,
+    FlightOutcome,
     /// The last change of a circuit.
     Circuit,
 }
@@ -86,22 +86,22 @@ pub enum Unreadable {
 #[non_exhaustive]
 pub enum EventKind {
     /// A call was begun.
-    Start,
+    CallBegan,
     /// The call waited this long for its slot, or for its place among those that may be under way at once.
-    Throttled {
+    Waited {
         /// From asking to starting.
         waited: Duration,
     },
     /// A call's place among those that may be under way at once was lost, since its process was paused or its store away
     /// for longer than a lease: the call goes on, beside whoever has the place now.
-    PlaceLost,
+    ConcurrencyPermitLost,
     /// The slot came, and the process was too late to use it: another one is booked.
-    Late {
+    SlotMissed {
         /// By how much, beyond the slot.
         by: Duration,
     },
     /// Slots were booked in a cell that has been lost since, or stand before a hold: others are booked.
-    Voided {
+    SlotsVoided {
         /// How many.
         slots: usize,
     },
@@ -153,7 +153,7 @@ pub enum EventKind {
     /// A login begins, for all who wait for it.
     LoginStarted,
     /// The login has brought a session.
-    LoggedIn {
+    LoginSucceeded {
         /// Since it began.
         elapsed: Duration,
     },
@@ -217,7 +217,7 @@ pub enum EventKind {
         pause: Duration,
     },
     /// The call is over.
-    Done {
+    CallEnded {
         /// How: `None` for a success.
         error: Option<ErrorKind>,
         /// How many requests were sent.
@@ -226,12 +226,12 @@ pub enum EventKind {
         elapsed: Duration,
     },
     /// Nobody waits for the call any more; what it had sent may still arrive.
-    Dropped {
+    CallDropped {
         /// How many requests were sent.
         attempts: u32,
     },
     /// Sinks were too slow, and so many events before this one are missing.
-    Lost {
+    EventsLost {
         /// How many.
         events: u64,
     },

@@ -31,7 +31,7 @@ pub struct SinkFn<F>(F);
 /// use stitchapi::trace::{EventKind, sink_fn};
 ///
 /// let sink = sink_fn(|event| {
-///     if let EventKind::Throttled { waited } = event.kind {
+///     if let EventKind::Waited { waited } = event.kind {
 ///         println!("{} waited {waited:?}", event.stitch);
 ///     }
 /// });

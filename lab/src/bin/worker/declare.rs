@@ -61,11 +61,11 @@ fn sink() -> impl TraceSink {
 fn said_of(event: &Event) -> Option<Said> {
     match &event.kind {
         EventKind::Request { .. } => Some(Said::Start { at: event.at, units: event.stitch.parse().unwrap_or(1) }),
-        EventKind::Start
-        | EventKind::Throttled { .. }
+        EventKind::CallBegan
+        | EventKind::Waited { .. }
         | EventKind::Response { .. }
-        | EventKind::Done { .. }
-        | EventKind::Dropped { .. } => None,
+        | EventKind::CallEnded { .. }
+        | EventKind::CallDropped { .. } => None,
         other => Some(Said::Event { at: event.at, what: format!("{other:?}") }),
     }
 }

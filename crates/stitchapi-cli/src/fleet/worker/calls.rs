@@ -23,7 +23,7 @@ pub(super) async fn work_until(stitches: &Stitches, clock: &TokioRuntime, ends: 
         }
         if let Err(error) = stitches.api.call(()).max_wait(left).deadline(left + GRACE).await {
             match (error.kind(), error.status()) {
-                (ErrorKind::Refused, _) => return,
+                (ErrorKind::Throttled, _) => return,
                 (ErrorKind::Status, Some(status)) if status.as_u16() == 429 => println!("{}", Said::Rejected),
                 _ => fail(&error, clock).await,
             }

@@ -104,8 +104,8 @@ fn said_of(event: &Event) -> Option<Said> {
         EventKind::Response { .. } if is_fetch => Said::Ended(Errand::Fetch, event.at),
         EventKind::Request { .. } => Said::Start(event.at),
         EventKind::LoginStarted => Said::Began(Errand::Login, event.at),
-        EventKind::LoggedIn { .. } | EventKind::LoginFailed => Said::Ended(Errand::Login, event.at),
-        EventKind::Lost { events } => {
+        EventKind::LoginSucceeded { .. } | EventKind::LoginFailed => Said::Ended(Errand::Login, event.at),
+        EventKind::EventsLost { events } => {
             Said::Failed(format!("to tell of {events} events: there are more starts than stamps"))
         }
         _ => return None,

@@ -356,7 +356,7 @@ impl Lending {
 /// The call that uses it goes on; nobody else will use it, unless the store lends it again.
 fn lose(loan: &mut Loan, now: Tick, work: &mut Work) {
     if matches!(loan.lease, Backing::Lease(_)) {
-        work.events.push(EventKind::PlaceLost);
+        work.events.push(EventKind::ConcurrencyPermitLost);
     }
     (loan.lease, loan.renew_at) = (Backing::Lost, now);
 }

@@ -69,7 +69,7 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Refused`] if none comes in time, or too many wait already; [`ErrorKind::Store`] if the store fails and
+    /// [`ErrorKind::Throttled`] if none comes in time, or too many wait already; [`ErrorKind::Store`] if the store fails and
     /// the policy is that.
     pub(crate) async fn take(self: &Arc<Self>, flow: u64, wait: Wait) -> Result<Taken> {
         if self.runtime().joins_callers() {
@@ -189,7 +189,7 @@ impl Places {
 
 /// When one will be free nobody knows: that is with the calls under way.
 pub(super) fn refused() -> Error {
-    Error::new(ErrorKind::Refused, "the throttle has no place in time: too many calls are under way")
+    Error::new(ErrorKind::Throttled, "the throttle has no place in time: too many calls are under way")
 }
 
 impl fmt::Debug for Places {

@@ -49,7 +49,7 @@ pub(crate) fn asked(status: StatusCode, headers: &HeaderMap, wall: SystemTime) -
         None => match spent(headers, refused, wall) {
             Some((after, reason)) => Pause::For(after, reason),
             None if refused => match github::unstated(headers) {
-                Some(after) => Pause::For(after, HoldReason::Refused),
+                Some(after) => Pause::For(after, HoldReason::Refusal),
                 None => Pause::Unstated,
             },
             None => Pause::No,

@@ -19,7 +19,7 @@ impl Bucket {
         let (length, reason) = match asked.pause {
             Pause::No => return,
             Pause::For(length, reason) => (Some(length), reason),
-            Pause::Unstated => (self.state().back_off.refused(started, now, cap), HoldReason::Refused),
+            Pause::Unstated => (self.state().back_off.refused(started, now, cap), HoldReason::Refusal),
         };
         if let Some(length) = length.map(|length| length.min(cap)).filter(|length| !length.is_zero()) {
             self.hold(length, reason, now);

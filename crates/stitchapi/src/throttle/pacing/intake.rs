@@ -148,7 +148,7 @@ fn events(learned: &Learned) -> impl Iterator<Item = EventKind> {
         was_lost.then_some(EventKind::StateLost),
         uncertain.map(|spread| EventKind::StoreClockUncertain { spread }),
         stricter.then_some(EventKind::StricterElsewhere),
-        held.map(|by| EventKind::Held { by, reason: HoldReason::Elsewhere }),
+        held.map(|by| EventKind::Held { by, reason: HoldReason::OtherProcess }),
     ];
     told.into_iter().flatten()
 }

@@ -159,7 +159,7 @@ impl State {
             if let Some(by) = lateness(&self.source, slot, now, settings.guard) {
                 self.slots.remove(index);
                 if self.queue.len() > 0 {
-                    work.events.push(EventKind::Late { by });
+                    work.events.push(EventKind::SlotMissed { by });
                 }
                 continue;
             }
@@ -355,7 +355,7 @@ impl State {
         let is_void = |slot: &Slot| matches!(slot.at, At::Store(start, stamp) if cell.known.is_void(start, stamp));
         let slots = self.slots.drop_void(is_void);
         if slots > 0 {
-            work.events.push(EventKind::Voided { slots });
+            work.events.push(EventKind::SlotsVoided { slots });
         }
     }
 }
