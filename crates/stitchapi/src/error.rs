@@ -12,8 +12,6 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::DeserializeOwned;
 use stitchapi_core::{StoreError, TransportError, TransportErrorKind};
 
-use crate::auth::AuthError;
-
 /// Any error at all.
 pub type BoxError = Box<dyn StdError + Send + Sync>;
 
@@ -83,13 +81,6 @@ impl Error {
             response: None,
             source: None,
         }))
-    }
-
-    pub(crate) fn of_auth(error: AuthError) -> Self {
-        Self::new(ErrorKind::Auth, "no credential could be made ready")
-            .with_retryable(error.is_retryable())
-            .with_retry_after(error.retry_after())
-            .with_source(error)
     }
 
     pub(crate) fn config(what: impl Into<Cow<'static, str>>) -> Self {

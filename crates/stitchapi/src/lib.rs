@@ -6,6 +6,7 @@ mod circuit;
 mod context;
 mod endpoint;
 mod error;
+mod outage;
 mod pipeline;
 mod principal;
 mod rate_limit_headers;
@@ -26,6 +27,7 @@ pub use cache::Cache;
 pub use circuit::Circuit;
 pub use endpoint::decode;
 pub use error::{BoxError, Error, ErrorKind, ErrorResponse, Result};
+pub use outage::{FleetSize, OutagePolicy};
 pub use principal::Principal;
 pub use retry::Retry;
 pub use seam::{Seam, SeamBuilder};
@@ -35,7 +37,6 @@ pub use stitchapi_core::{
     Transport, TransportError, TransportErrorKind, async_trait,
 };
 pub use throttle::{
-    BucketStatus, Cost, FleetSize, LimitStatus, OutagePolicy, Permit, PlacesStatus, Rate, RateError, Scope, Throttle,
-    ThrottleStatus,
+    BucketStatus, Cost, LimitStatus, Permit, PlacesStatus, Rate, RateError, Scope, Throttle, ThrottleStatus,
 };
 pub use vault::{SealingKey, Vault};

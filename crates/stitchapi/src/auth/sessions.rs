@@ -175,7 +175,7 @@ impl Shared {
         let keeping = Keeping::new(&*self.login, context, names.session.clone(), rejected, previous);
         let store = context.whole_seam().store();
         let meeting = Meeting::new(store.clone(), context.trace().clone(), &names.flight_parts());
-        let looked = if store.is_versioned() { meeting.twice(|| keeping.look()).await } else { Ok(None) };
+        let looked = if store.has_versioned() { meeting.twice(|| keeping.look()).await } else { Ok(None) };
         let landed = match looked {
             Ok(Some(kept)) => Landed::Brought(kept),
             Ok(None) => fly(&meeting, &keeping).await,
@@ -239,7 +239,7 @@ impl Names {
         let principal =
             principal.map_or_else(String::new, |principal| vault.digest(&[b"principal", principal.as_bytes()]));
         let parts = [seam.name().to_owned(), account, principal];
-        Self { session: seam.store().key(parts.iter().fold(Key::new("session"), Key::part)), parts }
+        Self { session: seam.store().fit_key(parts.iter().fold(Key::new("session"), Key::part)), parts }
     }
 
     fn flight_parts(&self) -> [&str; 4] {

@@ -12,7 +12,7 @@ use http::header;
 use http::response::Parts;
 use stitchapi_core::{Body, Runtime, TransportError};
 
-use crate::error::ERROR_BODY;
+use crate::error::{ERROR_BODY, ErrorKind};
 use crate::runtime::{TimeUp, within};
 use crate::single_flight::SharedSource;
 use crate::trace::Trace;
@@ -242,6 +242,15 @@ impl AuthError {
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.source = Some(source.into());
         self
+    }
+}
+
+impl From<AuthError> for crate::error::Error {
+    fn from(error: AuthError) -> Self {
+        Self::new(ErrorKind::Auth, "no credential could be prepared")
+            .with_retryable(error.is_retryable())
+            .with_retry_after(error.retry_after())
+            .with_source(error)
     }
 }
 

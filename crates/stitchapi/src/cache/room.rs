@@ -10,7 +10,7 @@ use super::entry::Entry;
 use super::fill::{Filled, Flop};
 use super::{Audience, Policy};
 use crate::single_flight::Flights;
-use crate::store::SharedStore;
+use crate::store::Client;
 use crate::trace::{EventKind, Trace, Unreadable};
 use crate::vault::Vault;
 use crate::{Error, ErrorKind, Principal, Seam};
@@ -18,7 +18,7 @@ use crate::{Error, ErrorKind, Principal, Seam};
 /// The entries of one seam in its store, and the fetches under way in this process.
 #[derive(Debug)]
 pub(crate) struct CacheRoom {
-    pub(crate) store: Arc<SharedStore>,
+    pub(crate) store: Arc<Client>,
     pub(crate) flights: Flights<Filled>,
     vault: Vault,
 }
@@ -43,7 +43,7 @@ fn panicked() -> Filled {
 }
 
 impl CacheRoom {
-    pub(crate) fn new(store: Arc<SharedStore>, vault: Vault) -> Self {
+    pub(crate) fn new(store: Arc<Client>, vault: Vault) -> Self {
         Self { store, flights: Flights::new(panicked), vault }
     }
 
@@ -64,7 +64,7 @@ impl CacheRoom {
         let mut request: Vec<&[u8]> = vec![b"request", &ttl, method.as_str().as_bytes(), url.as_bytes()];
         request.extend(headers.into_iter().flat_map(|(name, value)| [name, value]));
         let parts = [seam.name().to_owned(), whose, self.vault.digest(&request)];
-        EntryKey { key: self.store.key(parts.iter().fold(Key::new("cache"), Key::part)), parts }
+        EntryKey { key: self.store.fit_key(parts.iter().fold(Key::new("cache"), Key::part)), parts }
     }
 
     /// Looks an entry up. One that cannot be read is none.
@@ -83,7 +83,7 @@ impl CacheRoom {
     /// Keeps an entry; whether it is kept. A failure has been told as an event.
     pub(crate) async fn keep(&self, key: &EntryKey, entry: &Entry, ttl: Duration, trace: &Trace) -> bool {
         let bytes = entry.to_bytes();
-        self.store.takes(bytes.len()) && self.store.set(&key.key, bytes, ttl, trace).await.is_ok()
+        self.store.fits(bytes.len()) && self.store.set(&key.key, bytes, ttl, trace).await.is_ok()
     }
 }
 

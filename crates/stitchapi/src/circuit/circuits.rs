@@ -7,7 +7,7 @@ use stitchapi_core::Runtime;
 
 use super::breaker::{Breaker, Of};
 use super::{Circuit, shared::Shared};
-use crate::store::SharedStore;
+use crate::store::Client;
 use crate::{Error, Result};
 
 /// The circuits of a seam by what they are of, so that two declarations of one meet.
@@ -16,14 +16,14 @@ pub(crate) struct Circuits {
     seam: Arc<str>,
     host: Arc<str>,
     /// What the fleet shares, if it shares anything and can wait for each other.
-    store: Option<Arc<SharedStore>>,
+    store: Option<Arc<Client>>,
     runtime: Arc<dyn Runtime>,
     made: Mutex<HashMap<Of, (Circuit, Arc<Breaker>)>>,
 }
 
 impl Circuits {
-    pub(crate) fn new(seam: Arc<str>, host: &str, store: Option<Arc<SharedStore>>, runtime: Arc<dyn Runtime>) -> Self {
-        let store = store.filter(|store| store.joins_processes());
+    pub(crate) fn new(seam: Arc<str>, host: &str, store: Option<Arc<Client>>, runtime: Arc<dyn Runtime>) -> Self {
+        let store = store.filter(|store| store.can_coordinate());
         Self { seam, host: host.into(), store, runtime, made: Mutex::default() }
     }
 

@@ -6,13 +6,13 @@ use std::time::Duration;
 use stitchapi_core::{Key, StoreError, Version};
 
 use super::record::Record;
-use crate::store::SharedStore;
+use crate::store::Client;
 use crate::trace::{EventKind, Trace, Unreadable};
 
 /// A circuit in the store: its last change, and the place of whoever sees whether the API is back.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) store: Arc<SharedStore>,
+    pub(super) store: Arc<Client>,
     record: Key,
     pub(super) turn: Key,
 }
@@ -34,8 +34,8 @@ impl Seen {
 
 impl Shared {
     /// The circuit that is named by `parts`.
-    pub(super) fn new(store: Arc<SharedStore>, parts: &[&str]) -> Self {
-        let key = |kind| store.key(parts.iter().fold(Key::new(kind), Key::part));
+    pub(super) fn new(store: Arc<Client>, parts: &[&str]) -> Self {
+        let key = |kind| store.fit_key(parts.iter().fold(Key::new(kind), Key::part));
         Self { record: key("circuit"), turn: key("probe"), store }
     }
 

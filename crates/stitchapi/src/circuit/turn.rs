@@ -29,7 +29,7 @@ impl Turn {
         let owner = Owner::random(&**shared.store.runtime());
         // Made before it is asked for: whoever is dropped meanwhile may have got it.
         let mut turn = Self { shared: shared.clone(), trace: trace.clone(), owner, is_given_back: false };
-        let lease = shared.store.acquire(&shared.turn, turn.lease(), &owner, Duration::ZERO, trace).await?;
+        let lease = shared.store.acquire(&shared.turn, 1, turn.lease(), &owner, Duration::ZERO, trace).await?;
         turn.is_given_back = matches!(lease, Lease::Busy { .. });
         Ok((!turn.is_given_back).then_some(turn))
     }
@@ -70,7 +70,7 @@ impl Turn {
 impl Drop for Turn {
     fn drop(&mut self) {
         if !self.is_given_back {
-            self.shared.store.release_aside(&self.shared.turn, self.owner, &self.trace);
+            self.shared.store.release_in_background(&self.shared.turn, self.owner, &self.trace);
         }
     }
 }

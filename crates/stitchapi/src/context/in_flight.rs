@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
 /// Set when nothing new may begin.
 const CLOSED: usize = 1 << (usize::BITS - 1);
@@ -14,7 +14,7 @@ const OVER: usize = CLOSED >> 1;
 
 /// Counts what is under way on a seam, until it is shut down.
 #[derive(Debug, Default)]
-pub(crate) struct Drain {
+pub(crate) struct InFlight {
     state: AtomicUsize,
     /// Who waits for the last one.
     waiting: Mutex<Vec<Waker>>,
@@ -22,24 +22,24 @@ pub(crate) struct Drain {
 
 /// One thing that is under way, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct UnderWay(Arc<Drain>);
+pub(crate) struct InFlightGuard(Arc<InFlight>);
 
-impl Drain {
+impl InFlight {
     /// Begins something new.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after [`close`](Self::close).
-    pub(crate) fn begin(self: &Arc<Self>) -> Result<UnderWay> {
+    pub(crate) fn begin(self: &Arc<Self>) -> Result<InFlightGuard> {
         let under_way = self.go_on();
         self.may_begin()?;
         Ok(under_way)
     }
 
     /// Begins what something that is under way needs.
-    pub(crate) fn go_on(self: &Arc<Self>) -> UnderWay {
+    pub(crate) fn go_on(self: &Arc<Self>) -> InFlightGuard {
         self.state.fetch_add(1, Ordering::Relaxed);
-        UnderWay(self.clone())
+        InFlightGuard(self.clone())
     }
 
     /// Judges whether something new may begin.
@@ -88,7 +88,7 @@ impl Drain {
     }
 }
 
-impl Drop for UnderWay {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         let before = self.0.state.fetch_sub(1, Ordering::AcqRel);
         let was_the_last = before & !OVER == CLOSED | 1;

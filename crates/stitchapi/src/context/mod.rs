@@ -2,4 +2,4 @@
 
 mod in_flight;
 
-pub(crate) use in_flight::{Drain, UnderWay};
+pub(crate) use in_flight::{InFlight, InFlightGuard};

@@ -169,6 +169,6 @@ async fn prepare(run: &Run<'_>, target: &Target) -> Result<Option<Arc<dyn Creden
     let Some(auth) = run.seam.auth().filter(|_| !target.is_abroad()) else { return Ok(None) };
     match auth.prepare(&run.auth_context()).await {
         Ok(credential) => Ok(Some(credential)),
-        Err(error) => Err(Error::of_auth(error).into()),
+        Err(error) => Err(Error::from(error).into()),
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use request::Target;
 
 use crate::auth::{AuthContext, Verdict};
 use crate::cache;
-use crate::context::UnderWay;
+use crate::context::InFlightGuard;
 use crate::endpoint::Encoded;
 use crate::rate_limit_headers::retry_after;
 use crate::retry::{is_idempotent, says_retry};
@@ -68,7 +68,7 @@ pub(crate) struct Run<'c> {
     hops: u8,
     begun: Tick,
     done: bool,
-    _under_way: UnderWay,
+    _under_way: InFlightGuard,
 }
 
 /// Makes the call.
@@ -105,7 +105,7 @@ impl Drop for Run<'_> {
 
 impl<'c> Run<'c> {
     /// The run of one call, which it begins.
-    fn of_call(declaration: &'c Arc<Declaration>, overrides: &Overrides, under_way: UnderWay) -> Self {
+    fn of_call(declaration: &'c Arc<Declaration>, overrides: &Overrides, under_way: InFlightGuard) -> Self {
         let mut seam = declaration.seam.clone();
         if let Some(principal) = &overrides.principal {
             seam = seam.as_principal(principal.clone());
@@ -148,7 +148,7 @@ impl<'c> Run<'c> {
         trace: Trace,
         wait: Wait,
         begun: Tick,
-        under_way: UnderWay,
+        under_way: InFlightGuard,
     ) -> Self {
         Self {
             declaration,
@@ -240,7 +240,7 @@ impl<'c> Run<'c> {
                 Ok(true)
             }
             Ok(Verdict::GiveUp) => Ok(false),
-            Err(error) => Err(Error::of_auth(error)),
+            Err(error) => Err(Error::from(error)),
         }
     }
 

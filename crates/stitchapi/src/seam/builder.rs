@@ -13,7 +13,7 @@ use crate::auth::AuthStrategy;
 use crate::cache::{Cache, CacheRoom};
 use crate::circuit::{Circuit, Circuits};
 use crate::retry::Retry;
-use crate::store::SharedStore;
+use crate::store::Client;
 use crate::throttle::{Gates, Ground, Place, Throttle};
 use crate::trace::{Dispatch, Trace, TraceSink};
 use crate::vault::Vault;
@@ -225,7 +225,7 @@ impl SeamBuilder {
         };
         let is_shared = self.store.is_some();
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
-        let store = Arc::new(SharedStore::new(store, runtime.clone()));
+        let store = Arc::new(Client::new(store, runtime.clone()));
         let shared = is_shared.then(|| store.clone());
         let inner = Inner {
             circuits: Circuits::new(name.clone(), host, shared, runtime.clone()),

@@ -11,7 +11,7 @@ use http::{HeaderMap, Method};
 use stitchapi_core::{Runtime, Transport};
 use url::Url;
 
-use crate::context::Drain;
+use crate::context::InFlight;
 use crate::principal::Principal;
 pub use builder::SeamBuilder;
 
@@ -20,7 +20,7 @@ use crate::cache::{CacheRoom, Policy};
 use crate::circuit::{Breaker, Circuit, Circuits};
 use crate::retry::Retry;
 use crate::runtime::{TimeUp, within};
-use crate::store::SharedStore;
+use crate::store::Client;
 use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Started, Throttle, ThrottleStatus, Units, Wait, flow};
 use crate::trace::Dispatch;
 use crate::vault::Vault;
@@ -62,7 +62,7 @@ struct Inner {
     throttle: Option<Throttle>,
     auth: Option<Arc<dyn AuthStrategy>>,
     vault: Vault,
-    store: Arc<SharedStore>,
+    store: Arc<Client>,
     cache: Option<Policy>,
     cache_room: CacheRoom,
     circuits: Circuits,
@@ -71,7 +71,7 @@ struct Inner {
     transport: Arc<dyn Transport>,
     runtime: Arc<dyn Runtime>,
     dispatch: Arc<Dispatch>,
-    drain: Arc<Drain>,
+    drain: Arc<InFlight>,
 }
 
 macro_rules! methods {
@@ -257,7 +257,7 @@ impl Seam {
     pub(crate) fn vault(&self) -> &Vault {
         &self.inner.vault
     }
-    pub(crate) fn store(&self) -> &Arc<SharedStore> {
+    pub(crate) fn store(&self) -> &Arc<Client> {
         &self.inner.store
     }
     pub(crate) fn cache(&self) -> Option<Policy> {
@@ -272,7 +272,7 @@ impl Seam {
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.inner.runtime
     }
-    pub(crate) fn drain(&self) -> &Arc<Drain> {
+    pub(crate) fn drain(&self) -> &Arc<InFlight> {
         &self.inner.drain
     }
     pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {

@@ -69,7 +69,7 @@ impl<P, F> Landed<P, F> {
 /// Where the store fails twice running, or cannot lend, this process goes on its own: nobody fails because of the store.
 /// Dropped: the lease is given back by a task of its own.
 pub(crate) async fn fly<E: Errand>(meeting: &Meeting, errand: &E) -> Landed<E::Prize, E::Failure> {
-    if meeting.store.joins_processes()
+    if meeting.store.can_coordinate()
         && let Ok(Some(landed)) = lead_or_follow(meeting, errand).await
     {
         return landed;
@@ -227,7 +227,7 @@ mod tests {
     use stitchapi_testing::SimRuntime;
 
     use super::*;
-    use crate::store::SharedStore;
+    use crate::store::Client;
     use crate::trace::{CallId, Dispatch, Trace};
 
     /// Says that it has stored what nobody finds.
@@ -252,7 +252,7 @@ mod tests {
     fn who_does_not_find_what_was_stored_takes_its_turn() {
         let (sim, fetches) = (SimRuntime::new(1), AtomicU32::new(0));
         let runtime: Arc<SimRuntime> = Arc::new(sim.clone());
-        let store = Arc::new(SharedStore::new(Arc::new(MemoryStore::on(runtime.clone())), runtime.clone()));
+        let store = Arc::new(Client::new(Arc::new(MemoryStore::on(runtime.clone())), runtime.clone()));
         let (dispatch, name): (_, Arc<str>) = (Dispatch::new(Vec::new()), "test".into());
         let trace = Trace { dispatch, runtime, seam: name.clone(), stitch: name, call: CallId(1) };
         let meeting = Meeting::new(store, trace, &["test"]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use stitchapi_core::{Key, Runtime, StoreError, Version};
 
 use super::outcome::Outcome;
-use crate::store::SharedStore;
+use crate::store::Client;
 use crate::trace::{EventKind, Trace, Unreadable};
 
 /// A leader that dies is replaced after this, or after four timeouts of a slower store. Renewed at each third.
@@ -17,7 +17,7 @@ const AGAIN: Duration = Duration::from_millis(25);
 
 /// The lease and the outcome of one thing to fetch, for one call.
 pub(crate) struct Meeting {
-    pub(super) store: Arc<SharedStore>,
+    pub(super) store: Arc<Client>,
     pub(super) trace: Trace,
     pub(super) lock: Key,
     outcome: Key,
@@ -31,8 +31,8 @@ pub(super) struct Seen {
 
 impl Meeting {
     /// The meeting for what is named by `parts`.
-    pub(crate) fn new(store: Arc<SharedStore>, trace: Trace, parts: &[&str]) -> Self {
-        let key = |kind| store.key(parts.iter().fold(Key::new(kind), Key::part));
+    pub(crate) fn new(store: Arc<Client>, trace: Trace, parts: &[&str]) -> Self {
+        let key = |kind| store.fit_key(parts.iter().fold(Key::new(kind), Key::part));
         Self { lock: key("lock"), outcome: key("outcome"), store, trace }
     }
 

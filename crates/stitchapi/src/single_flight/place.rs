@@ -63,7 +63,7 @@ impl<'m> Place<'m> {
         let Meeting { store, trace, lock, .. } = self.meeting;
         let (runtime, lease) = (store.runtime().clone(), self.meeting.lease());
         let valid_until = runtime.now() + lease;
-        Ok(match store.acquire(lock, lease, &self.owner, store.park(), trace).await? {
+        Ok(match store.acquire(lock, 1, lease, &self.owner, store.park(), trace).await? {
             Lease::Held { .. } => Taken::Held(Lock { runtime, lease, valid_until: AtomicU64::new(valid_until.0) }),
             Lease::Busy { retry_after } => Taken::Busy(retry_after),
         })
@@ -110,7 +110,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         let Meeting { store, trace, lock, .. } = self.meeting;
         if !self.left {
-            store.release_aside(lock, self.owner, trace);
+            store.release_in_background(lock, self.owner, trace);
         }
     }
 }

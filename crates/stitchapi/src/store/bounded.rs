@@ -1,4 +1,4 @@
-//! One operation on a store, bounded in time.
+//! A store operation bounded in time.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use stitchapi_core::{Runtime, StoreError, StoreErrorKind};
 
 use crate::runtime::{TimeUp, within};
 
-/// Runs an operation of the store of that name for at most `timeout`. Whether one that was cut off took effect is not known.
+/// Runs an operation of the store named `store` for at most `timeout`. An operation that timed out may have taken effect.
 pub(crate) async fn watch<T: Send>(
     runtime: &dyn Runtime,
     timeout: Duration,

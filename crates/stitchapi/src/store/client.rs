@@ -1,81 +1,129 @@
-//! A seam's store: its facets asked for once, every operation bounded in time, every failure an event.
+//! The client through which the library uses the store of a seam.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use stitchapi_core::pace::{Booking, LimitId, Reservation, ReserveRequest};
 use stitchapi_core::{
-    Key, Lease, Leases, Owner, Runtime, StitchStore, StoreError, StoreErrorKind, StoreLimits, Version, Versioned,
+    Counter, Key, Lease, Leases, Owner, Pacer, Runtime, StitchStore, StoreError, StoreErrorKind, StoreLimits,
+    StoreTime, Version, Versioned,
 };
 
-use super::bounded::watch;
-use super::fitted_key::fitted;
+use super::fit_key::fit_key;
+use crate::runtime::{TimeUp, within};
 use crate::trace::{EventKind, Trace};
 
-/// The store of a seam, as sessions, cache and flights use it.
+/// Client of a [`StitchStore`]: requests each facet once, when it is created.
+///
+/// * Every operation is bounded by the timeout that the store states. An operation that timed out may have taken effect.
+/// * Every failure is emitted as [`EventKind::StoreFailed`] on the trace of the caller.
+/// * An operation of a facet that the store does not have fails with [`StoreErrorKind::Unsupported`].
 #[derive(Debug)]
-pub(crate) struct SharedStore {
+pub(crate) struct Client {
     store: Arc<dyn StitchStore>,
     limits: StoreLimits,
+    pacer: Option<Arc<dyn Pacer>>,
+    counter: Option<Arc<dyn Counter>>,
     leases: Option<Arc<dyn Leases>>,
     versioned: Option<Arc<dyn Versioned>>,
     runtime: Arc<dyn Runtime>,
 }
 
-impl SharedStore {
+impl Client {
     pub(crate) fn new(store: Arc<dyn StitchStore>, runtime: Arc<dyn Runtime>) -> Self {
-        let (leases, versioned) = (store.clone().leases(), store.clone().versioned());
-        Self { limits: store.limits(), leases, versioned, store, runtime }
+        Self {
+            limits: store.limits(),
+            pacer: store.clone().pacer(),
+            counter: store.clone().counter(),
+            leases: store.clone().leases(),
+            versioned: store.clone().versioned(),
+            store,
+            runtime,
+        }
     }
 
-    /// `key` as this store takes it.
-    pub(crate) fn key(&self, key: Key) -> Key {
-        fitted(key, self.limits.max_key)
+    /// Returns the name of the store, as in errors and events.
+    pub(crate) fn name(&self) -> &'static str {
+        self.store.name()
+    }
+
+    pub(crate) fn limits(&self) -> &StoreLimits {
+        &self.limits
     }
 
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.runtime
     }
 
-    /// How long an operation may take.
+    /// Returns the bound of one operation.
     pub(crate) fn timeout(&self) -> Duration {
         self.limits.timeout
     }
 
-    /// For how long a place in a queue is kept without asking again. A store may wait for a release meanwhile, so its
-    /// answer still comes in time.
+    /// Returns how long a waiter keeps its place in the queue of a lease without asking again.
+    ///
+    /// It is half the timeout, because a store may delay its response until the lease is released, and the response must
+    /// arrive before the timeout.
     pub(crate) fn park(&self) -> Duration {
         self.limits.timeout / 2
     }
 
-    /// Whether it keeps versioned values.
-    pub(crate) fn is_versioned(&self) -> bool {
-        self.versioned.is_some()
+    /// Returns `key`, hashed if it is longer than the store accepts.
+    pub(crate) fn fit_key(&self, key: Key) -> Key {
+        fit_key(key, self.limits.max_key)
     }
 
-    /// Whether one process can wait for what another does: it lends, and it keeps what was done.
-    pub(crate) fn joins_processes(&self) -> bool {
-        self.leases.is_some() && self.versioned.is_some()
-    }
-
-    /// Whether it takes a value of so many bytes.
-    pub(crate) fn takes(&self, bytes: usize) -> bool {
+    /// Returns `true` if the store accepts a value of this many bytes.
+    pub(crate) fn fits(&self, bytes: usize) -> bool {
         bytes <= self.limits.max_value
     }
 
+    /// Returns `true` if a process can wait for the result of another one: the store has leases and versioned values.
+    pub(crate) fn can_coordinate(&self) -> bool {
+        self.leases.is_some() && self.versioned.is_some()
+    }
+
+    pub(crate) fn has_pacer(&self) -> bool {
+        self.pacer.is_some()
+    }
+
+    pub(crate) fn has_counter(&self) -> bool {
+        self.counter.is_some()
+    }
+
+    pub(crate) fn has_leases(&self) -> bool {
+        self.leases.is_some()
+    }
+
+    pub(crate) fn has_versioned(&self) -> bool {
+        self.versioned.is_some()
+    }
+
+    /// See [`StitchStore::get`].
     pub(crate) async fn get(&self, key: &Key, trace: &Trace) -> Result<Option<Bytes>, StoreError> {
-        self.watch("get", trace, self.store.get(key)).await
+        self.bounded("get", trace, self.store.get(key)).await
     }
 
+    /// See [`StitchStore::set`].
     pub(crate) async fn set(&self, key: &Key, value: Bytes, ttl: Duration, trace: &Trace) -> Result<(), StoreError> {
-        self.watch("set", trace, self.store.set(key, value, Some(ttl))).await
+        self.bounded("set", trace, self.store.set(key, value, Some(ttl))).await
     }
 
+    /// See [`Counter::incr`].
+    pub(crate) async fn incr(&self, key: &Key, ttl: Duration, trace: &Trace) -> Result<u64, StoreError> {
+        let counter = self.facet(self.counter.as_deref(), "counters")?;
+        self.bounded("incr", trace, counter.incr(key, ttl)).await
+    }
+
+    /// See [`Versioned::read`].
     pub(crate) async fn read(&self, key: &Key, trace: &Trace) -> Result<Option<(Bytes, Version)>, StoreError> {
-        self.watch("read", trace, self.versioned()?.read(key)).await
+        let versioned = self.facet(self.versioned.as_deref(), "versioned values")?;
+        self.bounded("read", trace, versioned.read(key)).await
     }
 
+    /// See [`Versioned::write_if`].
     pub(crate) async fn write_if(
         &self,
         key: &Key,
@@ -85,22 +133,25 @@ impl SharedStore {
         ttl: Duration,
         trace: &Trace,
     ) -> Result<bool, StoreError> {
-        let write = self.versioned()?.write_if(key, expected, new, value, Some(ttl));
-        self.watch("write_if", trace, write).await
+        let versioned = self.facet(self.versioned.as_deref(), "versioned values")?;
+        self.bounded("write_if", trace, versioned.write_if(key, expected, new, value, Some(ttl))).await
     }
 
-    /// The one place there is, for `ttl`, or one in its queue for `park`.
+    /// Acquires one of `limit` leases for `ttl`, or a place in the queue for `park`: see [`Leases::acquire`].
     pub(crate) async fn acquire(
         &self,
         key: &Key,
+        limit: u32,
         ttl: Duration,
         owner: &Owner,
         park: Duration,
         trace: &Trace,
     ) -> Result<Lease, StoreError> {
-        self.watch("acquire", trace, self.leases()?.acquire(key, 1, ttl, owner, park)).await
+        let leases = self.facet(self.leases.as_deref(), "leases")?;
+        self.bounded("acquire", trace, leases.acquire(key, limit, ttl, owner, park)).await
     }
 
+    /// See [`Leases::renew`].
     pub(crate) async fn renew(
         &self,
         key: &Key,
@@ -108,43 +159,78 @@ impl SharedStore {
         owner: &Owner,
         trace: &Trace,
     ) -> Result<bool, StoreError> {
-        self.watch("renew", trace, self.leases()?.renew(key, ttl, owner)).await
+        let leases = self.facet(self.leases.as_deref(), "leases")?;
+        self.bounded("renew", trace, leases.renew(key, ttl, owner)).await
     }
 
+    /// See [`Leases::release`].
     pub(crate) async fn release(&self, key: &Key, owner: &Owner, trace: &Trace) -> Result<(), StoreError> {
-        self.watch("release", trace, self.leases()?.release(key, owner)).await
+        let leases = self.facet(self.leases.as_deref(), "leases")?;
+        self.bounded("release", trace, leases.release(key, owner)).await
     }
 
-    /// Gives a place back by a task of its own. A failure is told as an event; the place ends by itself.
-    pub(crate) fn release_aside(self: &Arc<Self>, key: &Key, owner: Owner, trace: &Trace) {
-        let (store, key, trace) = (self.clone(), key.clone(), trace.clone());
+    /// Releases a lease in a spawned task. If that fails, the lease expires.
+    pub(crate) fn release_in_background(self: &Arc<Self>, key: &Key, owner: Owner, trace: &Trace) {
+        let (client, key, trace) = (self.clone(), key.clone(), trace.clone());
         self.runtime.spawn(Box::pin(async move {
-            let _ = store.release(&key, &owner, &trace).await;
+            let _ = client.release(&key, &owner, &trace).await;
         }));
     }
 
-    async fn watch<T: Send>(
+    /// See [`Pacer::reserve`].
+    pub(crate) async fn reserve(
+        &self,
+        key: &Key,
+        request: &ReserveRequest,
+        trace: &Trace,
+    ) -> Result<Reservation, StoreError> {
+        let pacer = self.facet(self.pacer.as_deref(), "pacing")?;
+        self.bounded("reserve", trace, pacer.reserve(key, request)).await
+    }
+
+    /// See [`Pacer::refund`].
+    pub(crate) async fn refund(&self, key: &Key, booking: &Booking, trace: &Trace) -> Result<bool, StoreError> {
+        let pacer = self.facet(self.pacer.as_deref(), "pacing")?;
+        self.bounded("refund", trace, pacer.refund(key, booking)).await
+    }
+
+    /// See [`Pacer::settle`].
+    pub(crate) async fn settle(&self, key: &Key, limit: &LimitId, delta: i64, trace: &Trace) -> Result<(), StoreError> {
+        let pacer = self.facet(self.pacer.as_deref(), "pacing")?;
+        self.bounded("settle", trace, pacer.settle(key, limit, delta)).await
+    }
+
+    /// See [`Pacer::hold`].
+    pub(crate) async fn hold(
+        &self,
+        key: &Key,
+        until: StoreTime,
+        cap: Duration,
+        trace: &Trace,
+    ) -> Result<(), StoreError> {
+        let pacer = self.facet(self.pacer.as_deref(), "pacing")?;
+        self.bounded("hold", trace, pacer.hold(key, until, cap)).await
+    }
+
+    /// Runs one operation within the timeout of the store and emits its failure.
+    async fn bounded<T: Send>(
         &self,
         operation: &'static str,
         trace: &Trace,
         future: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
-        let done = watch(&*self.runtime, self.limits.timeout, self.store.name(), operation, future).await;
-        if let Err(error) = &done {
+        let runtime = &*self.runtime;
+        let result = match within(runtime, runtime.now() + self.limits.timeout, future).await {
+            Ok(result) => result,
+            Err(TimeUp) => Err(StoreError::new(StoreErrorKind::Timeout, self.store.name(), operation)),
+        };
+        if let Err(error) = &result {
             trace.emit(EventKind::StoreFailed { operation, kind: error.kind() });
         }
-        done
+        result
     }
 
-    fn versioned(&self) -> Result<&dyn Versioned, StoreError> {
-        self.versioned.as_deref().ok_or_else(|| self.unsupported("versioned values"))
-    }
-
-    fn leases(&self) -> Result<&dyn Leases, StoreError> {
-        self.leases.as_deref().ok_or_else(|| self.unsupported("leases"))
-    }
-
-    fn unsupported(&self, what: &'static str) -> StoreError {
-        StoreError::new(StoreErrorKind::Unsupported, self.store.name(), what)
+    fn facet<'f, F: ?Sized>(&self, facet: Option<&'f F>, what: &'static str) -> Result<&'f F, StoreError> {
+        facet.ok_or_else(|| StoreError::new(StoreErrorKind::Unsupported, self.store.name(), what))
     }
 }

@@ -379,7 +379,9 @@ impl Waiting<'_> {
         let driver = state.driver.ring();
         let orphaned = self.is_driven && !state.driver.is_attended();
         drop(state);
-        self.trace.emit(late.filter(|_| !is_void).map_or(EventKind::SlotsVoided { slots: 1 }, |by| EventKind::SlotMissed { by }));
+        self.trace.emit(
+            late.filter(|_| !is_void).map_or(EventKind::SlotsVoided { slots: 1 }, |by| EventKind::SlotMissed { by }),
+        );
         driver.into_iter().for_each(Waker::wake);
         if orphaned {
             bucket.drive();

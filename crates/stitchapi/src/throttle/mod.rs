@@ -20,7 +20,6 @@ pub(crate) use concurrency::Taken;
 pub(crate) use cooldown::asked;
 pub(crate) use declaration::Place;
 pub use declaration::{Cost, Rate, RateError, Scope, Throttle};
-pub use pacing::{FleetSize, OutagePolicy};
 pub use permit::Permit;
 pub(crate) use registry::{Gate, Gates, Ground, flow};
 pub use status::{BucketStatus, LimitStatus, PlacesStatus, ThrottleStatus};

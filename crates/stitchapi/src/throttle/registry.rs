@@ -10,7 +10,7 @@ use stitchapi_core::{Key, Runtime};
 
 use super::bucket::{Bucket, Declared};
 use super::{Place, Scope, Throttle, ThrottleStatus};
-use crate::store::fitted;
+use crate::store::fit_key;
 use crate::trace::{Trace, yield_once};
 use crate::vault::Vault;
 use crate::{Error, Principal, Result};
@@ -184,7 +184,7 @@ fn key(kind: &'static str, declared: &Declared, name: &[String], principal: Opti
     let limits = declared.store_limits()?;
     let key = name.iter().fold(Key::new(kind), Key::part);
     let key = principal.into_iter().fold(key, |key, digest| key.part("principal").part(digest));
-    Some(fitted(key, limits.max_key))
+    Some(fit_key(key, limits.max_key))
 }
 
 impl Principals {

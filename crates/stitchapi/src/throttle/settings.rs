@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use stitchapi_core::pace::Limit;
 
-use super::pacing::OutagePolicy;
 use super::units::Units;
+use crate::outage::OutagePolicy;
 
 /// What a bucket is declared as.
 #[derive(Debug)]

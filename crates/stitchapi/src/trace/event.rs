@@ -1,4 +1,6 @@
-//! What happens during a call.
+//! The event type that a [`TraceSink`](super::TraceSink) receives, and everything that can happen during a call.
+//!
+//! The library emits an event where something happens; it never reads one. An event holds metadata only.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,25 +9,27 @@ use std::time::Duration;
 use http::StatusCode;
 use stitchapi_core::{StoreErrorKind, Tick};
 
-use crate::{ErrorKind, FleetSize, OutagePolicy};
+use crate::error::ErrorKind;
+use crate::outage::{FleetSize, OutagePolicy};
 
-/// One thing that happened during one call. No secret, no body and no query value is ever in it.
+/// One event of one call. It never holds a secret, a body or a query value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// When, on the seam's runtime. Of [`EventKind::Request`]: the very reading that passed the lateness test.
+    /// The time of the event on the seam's runtime. For [`EventKind::Request`] it is the reading of the clock that passed
+    /// the lateness test of the slot.
     pub at: Tick,
     /// The name of the seam.
     pub seam: Arc<str>,
-    /// The name of the stitch; empty where something concerns the throttle of the whole process and not one call.
+    /// The name of the stitch. Empty if the event concerns a throttle of the process and no single call.
     pub stitch: Arc<str>,
-    /// The same for all events of one call; 0 where it is none's.
+    /// The identifier of the call, equal in all its events. 0 if the event belongs to no call.
     pub call: CallId,
     /// What happened.
     pub kind: EventKind,
 }
 
-/// Tells the calls of a process apart, and those of different processes with great probability.
+/// Random identifier of one call: 64 bits, unique in a process and, with high probability, in the fleet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallId(pub(crate) u64);
 
@@ -35,49 +39,49 @@ impl fmt::Display for CallId {
     }
 }
 
-/// How the cache answered a call.
+/// The result of a cache lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CacheOutcome {
-    /// From the store.
+    /// The store had the response.
     Hit,
-    /// Not there: this call fetches, for all who wait.
+    /// The store did not have the response; this call fetches it for all callers of the process.
     Miss,
-    /// Not there: this call waits for the fetch of another one in this process.
+    /// The store did not have the response; this call waits for the fetch of another call in its process.
     Joined,
-    /// The store failed: this process fetches, and keeps nothing.
+    /// The store failed; this process fetches the response and does not store it.
     Bypassed,
 }
 
-/// What in an answer of the API asks for a pause.
+/// The part of a response that requests a pause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HoldReason {
     /// `Retry-After` of a refusal.
     RetryAfter,
-    /// `RateLimit`, in any of its drafts: the budget is spent.
+    /// `RateLimit` in any of its drafts: no quota is left.
     RateLimit,
-    /// `X-RateLimit-*`, in any dialect: the budget is spent.
+    /// `X-RateLimit-*` in any dialect: no quota is left.
     XRateLimit,
     /// Shopify's bucket is full.
     Shopify,
-    /// A refusal that says no time.
+    /// A refusal that states no time.
     Refusal,
-    /// Another process was asked.
+    /// The hold was stored by another process.
     OtherProcess,
 }
 
-/// A value in the store that is damaged, sealed with another key, or of a newer format.
+/// The kind of a stored value that could not be read: damaged, sealed with another key, or of a newer format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Unreadable {
     /// A session.
     Session,
-    /// A cached answer.
+    /// A cached response.
     CachedResponse,
-    /// What a flight left.
+    /// The outcome that a single-flight leader stored.
     FlightOutcome,
-    /// The last change of a circuit.
+    /// The state of a circuit.
     Circuit,
 }
 
@@ -85,154 +89,154 @@ pub enum Unreadable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EventKind {
-    /// A call was begun.
+    /// A call began. No request has been sent: the *start* that a throttle limits is [`Request`](Self::Request).
     CallBegan,
-    /// The call waited this long for its slot, or for its place among those that may be under way at once.
+    /// The call waited for its slot or for a concurrency permit.
     Waited {
-        /// From asking to starting.
+        /// Time from the request for the slot to the start.
         waited: Duration,
     },
-    /// A call's place among those that may be under way at once was lost, since its process was paused or its store away
-    /// for longer than a lease: the call goes on, beside whoever has the place now.
+    /// The concurrency permit of a running call was lost, because its process was paused or its store failed for longer
+    /// than the lease. The call continues; the store may give the permit to another call meanwhile.
     ConcurrencyPermitLost,
-    /// The slot came, and the process was too late to use it: another one is booked.
+    /// The process woke too late for a slot and books another one.
     SlotMissed {
-        /// By how much, beyond the slot.
+        /// Time from the slot to the attempt to use it.
         by: Duration,
     },
-    /// Slots were booked in a cell that has been lost since, or stand before a hold: others are booked.
+    /// Booked slots became void, because their cell was lost or a hold covers them. The process books others.
     SlotsVoided {
-        /// How many.
+        /// Number of slots.
         slots: usize,
     },
-    /// A throttle lies in a store that can only count: it promises less, as [`Throttle`](crate::Throttle) says. Told when it is
-    /// declared.
+    /// A throttle uses a store without a pacer, so the weaker promise of [`Throttle`](crate::Throttle) applies. Emitted
+    /// when the throttle is declared.
     WeakerPromise {
         /// The name of the store.
         store: &'static str,
     },
-    /// The throttle's state in the store was lost or rolled back, and has been made good from what was remembered.
+    /// The state of the throttle in the store was lost or rolled back, and was repaired from this process' snapshot.
     StateLost,
-    /// The store's clock was set back; everything booked on it is void.
+    /// The clock of the store was set back; all slots booked on it are void.
     StoreClockWentBack,
-    /// The store's clock is known worse than the throttle's guard, so starts of this process may be late by so much more:
-    /// its way to the store is long or uneven, and the guard should be larger.
+    /// The offset of the store's clock is known less precisely than the throttle's guard, so a start of this process may
+    /// be later than the guard by as much. The route to the store is long or uneven; a larger guard fits it.
     StoreClockUncertain {
-        /// How far the bounds of the offset are apart.
+        /// Distance between the two bounds of the offset.
         spread: Duration,
     },
-    /// Another process brings a stricter setting of this throttle, and that one holds: an old or a new version of the
-    /// application runs beside this one.
+    /// Another process declares a stricter setting of this throttle, and the stricter setting applies. Usual during a
+    /// rolling deploy.
     StricterElsewhere,
-    /// The API has asked for a pause, here or in another process: no call starts.
+    /// A response, of this process or another one, requested a pause: no call starts before its end.
     Held {
-        /// For so long from now.
+        /// Time from now to the end of the pause.
         by: Duration,
-        /// What says so.
+        /// The part of the response that requested it.
         reason: HoldReason,
     },
-    /// The store has failed, and the throttle goes on without it.
+    /// The store failed, and the throttle continues without it.
     OutageBegan {
-        /// How.
+        /// The policy that applies until the store returns.
         policy: OutagePolicy,
-        /// By how many processes the budget is divided, if each paces alone.
+        /// The number of processes by which the budget is divided under [`OutagePolicy::Local`].
         fleet_size: u32,
-        /// How that number is known.
+        /// The source of that number.
         known: FleetSize,
     },
-    /// The throttle is on its store again.
+    /// The throttle uses its store again.
     OutageEnded {
-        /// Since it began.
+        /// Time since [`OutageBegan`](Self::OutageBegan).
         lasted: Duration,
     },
-    /// The cache was asked.
+    /// The cache was looked up.
     Cache {
-        /// With this outcome.
+        /// The result.
         outcome: CacheOutcome,
     },
-    /// A login begins, for all who wait for it.
+    /// A login began, for all callers that wait for the session.
     LoginStarted,
-    /// The login has brought a session.
+    /// The login returned a session.
     LoginSucceeded {
-        /// Since it began.
+        /// Time since [`LoginStarted`](Self::LoginStarted).
         elapsed: Duration,
     },
-    /// The login has failed.
+    /// The login failed.
     LoginFailed,
-    /// A value in the store could not be read, and is taken for none.
+    /// A stored value could not be read and counts as absent.
     Unreadable {
-        /// What it was.
+        /// The kind of the value.
         what: Unreadable,
     },
-    /// The store failed.
+    /// An operation on the store failed.
     StoreFailed {
-        /// The operation.
+        /// The name of the operation.
         operation: &'static str,
-        /// The failure.
+        /// The kind of the failure.
         kind: StoreErrorKind,
     },
-    /// The API is taken to be down, and calls fail at once.
+    /// A circuit opened: the API counts as down, and calls fail at once.
     CircuitOpened {
-        /// Whose circuit it is: a stitch's or a host's.
+        /// The name of the circuit: that of a stitch or a host.
         circuit: Arc<str>,
-        /// For so long from now.
+        /// Time from now to the first probe.
         by: Duration,
-        /// Whether another process has found it.
+        /// `true` if another process opened it.
         elsewhere: bool,
     },
-    /// This call goes through an open circuit, to see whether the API is back.
+    /// This call is the half-open probe of a circuit: it tests whether the API has recovered.
     CircuitHalfOpen {
-        /// Whose circuit it is.
+        /// The name of the circuit.
         circuit: Arc<str>,
     },
-    /// The API is back, and calls go through.
+    /// A circuit closed: the API has recovered, and calls are sent again.
     CircuitClosed {
-        /// Whose circuit it is.
+        /// The name of the circuit.
         circuit: Arc<str>,
-        /// Whether another process has found it.
+        /// `true` if another process closed it.
         elsewhere: bool,
     },
-    /// A request is handed to the transport, now.
+    /// A request is passed to the transport. This is a *start* in the sense of a throttle.
     Request {
-        /// From 1; redirects count on.
+        /// Number of the request within the call, from 1; requests after a redirect count too.
         attempt: u32,
     },
-    /// The API answered.
+    /// The API responded.
     Response {
-        /// With this status.
+        /// The status of the response.
         status: StatusCode,
-        /// Since the request.
+        /// Time since [`Request`](Self::Request).
         elapsed: Duration,
     },
-    /// The answer sends the call elsewhere, and the call follows.
+    /// The call follows a redirect.
     Redirect {
-        /// Whether to another origin, where no credential goes.
+        /// `true` if the target is of another origin, which receives no credential.
         cross_origin: bool,
     },
-    /// The credential was rejected, and another one is made ready.
+    /// The API rejected the credential, and the strategy prepares another one.
     CredentialRejected,
-    /// The attempt failed and will be tried again.
+    /// The attempt failed, and the call sends another one.
     Retry {
-        /// After this.
+        /// Time from now to the next attempt.
         pause: Duration,
     },
-    /// The call is over.
+    /// The call returned.
     CallEnded {
-        /// How: `None` for a success.
+        /// The kind of the failure; `None` for a success.
         error: Option<ErrorKind>,
-        /// How many requests were sent.
+        /// Number of requests sent.
         attempts: u32,
-        /// Since the start.
+        /// Time since [`CallBegan`](Self::CallBegan).
         elapsed: Duration,
     },
-    /// Nobody waits for the call any more; what it had sent may still arrive.
+    /// The future of the call was dropped. A request that was already sent may still reach the API.
     CallDropped {
-        /// How many requests were sent.
+        /// Number of requests sent.
         attempts: u32,
     },
-    /// Sinks were too slow, and so many events before this one are missing.
+    /// The queue to the sinks was full, and the events before this one are missing.
     EventsLost {
-        /// How many.
+        /// Number of missing events.
         events: u64,
     },
 }

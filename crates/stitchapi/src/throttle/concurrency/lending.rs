@@ -363,11 +363,11 @@ fn lose(loan: &mut Loan, now: Tick, work: &mut Work) {
 
 #[cfg(test)]
 mod tests {
-    use crate::throttle::FleetSize;
+    use crate::outage::FleetSize;
     use stitchapi_testing::SimRuntime;
 
     use super::*;
-    use crate::OutagePolicy;
+    use crate::outage::OutagePolicy;
 
     #[test]
     fn a_lease_is_held_for_its_ttl_from_when_it_was_asked_for() {

@@ -8,7 +8,7 @@ use stitchapi_core::{Owner, Runtime, StoreError, Tick};
 use super::lending::Lending;
 use super::operation::{Answered, Operation};
 use super::terms::Terms;
-use crate::OutagePolicy;
+use crate::outage::OutagePolicy;
 use crate::throttle::bell::Bell;
 use crate::throttle::queue::Queue;
 use crate::trace::EventKind;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use stitchapi_core::{Runtime, Tick};
 
-use crate::OutagePolicy;
-use crate::throttle::FleetSize;
+use crate::outage::FleetSize;
+use crate::outage::OutagePolicy;
 use crate::throttle::pacing::{PROBE_EVERY, fleet_size};
 use crate::throttle::settings::Settings;
 

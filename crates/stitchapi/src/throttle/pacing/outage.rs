@@ -9,22 +9,8 @@ use stitchapi_core::{StoreError, StoreTime, Tick};
 use super::cell_source::TOUCH_EARLY;
 use super::in_process::Pacing;
 use super::planner::TOUCH_EVERY;
+use crate::outage::FleetSize;
 use crate::{Error, ErrorKind};
-
-/// How the throttle of a process goes on when its store fails.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum OutagePolicy {
-    /// Each process paces alone, at its share: the budget by the number of processes, declared
-    /// ([`fleet_size`](crate::Throttle::fleet_size)), counted by the store, or taken to be 8 ([`FleetSize`]). All together
-    /// stay within the budget, if there are no more.
-    #[default]
-    Local,
-    /// No call starts: each fails at once, as [`ErrorKind::Store`](crate::ErrorKind::Store).
-    Closed,
-    /// Every call starts at once. Nobody keeps to the budget: for an API that you may overrun.
-    Open,
-}
 
 /// How long after the failed operation others may have booked ahead, though this process has not seen that.
 pub(in crate::throttle) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
@@ -34,18 +20,6 @@ pub(in crate::throttle) const PROBE_EVERY: Duration = Duration::from_millis(250)
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 /// So many processes there are taken to be, if nobody says.
 const ASSUMED: u32 = 8;
-
-/// How the number of processes is known by which the budget is divided in an outage.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FleetSize {
-    /// The throttle [says it](crate::Throttle::fleet_size).
-    Declared,
-    /// The store has counted those who asked it lately. One that had not asked for longer than 10 s was not counted.
-    Counted,
-    /// It is not known: 8. The store has counted for less than 10 s.
-    Assumed,
-}
 
 /// How many processes there are, and how that is known.
 pub(in crate::throttle) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, FleetSize) {

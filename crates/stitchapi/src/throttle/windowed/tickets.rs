@@ -13,7 +13,7 @@ use stitchapi_core::{Counter, Key, Pacer, Runtime, StoreError, StoreTime, Tick, 
 
 use super::drawn::{Clocks, Drawn, Next};
 use super::windows::Windows;
-use crate::store::fitted;
+use crate::store::fit_key;
 use crate::store::watch;
 use crate::throttle::Place;
 
@@ -97,7 +97,7 @@ impl Tickets {
     async fn count(&self, key: &Key, window: u64, wall: u64) -> Result<u64, StoreError> {
         let ends = self.windows.start(self.windows.behind(window + 1, 0));
         let ttl = Duration::from_micros(ends.saturating_sub(wall)) + SKEW;
-        let key = fitted(key.clone().part("window").part(self.windows.name(window)), self.max_key);
+        let key = fit_key(key.clone().part("window").part(self.windows.name(window)), self.max_key);
         watch(&*self.runtime, self.timeout, self.store, "incr", self.counter.incr(&key, ttl)).await
     }
 

@@ -1,10 +1,10 @@
-//! Keys that fit a store.
+//! Shortening of keys that a store would refuse.
 
 use sha2::{Digest, Sha256};
 use stitchapi_core::{Key, Prefix};
 
-/// `key`, or a short one made of its SHA-256 where it is longer than `max_key` bytes.
-pub(crate) fn fitted(key: Key, max_key: usize) -> Key {
+/// Returns `key`, or a key of the same kind made of its SHA-256 if it is longer than `max_key` bytes.
+pub(crate) fn fit_key(key: Key, max_key: usize) -> Key {
     if key.rendered_len() <= max_key {
         return key;
     }
@@ -19,9 +19,9 @@ mod tests {
     #[test]
     fn only_a_key_that_is_too_long_is_hashed() {
         let key = Key::new("pace").part("a".repeat(200));
-        assert_eq!(fitted(key.clone(), 207), key);
-        let short = fitted(key, 206);
+        assert_eq!(fit_key(key.clone(), 207), key);
+        let short = fit_key(key, 206);
         assert_eq!(short.rendered_len(), "{pace:sha256:}".len() + 64);
-        assert_ne!(short, fitted(Key::new("pace").part("a".repeat(201)), 206));
+        assert_ne!(short, fit_key(Key::new("pace").part("a".repeat(201)), 206));
     }
 }

@@ -1,0 +1,34 @@
+//! What a throttle does while its store is unavailable: the setting, and the size of the fleet it relies on.
+
+/// Behaviour of a throttle while its store fails.
+///
+/// ```
+/// use stitchapi::{OutagePolicy, Rate, Throttle};
+///
+/// let throttle = Throttle::rate(Rate::per_second(10)).on_outage(OutagePolicy::Closed);
+/// # let _ = throttle;
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum OutagePolicy {
+    /// Each process paces alone at its share of the budget: the budget divided by the [fleet size](FleetSize). The fleet
+    /// stays within the budget if it has no more processes than that.
+    #[default]
+    Local,
+    /// No call starts: each fails at once with [`ErrorKind::Store`](crate::ErrorKind::Store).
+    Closed,
+    /// Every call starts at once, and the budget does not apply. For an API whose limit may be exceeded.
+    Open,
+}
+
+/// Source of the number of processes by which [`OutagePolicy::Local`] divides the budget.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FleetSize {
+    /// Declared with [`Throttle::fleet_size`](crate::Throttle::fleet_size).
+    Declared,
+    /// Counted by the store: the processes that used the bucket within the last 10 to 20 s.
+    Counted,
+    /// Assumed to be 8, because it is neither declared nor counted: the store has counted for less than 10 s.
+    Assumed,
+}
