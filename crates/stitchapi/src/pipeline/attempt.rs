@@ -155,7 +155,7 @@ fn hold(run: &Run<'_>, charged: &Charged, target: &Target, parts: &Parts) {
 fn settle(run: &Run<'_>, charged: Charged, parts: &Parts, body: &Bytes) {
     let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
     let Some(actual) = actual.filter(|_| !charged.is_empty()) else { return };
-    let under_way = run.seam.drain().go_on();
+    let under_way = run.seam.drain().begin_nested();
     run.trace.runtime.spawn(Box::pin(async move {
         for (bucket, units) in &charged {
             bucket.settle(units, &actual).await;

@@ -136,7 +136,7 @@ impl<'c> Run<'c> {
         wait: Wait,
         cost: Option<Cost>,
     ) -> Self {
-        let under_way = seam.drain().go_on();
+        let under_way = seam.drain().begin_nested();
         let mut run = Self::new(declaration, seam.clone(), trace.clone(), wait, trace.runtime.now(), under_way);
         run.cost = cost;
         run

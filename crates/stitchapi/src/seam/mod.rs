@@ -191,7 +191,7 @@ impl Seam {
         drain.close();
         let end = runtime.now() + grace;
         let drained = within(&**runtime, end, drain.drained()).await;
-        let left = drain.under_way();
+        let left = drain.count();
         if drained.is_err() {
             drain.end();
             self.inner.gates.refuse_all();

@@ -1,0 +1,38 @@
+//! The part of a call that every layer below the pipeline needs.
+
+use std::sync::Arc;
+
+use stitchapi_core::{Runtime, Tick};
+
+use super::InFlight;
+use crate::principal::Principal;
+use crate::store;
+use crate::trace::Trace;
+use crate::vault::Vault;
+
+/// Context of one call: what the authentication, the cache and the single flight need from the call and its seam.
+///
+/// The pipeline builds it; a lower layer receives a reference, or a clone for a spawned task.
+#[derive(Debug, Clone)]
+#[allow(dead_code, reason = "the layers above move onto it")]
+pub(crate) struct CallContext {
+    /// Event stream of the call; it names the seam, the stitch and the call.
+    pub(crate) trace: Trace,
+    /// The user for whom the call is made.
+    pub(crate) principal: Option<Principal>,
+    /// The store of the seam; an in-process store if none is attached.
+    pub(crate) store: Arc<store::Client>,
+    /// The vault that seals what the seam stores.
+    pub(crate) vault: Vault,
+    /// The end of the whole call.
+    pub(crate) deadline: Tick,
+    /// The counter that a spawned task joins, so that a shutdown waits for it.
+    pub(crate) in_flight: Arc<InFlight>,
+}
+
+#[allow(dead_code, reason = "the layers above move onto it")]
+impl CallContext {
+    pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.trace.runtime
+    }
+}
