@@ -1,22 +1,29 @@
-//! One of the application's own users.
+//! The user of the application for whom a call is made.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// One of your users, for whom a seam acts: see [`Seam::as_principal`](crate::Seam::as_principal).
+/// User of the application for whom calls are made: see [`Seam::as_principal`](crate::Seam::as_principal).
 ///
-/// Keys of the store hold it hashed only, and its `Debug` does not show it.
+/// Store keys contain a hash of it only, and its `Debug` does not show it.
+///
+/// ```
+/// use stitchapi::Principal;
+///
+/// let user = Principal::new("user-42");
+/// assert_eq!(user.as_str(), "user-42");
+/// ```
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Principal(Arc<str>);
 
 impl Principal {
-    /// The user of this id: any text that tells your users apart and never moves from one to another.
+    /// Creates the principal with this id: any text that is unique per user and never reassigned to another user.
     #[must_use]
     pub fn new(id: impl Into<Arc<str>>) -> Self {
         Self(id.into())
     }
 
-    /// The id.
+    /// Returns the id.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

@@ -12,7 +12,7 @@ use http::header;
 use http::response::Parts;
 use stitchapi_core::{Body, Runtime, TransportError};
 
-use crate::error::{ERROR_BODY, ErrorKind};
+use crate::error::{ErrorKind, MAX_ERROR_BODY};
 use crate::runtime::{TimeUp, within};
 use crate::single_flight::SharedSource;
 use crate::trace::Trace;
@@ -158,7 +158,7 @@ impl<'a> AuthContext<'a> {
         let exchange = async {
             let answer = self.seam.transport().send(request).await?;
             let (parts, body) = answer.into_parts();
-            Ok((parts, body.collect(ERROR_BODY).await?))
+            Ok((parts, body.collect(MAX_ERROR_BODY).await?))
         };
         match within(runtime, ends, exchange).await {
             Ok(Ok((parts, body))) if body.complete => Ok(http::Response::from_parts(parts, body.bytes)),

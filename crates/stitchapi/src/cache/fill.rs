@@ -43,7 +43,7 @@ impl Flop {
 
     /// The error of one of the callers who share it.
     fn error(self: Arc<Self>) -> Error {
-        self.error.of_flight(SharedSource::of(self.clone(), |flop| flop.error.source()))
+        self.error.copy_with_source(SharedSource::of(self.clone(), |flop| flop.error.source()))
     }
 }
 
@@ -87,7 +87,7 @@ pub(crate) async fn through(run: &mut Run<'_>, policy: Policy, target: Target) -
             Err(flop) if flop.is_personal => {}
             Err(flop) => {
                 let one_user = policy.audience == Audience::Principal || seam.principal().is_none();
-                return Err(flop.error().for_another(one_user));
+                return Err(flop.error().redacted_for_other_caller(one_user));
             }
         }
     }
@@ -212,7 +212,7 @@ fn failed(Flop { error, is_personal }: &Flop) -> Option<Failed> {
         _ => return None,
     };
     let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
-    Some(Failed { what: error.what().to_owned().into(), reason, retryable, retry_after })
+    Some(Failed { what: error.message().to_owned().into(), reason, retryable, retry_after })
 }
 
 /// The failure of another process, as this one's callers get it.

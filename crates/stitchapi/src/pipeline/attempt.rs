@@ -11,7 +11,7 @@ use super::request::Target;
 use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::circuit::Ticket;
-use crate::error::ERROR_BODY;
+use crate::error::MAX_ERROR_BODY;
 use crate::runtime::{TimeUp, within};
 use crate::throttle::{Bucket, Cost, Taken, Units, asked, flow};
 use crate::trace::EventKind;
@@ -72,7 +72,7 @@ pub(super) async fn attempt(run: &mut Run<'_>, target: &Target, ticket: Option<&
     };
     let (parts, body) = response.into_parts();
     hold(run, &charged, target, &parts);
-    let limit = if parts.status.is_success() { seam.body_limit() } else { ERROR_BODY };
+    let limit = if parts.status.is_success() { seam.body_limit() } else { MAX_ERROR_BODY };
     let collected = match within(&*runtime, ends, body.collect(limit)).await {
         Ok(Ok(collected)) => collected,
         // The status of an answer that is no success says more than what became of its body.

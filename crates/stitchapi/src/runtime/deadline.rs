@@ -1,4 +1,4 @@
-//! A future, or the end of its time.
+//! A future bounded in time.
 
 use std::future::Future;
 use std::pin::pin;
@@ -6,11 +6,11 @@ use std::pin::pin;
 use futures_util::future::{Either, select};
 use stitchapi_core::{Runtime, Tick};
 
-/// The time was up first.
+/// The deadline passed before the future was ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeUp;
 
-/// Runs `future` until it is done or it is `at`; a future that is done at once wins even then.
+/// Polls `future` until it is ready or the deadline `at` passes. A future that is ready at once succeeds even after it.
 pub(crate) async fn within<F: Future + Send>(runtime: &dyn Runtime, at: Tick, future: F) -> Result<F::Output, TimeUp>
 where
     F::Output: Send,

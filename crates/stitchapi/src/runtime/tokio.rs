@@ -1,4 +1,4 @@
-//! Time, tasks and chance from tokio.
+//! The runtime of an application that uses tokio.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::SystemTime;
@@ -6,18 +6,28 @@ use std::time::SystemTime;
 use stitchapi_core::{BoxFuture, Runtime, Tick, boot_timer};
 use tokio::runtime::Handle;
 
-/// The tasks of the tokio runtime that is current, or else of the one that was when this was made, and the machine's boot
-/// clock.
+/// [`Runtime`] that spawns on tokio and reads the boot clock of the machine.
 ///
-/// It sleeps by [`boot_timer`], whose thread starts with the first sleep: tokio's own timer has a grain of a millisecond
-/// and more, too coarse for a slot whose guard is one.
+/// * Tasks are spawned on the tokio runtime that is current at the time, or else on the one that was current when this
+///   value was created.
+/// * Sleeps use [`boot_timer`], whose thread starts with the first sleep. Tokio's own timer has a resolution of 1 ms, which
+///   is too coarse for a slot whose guard is 1 ms.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+/// use stitchapi::{Seam, runtime::TokioRuntime};
+///
+/// let runtime = TokioRuntime::current().expect("called inside a tokio runtime");
+/// let api = Seam::builder("https://api.example.com").runtime(runtime).build()?;
+/// # let _ = api; Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct TokioRuntime {
     handle: Handle,
 }
 
 impl TokioRuntime {
-    /// The current runtime; `None` outside one.
+    /// Returns the current tokio runtime; `None` outside of one.
     #[must_use]
     pub fn current() -> Option<Self> {
         Handle::try_current().ok().map(|handle| Self { handle })
@@ -29,7 +39,7 @@ impl Runtime for TokioRuntime {
         Tick::of_boot_clock()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "this is the door to the wall clock")]
+    #[expect(clippy::disallowed_methods, reason = "the runtime is where the wall clock is read")]
     fn wall(&self) -> SystemTime {
         SystemTime::now()
     }
@@ -38,12 +48,12 @@ impl Runtime for TokioRuntime {
         Box::pin(boot_timer::sleep_until(at))
     }
 
-    /// A seam may outlive the runtime that it was built in, as in tests: the caller's own comes first.
+    /// Spawns on the caller's runtime first, because a seam may outlive the runtime in which it was built, as in tests.
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         drop(Handle::try_current().as_ref().unwrap_or(&self.handle).spawn(task));
     }
 
-    /// The hash of nothing, under keys that the standard library draws from the system and changes each time.
+    /// Returns the hash of an empty value under the random keys of [`RandomState`], which differ each time.
     fn random(&self) -> u64 {
         RandomState::new().hash_one(())
     }
@@ -70,7 +80,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn chance_does_not_repeat_itself() {
+    async fn random_numbers_do_not_repeat() {
         let runtime = TokioRuntime::current().unwrap();
         let drawn: std::collections::HashSet<u64> = (0..1_000).map(|_| runtime.random()).collect();
         assert_eq!(drawn.len(), 1_000);

@@ -10,8 +10,9 @@ use stitchapi_core::{Key, Runtime};
 
 use super::bucket::{Bucket, Declared};
 use super::{Place, Scope, Throttle, ThrottleStatus};
+use crate::runtime::yield_once;
 use crate::store::fit_key;
-use crate::trace::{Trace, yield_once};
+use crate::trace::Trace;
 use crate::vault::Vault;
 use crate::{Error, Principal, Result};
 

@@ -17,8 +17,9 @@ use stitchapi_core::{BoxFuture, Key, Pacer, StoreError, StoreTime, Tick};
 use super::bucket::Bucket;
 use super::pacing::Request;
 use super::pacing::Work;
+use crate::runtime::yield_once;
 use crate::store::watch;
-use crate::trace::{EventKind, yield_once};
+use crate::trace::EventKind;
 
 impl Bucket {
     /// Makes one request to the store and takes in what it answers. Dropped, it is as if it had not been answered.

@@ -1,23 +1,23 @@
-//! From the calls to the sinks, off the calls' path.
+//! The queue between the calls and the sinks: a call only pushes, a task of its own delivers.
 
 use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
-use stitchapi_core::{Runtime, Tick};
+use stitchapi_core::Runtime;
 
-use super::{CallId, Event, EventKind, TraceSink};
+use super::{Event, EventKind, TraceSink};
+use crate::runtime::yield_once;
 
-/// So many events wait at most.
+/// Maximum number of events in the queue. Further events are dropped and counted.
 const CAPACITY: usize = 8_192;
-/// So many are taken before others may run.
-const AT_ONCE: usize = 16;
+/// Number of events delivered between two yields to the runtime.
+const BATCH: usize = 16;
 
-/// The events of a seam on their way to its sinks.
+/// Queue of the events of a seam on their way to its sinks.
 ///
-/// The first event of a silence spawns a task that empties the queue and ends: nothing has to live on between calls.
+/// The first event in an empty queue spawns a task that delivers until the queue is empty and ends. No task lives between
+/// calls.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     sinks: Vec<Arc<dyn TraceSink>>,
@@ -27,8 +27,9 @@ pub(crate) struct Dispatch {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<Event>,
+    /// Number of events dropped since the last one that fitted.
     lost: u64,
-    draining: bool,
+    is_delivering: bool,
 }
 
 impl Dispatch {
@@ -36,7 +37,12 @@ impl Dispatch {
         Arc::new(Self { sinks, queue: Mutex::default() })
     }
 
-    fn emit(self: &Arc<Self>, runtime: &dyn Runtime, event: Event) {
+    /// Returns `true` if no sink receives events, so that emitting can be skipped.
+    pub(super) fn is_disabled(&self) -> bool {
+        self.sinks.is_empty()
+    }
+
+    pub(super) fn emit(self: &Arc<Self>, runtime: &dyn Runtime, event: Event) {
         let mut queue = self.queue();
         if queue.events.len() >= CAPACITY {
             queue.lost += 1;
@@ -47,34 +53,34 @@ impl Dispatch {
             queue.events.push_back(Event { kind: lost, ..event.clone() });
         }
         queue.events.push_back(event);
-        let idle = !std::mem::replace(&mut queue.draining, true);
+        let was_idle = !std::mem::replace(&mut queue.is_delivering, true);
         drop(queue);
-        if idle {
-            runtime.spawn(Box::pin(Draining { dispatch: self.clone(), finished: false }.run()));
+        if was_idle {
+            runtime.spawn(Box::pin(Delivery { dispatch: self.clone(), is_finished: false }.run()));
         }
     }
 
-    /// Waits until the sinks have had every event so far.
+    /// Waits until the sinks have received every event emitted so far.
     pub(crate) async fn flushed(&self) {
-        while self.queue().draining {
+        while self.queue().is_delivering {
             yield_once().await;
         }
     }
 
-    /// Lets others run after every few events: the runtime may have one thread only.
-    async fn drain(&self) {
+    /// Delivers until the queue is empty. It yields after every batch, because the runtime may have a single thread.
+    async fn deliver(&self) {
         loop {
-            let events: Vec<Event> = {
+            let batch: Vec<Event> = {
                 let mut queue = self.queue();
                 if queue.events.is_empty() {
-                    queue.draining = false;
+                    queue.is_delivering = false;
                     return;
                 }
-                let few = queue.events.len().min(AT_ONCE);
-                queue.events.drain(..few).collect()
+                let length = queue.events.len().min(BATCH);
+                queue.events.drain(..length).collect()
             };
-            for (event, sink) in events.iter().flat_map(|event| self.sinks.iter().map(move |sink| (event, sink))) {
-                // A sink that panics has said so itself; the others and the calls go on.
+            for (event, sink) in batch.iter().flat_map(|event| self.sinks.iter().map(move |sink| (event, sink))) {
+                // The panic hook has reported a sink that panics; the other sinks still receive the event.
                 let _ = catch_unwind(AssertUnwindSafe(|| sink.record(event)));
             }
             yield_once().await;
@@ -86,69 +92,23 @@ impl Dispatch {
     }
 }
 
-/// The task that empties the queue. Should it end before that, with its runtime, the next event starts another.
-struct Draining {
+/// The task that delivers. If the runtime drops it before the queue is empty, the next event spawns another one.
+struct Delivery {
     dispatch: Arc<Dispatch>,
-    finished: bool,
+    is_finished: bool,
 }
 
-impl Draining {
+impl Delivery {
     async fn run(mut self) {
-        self.dispatch.drain().await;
-        self.finished = true;
+        self.dispatch.deliver().await;
+        self.is_finished = true;
     }
 }
 
-impl Drop for Draining {
+impl Drop for Delivery {
     fn drop(&mut self) {
-        if !self.finished {
-            self.dispatch.queue().draining = false;
+        if !self.is_finished {
+            self.dispatch.queue().is_delivering = false;
         }
-    }
-}
-
-/// Goes to the end of the runtime's queue, once.
-pub(crate) async fn yield_once() {
-    let mut yielded = false;
-    poll_fn(|context| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        context.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-/// The events of one call.
-#[derive(Debug, Clone)]
-pub(crate) struct Trace {
-    pub(crate) dispatch: Arc<Dispatch>,
-    pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) seam: Arc<str>,
-    pub(crate) stitch: Arc<str>,
-    pub(crate) call: CallId,
-}
-
-impl Trace {
-    /// The events of a seam that are no single call's.
-    pub(crate) fn of_seam(dispatch: Arc<Dispatch>, runtime: Arc<dyn Runtime>, seam: Arc<str>) -> Self {
-        Self { dispatch, runtime, seam, stitch: Arc::from(""), call: CallId(0) }
-    }
-
-    /// Something happened, now.
-    pub(crate) fn emit(&self, kind: EventKind) {
-        if !self.dispatch.sinks.is_empty() {
-            self.emit_at(self.runtime.now(), kind);
-        }
-    }
-
-    /// Something happened, at the time of this reading.
-    pub(crate) fn emit_at(&self, at: Tick, kind: EventKind) {
-        if self.dispatch.sinks.is_empty() {
-            return;
-        }
-        let (seam, stitch) = (self.seam.clone(), self.stitch.clone());
-        self.dispatch.emit(&*self.runtime, Event { at, seam, stitch, call: self.call, kind });
     }
 }

@@ -1,17 +1,18 @@
-//! Where events go.
+//! The trait of an event receiver, and an adapter for functions.
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
 use super::Event;
 
-/// Takes events.
+/// Receiver of events.
 ///
-/// It is called by a task of its own, one event after the other in the order of their happening: no call waits for it
-/// (events beyond 8,192 waiting ones are dropped and counted), and a panic in it breaks none. It runs on the seam's
-/// runtime, so like any code there it must not block: hand what takes time to a channel.
+/// * A task of its own calls it, one event after the other in the order in which they were emitted. No call waits for it:
+///   beyond 8,192 queued events the newest are dropped and counted in [`EventKind::EventsLost`](super::EventKind::EventsLost).
+/// * A panic in a sink reaches no call and no other sink.
+/// * It runs on the seam's runtime, so it must not block: pass slow work to a channel.
 pub trait TraceSink: Debug + Send + Sync + 'static {
-    /// Takes one event.
+    /// Receives one event.
     fn record(&self, event: &Event);
 }
 
@@ -21,11 +22,11 @@ impl<S: TraceSink + ?Sized> TraceSink for Arc<S> {
     }
 }
 
-/// A sink that is a function: see [`sink_fn`].
+/// [`TraceSink`] made of a function by [`sink_fn`].
 #[derive(Clone, Copy)]
 pub struct SinkFn<F>(F);
 
-/// Makes a sink of a function.
+/// Wraps a function as a [`TraceSink`].
 ///
 /// ```
 /// use stitchapi::trace::{EventKind, sink_fn};

@@ -1,4 +1,4 @@
-//! The [`Transport`](stitchapi_core::Transport)s of this crate.
+//! Implementations of [`Transport`](stitchapi_core::Transport): how requests are sent.
 
 #[cfg(feature = "reqwest")]
 mod reqwest;

@@ -1,31 +1,38 @@
-//! Requests through `reqwest`.
+//! The transport that sends through `reqwest`.
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use stitchapi_core::{Body, Chunks, Transport, TransportError, TransportErrorKind};
 
-/// Sends requests through a `reqwest::Client`.
+/// [`Transport`] that sends requests through a `reqwest::Client`.
 ///
-/// `reqwest` follows redirects and repeats some requests unless told otherwise; neither may happen behind the
-/// throttle's back. [`ReqwestTransport::build`] tells it; a client of your own is taken by
-/// [`ReqwestTransport::new`] as it is, and an answer that came by a redirect is then an error.
+/// By default `reqwest` follows redirects and repeats some requests. Both would send requests that the throttle has not
+/// permitted. [`build`](Self::build) disables them; [`new`](Self::new) takes a client as it is, and a response that arrived
+/// through a redirect is then an error.
+///
+/// ```
+/// use stitchapi::transport::ReqwestTransport;
+///
+/// let transport = ReqwestTransport::build(reqwest::Client::builder().user_agent("my-app"))?;
+/// # let _ = transport; Ok::<(), stitchapi::TransportError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct ReqwestTransport {
     client: reqwest::Client,
 }
 
 impl ReqwestTransport {
-    /// Your client, built with `redirect(Policy::none())` and `retry(retry::never())`.
+    /// Wraps a client that was built with `redirect(Policy::none())` and `retry(retry::never())`.
     #[must_use]
     pub fn new(client: reqwest::Client) -> Self {
         Self { client }
     }
 
-    /// A client as `builder` describes it, with redirects and repetitions off.
+    /// Builds a client from `builder`, with redirects and repetitions disabled.
     ///
     /// # Errors
     ///
-    /// [`TransportError`] if the client cannot be made, such as for want of TLS roots.
+    /// [`TransportError`] if the client cannot be built, for example because no TLS roots are found.
     pub fn build(builder: reqwest::ClientBuilder) -> Result<Self, TransportError> {
         let client = builder.redirect(reqwest::redirect::Policy::none()).retry(reqwest::retry::never()).build();
         client.map(Self::new).map_err(|error| failed(TransportErrorKind::Other, error))
@@ -37,13 +44,16 @@ impl Transport for ReqwestTransport {
     async fn send(&self, request: http::Request<Body>) -> Result<http::Response<Body>, TransportError> {
         let (parts, body) = request.into_parts();
         let Some(bytes) = body.as_bytes().cloned() else {
-            return Err(TransportError::new(TransportErrorKind::Other, "a request body in pieces is not supported"));
+            return Err(TransportError::new(
+                TransportErrorKind::Other,
+                "a streamed request body is not supported: pass the body as bytes",
+            ));
         };
         let request = reqwest::Request::try_from(http::Request::from_parts(parts, bytes))
             .map_err(|error| failed(TransportErrorKind::Other, error))?;
-        let asked = request.url().clone();
-        let response = self.client.execute(request).await.map_err(classified)?;
-        if *response.url() != asked {
+        let requested = request.url().clone();
+        let response = self.client.execute(request).await.map_err(classify)?;
+        if *response.url() != requested {
             let why = "the client followed a redirect: build it with redirect::Policy::none()";
             return Err(TransportError::new(TransportErrorKind::Other, why));
         }
@@ -51,20 +61,22 @@ impl Transport for ReqwestTransport {
         *head.status_mut() = response.status();
         *head.version_mut() = response.version();
         *head.headers_mut() = response.headers().clone();
-        Ok(head.map(|()| Body::chunks(Rest(response))))
+        Ok(head.map(|()| Body::chunks(RemainingBody(response))))
     }
 }
 
-struct Rest(reqwest::Response);
+/// The part of a response body that has not arrived yet.
+struct RemainingBody(reqwest::Response);
 
 #[async_trait]
-impl Chunks for Rest {
+impl Chunks for RemainingBody {
     async fn next(&mut self) -> Result<Option<Bytes>, TransportError> {
-        self.0.chunk().await.map_err(classified)
+        self.0.chunk().await.map_err(classify)
     }
 }
 
-fn classified(error: reqwest::Error) -> TransportError {
+/// Converts an error of `reqwest`, choosing the kind by whether the request may have been sent.
+fn classify(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() {
         TransportErrorKind::Timeout
     } else if error.is_connect() {
@@ -77,7 +89,7 @@ fn classified(error: reqwest::Error) -> TransportError {
     failed(kind, error)
 }
 
-/// The URL goes: its query may hold a secret.
+/// Removes the URL from the error, because its query may hold a secret.
 fn failed(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
     TransportError::new(kind, error.without_url())
 }

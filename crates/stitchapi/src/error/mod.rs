@@ -1,0 +1,12 @@
+//! Errors of building and of calling: [`Error`], its [`ErrorKind`], and the [`ErrorResponse`] of the API.
+//!
+//! Each layer makes an [`Error`] where it fails; nothing above changes its kind.
+
+mod call_error;
+mod kind;
+mod response;
+
+pub use call_error::{BoxError, Error, Result};
+pub use kind::ErrorKind;
+pub use response::ErrorResponse;
+pub(crate) use response::MAX_ERROR_BODY;
