@@ -18,7 +18,6 @@ use super::declaration::Cost;
 use super::pacing::At;
 use super::pacing::Pacing;
 use super::pacing::Request;
-use super::pacing::failed;
 use super::pacing::{Source, State, Verdict, Work, lateness};
 use super::queue::{Ticket, Waiter};
 use super::reserver::Inline;
@@ -358,7 +357,7 @@ impl Waiting<'_> {
             Verdict::Slot(slot) => slot,
             Verdict::Refused(after) => return Poll::Ready(Err(refused(after))),
             Verdict::TooLate => return Poll::Ready(Err(too_late())),
-            Verdict::Failed(error) => return Poll::Ready(Err(failed(error))),
+            Verdict::Failed(error) => return Poll::Ready(Err(error.into())),
             Verdict::Closed => return Poll::Ready(Err(Error::shut_down())),
         };
         // Read under the lock: what has become void is known before the test.

@@ -11,7 +11,6 @@ use super::places::{Places, refused};
 use super::register::Verdict;
 use super::taken::Taken;
 use crate::Result;
-use crate::throttle::pacing::failed;
 use crate::throttle::queue::Ticket;
 
 /// A place in this process' queue.
@@ -57,7 +56,7 @@ impl Waiting {
             Verdict::Place(owner) => owner,
             Verdict::Failed(error) => {
                 self.is_done = true;
-                return Poll::Ready(Err(failed(error)));
+                return Poll::Ready(Err(error.into()));
             }
         };
         // Read under the lock: what was lost is known before the test.

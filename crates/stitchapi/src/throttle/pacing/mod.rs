@@ -12,6 +12,6 @@ mod store_clock;
 
 pub(super) use cell_source::Request;
 pub(super) use in_process::Pacing;
-pub(super) use outage::{PROBE_EVERY, failed, fleet_size};
+pub(super) use outage::{PROBE_EVERY, fleet_size};
 pub(super) use planner::{Source, State, Verdict, Work, lateness};
 pub(super) use slots::At;

@@ -10,7 +10,6 @@ use super::cell_source::TOUCH_EARLY;
 use super::in_process::Pacing;
 use super::planner::TOUCH_EVERY;
 use crate::outage::FleetSize;
-use crate::{Error, ErrorKind};
 
 /// How long after the failed operation others may have booked ahead, though this process has not seen that.
 pub(in crate::throttle) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
@@ -159,15 +158,6 @@ fn share(limits: &[Limit], fleet_size: u32) -> Vec<Limit> {
 fn spacing(limits: &[Limit], guard: Duration) -> Duration {
     let spacings = limits.iter().map(|limit| (limit.id.period(), (limit.id.period() + guard) / limit.permits.max(1)));
     spacings.min().map_or(Duration::ZERO, |(_, spacing)| spacing + Duration::from_micros(1))
-}
-
-/// The end of a call that the store has failed.
-pub(in crate::throttle) fn failed(error: Arc<StoreError>) -> Error {
-    let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
-    Error::new(ErrorKind::Store, "the store failed")
-        .with_retryable(retryable)
-        .with_retry_after(retry_after)
-        .with_source(error)
 }
 
 #[cfg(test)]
