@@ -1,4 +1,4 @@
-//! Sleeping on the boot clock, to a fraction of a millisecond.
+//! A timer on the boot clock with a resolution of microseconds.
 
 use std::collections::BTreeMap;
 use std::future::poll_fn;
@@ -7,30 +7,42 @@ use std::task::{Poll, Waker};
 
 use crate::Tick;
 
-/// Sleeps until the machine's boot clock ([`Tick::of_boot_clock`]) has come to `at`, never less.
+/// Sleeps until the machine's boot clock ([`Tick::of_boot_clock`]) reaches `at`, and never less.
 ///
-/// One thread of the process, `stitchapi-timer`, wakes all sleepers; it starts with the first of them and stays. The
-/// timers of runtimes have a grain of a millisecond and more, which is late for a slot whose guard is one. It works
-/// under any executor.
+/// One thread of the process, `stitchapi-timer`, wakes all sleepers. The first sleeper starts it, and it never ends. The
+/// timers of async runtimes have a resolution of a millisecond or more, too coarse for a slot with a guard of one
+/// millisecond. This timer works under any executor.
 ///
-/// Dropped: nobody is woken.
+/// Cancellation: a dropped future leaves nothing behind.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::{Tick, boot_timer};
+///
+/// # futures_executor::block_on(async {
+/// let at = Tick::of_boot_clock() + Duration::from_micros(300);
+/// boot_timer::sleep_until(at).await;
+/// assert!(Tick::of_boot_clock() >= at);
+/// # });
+/// ```
 pub async fn sleep_until(at: Tick) {
     if Tick::of_boot_clock() >= at {
         return;
     }
     let timer = Timer::of_the_process();
-    let sleeper = Sleeper { timer, key: (at, timer.number()) };
+    let sleeper = Sleeper { timer, key: (at, timer.next_number()) };
     poll_fn(|context| {
         if Tick::of_boot_clock() >= at {
             return Poll::Ready(());
         }
-        timer.put(sleeper.key, context.waker().clone());
+        timer.register(sleeper.key, context.waker().clone());
         Poll::Pending
     })
     .await;
 }
 
-/// Sleepers in the order of their ends, and the thread that waits for the first of them.
+/// Registered sleepers, and the signal that a new sleeper ends earlier than the thread sleeps.
 #[derive(Debug, Default)]
 struct Timer {
     sleepers: Mutex<Sleepers>,
@@ -40,8 +52,8 @@ struct Timer {
 #[derive(Debug, Default)]
 struct Sleepers {
     wakers: BTreeMap<(Tick, u64), Waker>,
-    numbers: u64,
-    /// Until when the thread sleeps; nothing while it is awake or waits for the first sleeper.
+    last_number: u64,
+    /// Time until which the thread sleeps; `None` while it waits for a first sleeper.
     thread_until: Option<Tick>,
 }
 
@@ -53,22 +65,22 @@ impl Timer {
         let timer = TIMER.get_or_init(Self::default);
         THREAD.get_or_init(|| {
             let thread = std::thread::Builder::new().name("stitchapi-timer".to_owned());
-            thread.spawn(|| timer.run()).expect("a process that cannot start a thread cannot go on");
+            thread.spawn(|| timer.run()).expect("the process can start one more thread");
         });
         timer
     }
 
-    fn number(&self) -> u64 {
+    fn next_number(&self) -> u64 {
         let mut sleepers = self.lock();
-        sleepers.numbers += 1;
-        sleepers.numbers
+        sleepers.last_number += 1;
+        sleepers.last_number
     }
 
-    fn put(&self, key: (Tick, u64), waker: Waker) {
+    fn register(&self, key: (Tick, u64), waker: Waker) {
         let mut sleepers = self.lock();
         sleepers.wakers.insert(key, waker);
-        // The thread only has to hear of an end that comes before the one it waits for, though that sleeper may be gone:
-        // a timeout that is set and taken back for every operation wakes nobody.
+        // The thread is notified only of an earlier time than the one it sleeps until. So a timeout that each operation
+        // sets and cancels wakes the thread once, not for every operation.
         if sleepers.thread_until.is_none_or(|until| key.0 < until) {
             sleepers.thread_until = Some(key.0);
             self.earlier.notify_one();
@@ -80,7 +92,7 @@ impl Timer {
     }
 
     fn run(&self) {
-        // Linux lets a thread's timers be 50 us late unless it asks for less. Where it cannot, it is.
+        // Linux delays the timers of a thread by up to 50 us unless the thread asks for less. If that fails, so be it.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
         let mut sleepers = self.lock();
@@ -89,7 +101,7 @@ impl Timer {
             let later = sleepers.wakers.split_off(&(Tick(now.0 + 1), 0));
             let due = std::mem::replace(&mut sleepers.wakers, later);
             if !due.is_empty() {
-                // Awake, it looks again before it sleeps.
+                // The thread is awake and checks again before it sleeps, so it needs no notification.
                 sleepers.thread_until = Some(now);
                 drop(sleepers);
                 due.into_values().for_each(Waker::wake);
@@ -108,7 +120,7 @@ impl Timer {
     }
 }
 
-/// Takes its waker along when it is dropped.
+/// Registration of one sleeper. Its drop removes the waker.
 struct Sleeper {
     timer: &'static Timer,
     key: (Tick, u64),
@@ -130,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_wakes_early_whatever_the_order_of_asking() {
+    fn no_sleeper_wakes_early_in_any_order_of_registration() {
         let begun = Tick::of_boot_clock();
         let sleeps = [30, 1, 20, 0, 7].map(|millis| async move {
             let at = begun + Duration::from_millis(millis);

@@ -7,21 +7,36 @@ use async_trait::async_trait;
 
 use crate::{Key, StoreError};
 
-/// Counts, exactly, whoever calls and from whatever process.
+/// Exact counter, shared by all processes.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use stitchapi_core::{Key, MemoryStore, StitchStore};
+///
+/// # futures_executor::block_on(async {
+/// let counter = Arc::new(MemoryStore::new()).counter().expect("the memory store has every facet");
+/// let (key, minute) = (Key::new("visits"), Duration::from_secs(60));
+/// assert_eq!(counter.incr(&key, minute).await?, 1);
+/// assert_eq!(counter.incr(&key, minute).await?, 2);
+/// # Ok::<(), stitchapi_core::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait Counter: Debug + Send + Sync + 'static {
-    /// Adds one and returns the new count; the first call gives 1.
+    /// Adds one and returns the new count; the first call returns 1.
     ///
-    /// * N concurrent calls return exactly `1..=N`, each once.
-    /// * `ttl` is set **only** by the call that creates the counter: a busy counter still ends on time.
-    /// * A counter that is found without a ttl (somebody took it away) is given this one.
-    /// * After the ttl the next call gives 1.
-    /// * Dropped: it has counted or it has not.
-    /// * The library never repeats it by itself after a lost answer: the caller decides whether to count twice.
+    /// * N concurrent calls return exactly `1..=N`, each number once.
+    /// * Only the call that creates the counter sets the `ttl`: a busy counter still expires on time.
+    /// * A counter that has lost its ttl (another client removed it) receives this one.
+    /// * After the ttl the next call returns 1.
+    /// * Cancellation: if the future is dropped, the call has counted or has not.
+    /// * The library does not repeat the call after a lost reply: its caller decides whether to count twice.
     ///
     /// # Errors
     ///
     /// [`InvalidConfig`](crate::StoreErrorKind::InvalidConfig) for a ttl of zero,
-    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) if the value under the key is no counter.
+    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) if the value under the key is not a counter.
     async fn incr(&self, key: &Key, ttl: Duration) -> Result<u64, StoreError>;
 }

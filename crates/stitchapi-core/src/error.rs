@@ -1,37 +1,57 @@
-//! Why an operation on a store failed.
+//! The error of a store operation.
 
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// What sort of failure a [`StoreError`] is.
+/// Kind of a [`StoreError`]. It says who can do something about the failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store cannot do this at all.
+    /// The store cannot do this: a missing feature of the backend.
     Unsupported,
-    /// An argument or a setting is wrong: a ttl of zero, an address that is none.
+    /// An argument or a setting is invalid: a ttl of zero, a malformed address.
     InvalidConfig,
-    /// The store cannot be reached or refuses to work just now.
+    /// The store cannot be reached, or refuses operations for now.
     Unavailable,
-    /// No answer came in time; the operation may have been done.
+    /// No reply arrived in time. The operation may have been done.
     Timeout,
-    /// Others kept winning the race for the key.
+    /// Other processes won every race for the key.
     Contended,
-    /// The store does not know or does not trust us.
+    /// The store refused the login, or the permission for the operation.
     Denied,
-    /// A key or a value is longer than the store takes.
+    /// A key or a value is longer than the store accepts. Nothing was done.
     TooLarge,
-    /// The value under the key is not one of ours, or damaged. It has been left as it was.
+    /// The value under the key is damaged, of another kind, or of a newer format. It was not changed.
     Corrupt,
-    /// Anything else.
+    /// Any other failure.
     Other,
 }
 
-/// A failed operation on a store, one word wide.
+/// Failure of an operation on a store.
 ///
-/// Its text names the store and the operation and never a secret, a whole key or a query. What the client said is
-/// kept whole as [`Error::source`].
+/// * The text names the operation, the store and the reason. It contains no secret, no whole key and no query.
+/// * The error of the backend's client is kept whole as [`Error::source`].
+/// * The type is one word wide.
+///
+/// A driver creates each error in one place:
+///
+/// ```
+/// use stitchapi_core::{StoreError, StoreErrorKind};
+///
+/// fn connection_failed(error: std::io::Error, operation: &'static str) -> StoreError {
+///     StoreError::new(StoreErrorKind::Unavailable, "mine", operation)
+///         .with_reason("no connection to the server")
+///         .with_source(error)
+/// }
+///
+/// let error = connection_failed(std::io::ErrorKind::ConnectionRefused.into(), "incr");
+/// assert_eq!(
+///     error.to_string(),
+///     "incr on the mine store failed: the store is unavailable: no connection to the server"
+/// );
+/// assert!(error.is_retryable());
+/// ```
 pub struct StoreError(Box<Inner>);
 
 struct Inner {
@@ -44,66 +64,66 @@ struct Inner {
 }
 
 impl StoreError {
-    /// A failure of `operation` on the store of that [name](crate::StitchStore::name).
+    /// Creates an error of `operation` on the store with this [name](crate::StitchStore::name).
     #[must_use]
     pub fn new(kind: StoreErrorKind, store: &'static str, operation: &'static str) -> Self {
         Self(Box::new(Inner { kind, store, operation, reason: None, retry_after: None, source: None }))
     }
 
-    /// Says more: lower case, no full stop, and nothing of a key or a value.
+    /// Adds a reason to the text: lower case, no full stop, and no part of a key or a value.
     #[must_use]
     pub fn with_reason(mut self, reason: &'static str) -> Self {
         self.0.reason = Some(reason);
         self
     }
 
-    /// Keeps the client's own error, whole.
+    /// Keeps the error of the backend's client as the source.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Names the operation that the caller asked for, where a driver only knows the step below it.
+    /// Replaces the operation, where the driver knows only the step below the one that the caller called.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation = operation;
         self
     }
 
-    /// Says when the store wants to be asked again.
+    /// Sets the time after which the store accepts the operation again, as the store stated it.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
         self
     }
 
-    /// What sort of failure it is.
+    /// Returns the kind of the failure.
     #[must_use]
     pub fn kind(&self) -> StoreErrorKind {
         self.0.kind
     }
 
-    /// Whether the same operation may succeed later: [`Unavailable`](StoreErrorKind::Unavailable),
-    /// [`Timeout`](StoreErrorKind::Timeout) and [`Contended`](StoreErrorKind::Contended). A wrong password never is.
+    /// Returns `true` if the same operation may succeed later: for [`Unavailable`](StoreErrorKind::Unavailable),
+    /// [`Timeout`](StoreErrorKind::Timeout) and [`Contended`](StoreErrorKind::Contended). A refused login is never retryable.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Contended)
     }
 
-    /// When the store wants to be asked again, if it said so.
+    /// Returns the time after which the store accepts the operation again, if the store stated one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// The name of the store.
+    /// Returns the name of the store.
     #[must_use]
     pub fn store(&self) -> &'static str {
         self.0.store
     }
 
-    /// The operation that failed: `get`, `incr`, `reserve`, ...
+    /// Returns the operation that failed: `get`, `incr`, `reserve`, ...
     #[must_use]
     pub fn operation(&self) -> &'static str {
         self.0.operation
@@ -113,18 +133,18 @@ impl StoreError {
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inner { store, operation, reason, .. } = &*self.0;
-        let what = match self.kind() {
-            StoreErrorKind::Unsupported => "is not supported",
-            StoreErrorKind::InvalidConfig => "was asked for with wrong arguments",
-            StoreErrorKind::Unavailable => "failed: the store is unavailable",
-            StoreErrorKind::Timeout => "got no answer in time",
-            StoreErrorKind::Contended => "lost every race for the key",
-            StoreErrorKind::Denied => "was denied",
-            StoreErrorKind::TooLarge => "failed: the key or the value is too large",
-            StoreErrorKind::Corrupt => "found a value that is not ours or is damaged",
-            StoreErrorKind::Other => "failed",
+        let kind = match self.kind() {
+            StoreErrorKind::Unsupported => "the store does not support it",
+            StoreErrorKind::InvalidConfig => "an argument or a setting is invalid",
+            StoreErrorKind::Unavailable => "the store is unavailable",
+            StoreErrorKind::Timeout => "no reply in time, the operation may have been done",
+            StoreErrorKind::Contended => "other processes won every race for the key",
+            StoreErrorKind::Denied => "the store denied access",
+            StoreErrorKind::TooLarge => "the key or the value is too large",
+            StoreErrorKind::Corrupt => "the stored value is damaged or of another kind",
+            StoreErrorKind::Other => "an unexpected error",
         };
-        write!(f, "{operation} on the {store} store {what}")?;
+        write!(f, "{operation} on the {store} store failed: {kind}")?;
         if let Some(reason) = reason {
             write!(f, ": {reason}")?;
         }
@@ -156,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_one_word_wide_and_keeps_its_source() {
+    fn an_error_is_one_word_wide_and_keeps_its_source() {
         assert_eq!(size_of::<StoreError>(), size_of::<usize>());
         let error = StoreError::new(StoreErrorKind::Unavailable, "redis", "reserve").with_source("connection refused");
         assert_eq!(error.to_string(), "reserve on the redis store failed: the store is unavailable");
@@ -165,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_login_is_never_retried() {
+    fn a_refused_login_is_never_retryable() {
         assert!(!StoreError::new(StoreErrorKind::Denied, "redis", "get").is_retryable());
     }
 }

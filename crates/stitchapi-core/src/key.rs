@@ -1,13 +1,13 @@
-//! Names of the values in a store.
+//! Keys of the values in a store, and the prefix that a driver puts before them.
 
 use std::fmt::{self, Write as _};
 
-/// The name of one value in a store: a kind and any number of parts.
+/// Key of one value in a store: a kind and any number of parts.
 ///
-/// Rendered as `prefix{kind:part:part}`. Bytes outside `A-Za-z0-9._~-` are written `%XX`, an empty part as `%`, so `:`,
-/// `{` and `}` appear only where this type puts them: two different lists of parts never give the same text
-/// (`a:b` + `c` and `a` + `b:c` do not collide), and the braces are the hash tag by which a Redis cluster keeps the
-/// keys of one bucket on one node.
+/// The key is rendered as `prefix{kind:part:part}`. Bytes outside `A-Za-z0-9._~-` are written as `%XX`, and an empty part
+/// as `%`. So `:`, `{` and `}` appear only where this type writes them, and two different lists of parts never render
+/// alike (`a:b` + `c` and `a` + `b:c` differ). The braces are the hash tag by which a Redis cluster keeps all keys of one
+/// bucket on one node.
 ///
 /// ```
 /// use stitchapi_core::{Key, Prefix};
@@ -22,13 +22,13 @@ pub struct Key {
 }
 
 impl Key {
-    /// A key of `kind` without parts.
+    /// Creates a key of `kind` without parts.
     #[must_use]
     pub fn new(kind: &'static str) -> Self {
         Self { kind, parts: String::new() }
     }
 
-    /// Adds a part; any bytes will do.
+    /// Adds a part, which may be any bytes.
     #[must_use]
     pub fn part(mut self, part: impl AsRef<[u8]>) -> Self {
         self.parts.push(':');
@@ -36,20 +36,20 @@ impl Key {
         self
     }
 
-    /// What sort of value it names.
+    /// Returns the kind of value that the key is for.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.kind
     }
 
-    /// The text under which a store keeps the value.
+    /// Returns the text under which a store keeps the value.
     #[must_use]
     pub fn render(&self, prefix: &Prefix) -> String {
         format!("{}{self:?}", prefix.0)
     }
 
-    /// The length of [`Key::render`] without any prefix, in bytes: what [`StoreLimits::max_key`](crate::StoreLimits)
-    /// bounds.
+    /// Returns the length of [`Key::render`] without a prefix, in bytes.
+    /// [`StoreLimits::max_key`](crate::StoreLimits::max_key) bounds it.
     #[must_use]
     pub fn rendered_len(&self) -> usize {
         self.kind.len() + self.parts.len() + 2
@@ -62,14 +62,31 @@ impl fmt::Debug for Key {
     }
 }
 
-/// What a driver writes before every key, so that several applications can share one backend.
+/// Prefix that a driver writes before every key, so that several applications can share one backend.
 ///
-/// Any text will do. Bytes outside `A-Za-z0-9._~:/-` are written `%XX`, so two different prefixes never meet.
+/// The prefix may be any text. Bytes outside `A-Za-z0-9._~:/-` are written as `%XX`, so two different prefixes never
+/// render alike, and no prefix contains the brace that begins a key.
+///
+/// ```
+/// use stitchapi_core::{Key, MemoryStore, Prefix, StitchStore};
+///
+/// let prefix = Prefix::new("my app:");
+/// assert_eq!(prefix.as_str(), "my%20app:");
+/// assert_eq!(Key::new("session").render(&prefix), "my%20app:{session}");
+///
+/// let store = MemoryStore::new();
+/// let mine = store.with_prefix(prefix);
+/// # futures_executor::block_on(async {
+/// mine.set(&Key::new("greeting"), "hello".into(), None).await?;
+/// assert_eq!(store.get(&Key::new("greeting")).await?, None);
+/// # Ok::<(), stitchapi_core::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Prefix(String);
 
 impl Prefix {
-    /// A prefix of this text; an empty one is the default.
+    /// Creates a prefix of this text. The empty prefix is the default.
     #[must_use]
     pub fn new(text: impl AsRef<str>) -> Self {
         let mut escaped = String::new();
@@ -79,20 +96,21 @@ impl Prefix {
         Self(escaped)
     }
 
-    /// The text as it stands before every key.
+    /// Returns the text as it is written before every key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Appends `bytes`, with everything but the unreserved characters of RFC 3986 and `also` as `%XX`; nothing as `%`.
-pub(crate) fn escape(bytes: &[u8], also: &[u8], out: &mut String) {
+/// Appends `bytes` to `out`: the unreserved characters of RFC 3986 and those of `also_plain` as they are, all others as
+/// `%XX`, and no bytes at all as `%`.
+pub(crate) fn escape(bytes: &[u8], also_plain: &[u8], out: &mut String) {
     if bytes.is_empty() {
         out.push('%');
     }
     for &byte in bytes {
-        if byte.is_ascii_alphanumeric() || b"._~-".contains(&byte) || also.contains(&byte) {
+        if byte.is_ascii_alphanumeric() || b"._~-".contains(&byte) || also_plain.contains(&byte) {
             out.push(char::from(byte));
         } else {
             let _ = write!(out, "%{byte:02X}");
@@ -100,7 +118,7 @@ pub(crate) fn escape(bytes: &[u8], also: &[u8], out: &mut String) {
     }
 }
 
-/// Undoes [`escape`]; `None` for text that it does not write.
+/// Reverses [`escape`]; `None` for text that it does not write.
 pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
     if text == "%" {
         return Some(Vec::new());
@@ -127,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_empty_part_is_not_no_part() {
+    fn an_empty_part_differs_from_a_missing_part() {
         let render = |key: Key| key.render(&Prefix::default());
         assert_eq!(render(Key::new("k")), "{k}");
         assert_eq!(render(Key::new("k").part("")), "{k:%}");
@@ -136,14 +154,14 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_cannot_open_a_key() {
+    fn a_prefix_never_contains_the_brace_that_begins_a_key() {
         assert_eq!(Prefix::new("a{k:").as_str(), "a%7Bk:");
         assert_eq!(Prefix::new("").as_str(), "");
     }
 
     proptest! {
         #[test]
-        fn different_parts_never_give_one_key(
+        fn different_parts_never_render_alike(
             a in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..4), 0..4),
             b in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..4), 0..4),
         ) {
@@ -153,7 +171,7 @@ mod tests {
         }
 
         #[test]
-        fn escaping_can_be_undone(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
+        fn unescape_reverses_escape(bytes in proptest::collection::vec(any::<u8>(), 0..20)) {
             let mut text = String::new();
             escape(&bytes, b"", &mut text);
             prop_assert_eq!(unescape(&text), Some(bytes));

@@ -1,4 +1,4 @@
-//! The facet that lends.
+//! The facet that grants leases.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -8,32 +8,54 @@ use async_trait::async_trait;
 use crate::lease::Lease;
 use crate::{Key, Owner, StoreError};
 
-/// Lends a thing to so many owners at a time, each until it gives it back or its ttl is over.
+/// Leases with a limit per key, a ttl and a queue.
 ///
-/// * A holder that dies loses its place when its ttl is over, and no earlier. It counts the ttl from when it **sent**
-///   what was answered, so a place is never held longer here than there.
-/// * Places are given in the order of asking. Whoever waits keeps its place in the queue while it asks again in time.
-/// * Every operation may be repeated after a lost answer: an owner holds one place, however often it asks.
-/// * The value under the key is nobody else's: any other access to it is [`Corrupt`](crate::StoreErrorKind::Corrupt), and
-///   so are these operations on any other value.
-/// * A dropped operation is done as a whole or not at all.
+/// * At most `limit` owners hold a lease under one key at a time, each until it releases the lease or its ttl ends.
+/// * The lease of a holder that dies ends with its ttl, and no earlier. A holder counts the ttl from the time at which it
+///   **sent** its request, so it never holds a lease longer than the store does.
+/// * Leases are granted in the order of the requests. A waiter keeps its position in the queue while it asks again in
+///   time.
+/// * Every operation may be repeated after a lost reply: an owner has at most one lease under a key.
+/// * The value under the key belongs to this facet: any other access to it fails as
+///   [`Corrupt`](crate::StoreErrorKind::Corrupt), and so do these operations on any other value.
+/// * Cancellation: an operation whose future is dropped is done as a whole or not at all.
 ///
-/// The arithmetic is that of [`lease`](crate::lease), whoever runs it.
+/// Every operation is a transition of [`lease::transition`](crate::lease::transition), which the store runs atomically.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::Duration;
+///
+/// use stitchapi_core::{Key, Lease, MemoryStore, Owner, StitchStore};
+///
+/// # futures_executor::block_on(async {
+/// let leases = Arc::new(MemoryStore::new()).leases().expect("the memory store has every facet");
+/// let (key, second) = (Key::new("login"), Duration::from_secs(1));
+/// let (holder, waiter) = (Owner::from_bytes([1; 16]), Owner::from_bytes([2; 16]));
+///
+/// assert!(matches!(leases.acquire(&key, 1, second, &holder, Duration::ZERO).await?, Lease::Held { .. }));
+/// assert!(matches!(leases.acquire(&key, 1, second, &waiter, second).await?, Lease::Busy { .. }));
+/// leases.release(&key, &holder).await?;
+/// assert!(matches!(leases.acquire(&key, 1, second, &waiter, second).await?, Lease::Held { .. }));
+/// # Ok::<(), stitchapi_core::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait Leases: Debug + Send + Sync + 'static {
-    /// Takes one of `limit` places for `ttl`, if one is free and nobody waits for it longer.
+    /// Acquires one of `limit` leases for `ttl`, if one is free and no earlier waiter has a claim to it.
     ///
-    /// * An owner that holds a place gets the same one, with the same fence, for `ttl` from now at least.
-    /// * A **fence** is larger than every fence given under this key before, also before it was deleted or lost, while
-    ///   the store's clock does not go back.
-    /// * If no place is free, the owner takes its place in the queue, and loses it unless it asks again within `park` of
-    ///   the answer; a `park` of zero leaves the queue. A store that can be told of a release may wait for one, at most
-    ///   for `park`; others answer at once.
+    /// * An owner that holds a lease receives the same one, with the same fencing token, for at least `ttl` from now.
+    /// * A **fencing token** is larger than every one issued under this key before, even if the value was deleted or lost
+    ///   since, while the store's clock does not go back.
+    /// * If no lease is free, the owner enters the queue. It loses its position unless it asks again within `park` of the
+    ///   reply. A `park` of zero leaves the queue.
+    /// * A store that is notified of releases may wait for one before it replies, at most for `park`. Other stores reply
+    ///   at once, and the library asks again.
     ///
     /// # Errors
     ///
     /// [`InvalidConfig`](crate::StoreErrorKind::InvalidConfig) for a ttl or a limit of zero,
-    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) as above.
+    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) as described above.
     async fn acquire(
         &self,
         key: &Key,
@@ -43,17 +65,17 @@ pub trait Leases: Debug + Send + Sync + 'static {
         park: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Holds the place for `ttl` from now, or as long as before if that is longer; `false` if the owner holds none any more.
+    /// Extends the lease to `ttl` from now, and never shortens it. Returns `false` if the owner holds no lease any more.
     ///
     /// # Errors
     ///
-    /// As of [`acquire`](Self::acquire).
+    /// Those of [`acquire`](Self::acquire).
     async fn renew(&self, key: &Key, ttl: Duration, owner: &Owner) -> Result<bool, StoreError>;
 
-    /// Gives the place back, in the queue too. One who has none changes nothing.
+    /// Releases the owner's lease or its position in the queue. An owner without either changes nothing.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) as above.
+    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) as described above.
     async fn release(&self, key: &Key, owner: &Owner) -> Result<(), StoreError>;
 }

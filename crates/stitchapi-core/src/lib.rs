@@ -1,10 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+mod body;
 #[cfg(any(unix, windows))]
 pub mod boot_timer;
-pub mod cells;
+mod cells;
+mod checks;
 mod counter;
 mod error;
+mod identifier;
 mod key;
 pub mod lease;
 mod leases;
@@ -14,15 +17,19 @@ mod pacer;
 mod runtime;
 mod split;
 mod store;
+mod store_limits;
 mod time;
-mod token;
 mod transport;
+mod transport_error;
 mod versioned;
 
 pub use async_trait::async_trait;
-pub use cells::{CellFacets, Cells, Change};
+pub use body::{Body, Chunks, Collected};
+pub use cells::{CellFacets, CellStore, Cells, Change, ENVELOPE_LEN};
+pub use checks::{check_key, check_limit, check_ttl, check_value};
 pub use counter::Counter;
 pub use error::{StoreError, StoreErrorKind};
+pub use identifier::{Owner, Version};
 pub use key::{Key, Prefix};
 pub use lease::Lease;
 pub use leases::Leases;
@@ -30,8 +37,9 @@ pub use memory::MemoryStore;
 pub use pacer::Pacer;
 pub use runtime::{BoxFuture, Runtime};
 pub use split::SplitStore;
-pub use store::{StitchStore, StoreLimits, check_limit, check_ttl};
+pub use store::StitchStore;
+pub use store_limits::StoreLimits;
 pub use time::{StoreTime, Tick, micros_up};
-pub use token::{Owner, Version};
-pub use transport::{Body, Chunks, Collected, Transport, TransportError, TransportErrorKind};
+pub use transport::Transport;
+pub use transport_error::{TransportError, TransportErrorKind};
 pub use versioned::Versioned;

@@ -1,30 +1,39 @@
-//! The store inside one process.
+//! The store within one process.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{
-    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, Prefix, Runtime, StitchStore, StoreError, StoreLimits,
-    StoreTime, Versioned, cells, micros_up,
-};
+use crate::{CellStore, Cells, Change, Key, Prefix, Runtime, StoreError, StoreLimits, StoreTime, micros_up};
 
-/// At each write so many expired entries go, if there are any: more than are written, so none pile up.
+/// Maximum number of expired entries that one write removes: more than it adds, so expired entries do not accumulate.
 const SWEEP: usize = 8;
-/// Below this many entries the table's memory is not worth giving back.
+/// Capacity of the table below which its memory is not released.
 const SHRINK_FROM: usize = 1_024;
 
-/// A store inside one process: the default, and the one to test with.
+/// Store within one process, with every facet: for one process, and for tests.
 ///
-/// * It has every facet. Clones share one content; [`with_prefix`](Self::with_prefix) gives a view of its own.
-/// * A mutex is held from the read to the write of every operation and never across an `.await`.
-/// * Expired entries go in small steps at each write, and the memory with them; there is no thread. Nothing is removed
-///   while nobody writes.
-/// * Its clock is the runtime's ([`MemoryStore::on`]) or the machine's boot clock ([`MemoryStore::new`]).
+/// * Clones share their content; [`with_prefix`](Self::with_prefix) returns a view with keys of its own.
+/// * Every operation holds a mutex from its read to its write, and never across an `.await`.
+/// * Each write removes up to 8 expired entries and releases memory. There is no thread: without writes, nothing is
+///   removed.
+/// * The store's time is the clock of a runtime ([`MemoryStore::on`]) or the machine's boot clock ([`MemoryStore::new`]).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::{Key, MemoryStore, StitchStore};
+///
+/// # futures_executor::block_on(async {
+/// let store = MemoryStore::new();
+/// store.set(&Key::new("greeting"), "hello".into(), Some(Duration::from_secs(60))).await?;
+/// assert_eq!(store.clone().get(&Key::new("greeting")).await?.as_deref(), Some(&b"hello"[..]));
+/// assert_eq!(store.len(), 1);
+/// # Ok::<(), stitchapi_core::StoreError>(())
+/// # }).unwrap();
+/// ```
 #[derive(Clone)]
 pub struct MemoryStore {
     content: Arc<Mutex<Content>>,
@@ -35,46 +44,46 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     entries: HashMap<Arc<str>, Entry>,
-    /// When to look at an entry again: at its end, or before it if its end has moved away since.
+    /// Time at which to check an entry for expiry: its deadline, or earlier if the deadline has moved since.
     checks: BTreeSet<(u64, Arc<str>)>,
 }
 
 struct Entry {
     value: Bytes,
-    /// In microseconds of the store's clock; `None` stays.
-    ends: Option<u64>,
-    /// The time under which it stands in `checks`.
+    /// Deadline in microseconds of the store's clock; `None` for an entry without a ttl.
+    deadline: Option<u64>,
+    /// Time of the entry in `checks`.
     check: Option<u64>,
 }
 
 impl MemoryStore {
-    /// An empty store on the machine's boot clock.
+    /// Creates an empty store on the machine's boot clock.
     #[cfg(any(unix, windows))]
     #[must_use]
-    #[expect(clippy::new_without_default, reason = "a default would hide which clock it runs on")]
+    #[expect(clippy::new_without_default, reason = "a default would hide the choice of the clock")]
     pub fn new() -> Self {
         Self { content: Arc::default(), runtime: None, prefix: Prefix::default() }
     }
 
-    /// An empty store on the clock of `runtime`.
+    /// Creates an empty store on the clock of `runtime`.
     #[must_use]
     pub fn on(runtime: Arc<dyn Runtime>) -> Self {
         Self { content: Arc::default(), runtime: Some(runtime), prefix: Prefix::default() }
     }
 
-    /// The same content, seen through another prefix.
+    /// Returns a view of the same content with another prefix.
     #[must_use]
     pub fn with_prefix(&self, prefix: Prefix) -> Self {
         Self { prefix, ..self.clone() }
     }
 
-    /// How many entries there are, expired ones that are still here included.
+    /// Returns the number of entries, including expired entries that are not removed yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.content.lock().unwrap_or_else(PoisonError::into_inner).entries.len()
     }
 
-    /// Whether there is no entry at all.
+    /// Returns `true` if the store has no entry, not even an expired one.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -86,29 +95,29 @@ impl MemoryStore {
             #[cfg(any(unix, windows))]
             None => StoreTime(crate::Tick::of_boot_clock().0),
             #[cfg(not(any(unix, windows)))]
-            None => unreachable!("without a boot clock a store is made on a runtime"),
+            None => unreachable!("on a platform without a boot clock, only `on` creates a store"),
         }
     }
 }
 
 impl Content {
-    fn put(&mut self, key: Arc<str>, value: Bytes, ends: Option<u64>) {
+    fn put(&mut self, key: Arc<str>, value: Bytes, deadline: Option<u64>) {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.value = value;
-            entry.ends = ends;
-            match (entry.check, ends) {
-                // The check comes early or in time and will move on by itself: a busy cell costs nothing here.
-                (Some(check), Some(ends)) if check <= ends => return,
+            entry.deadline = deadline;
+            match (entry.check, deadline) {
+                // `sweep` moves an early check to the deadline, so a cell that is written often costs nothing here.
+                (Some(check), Some(deadline)) if check <= deadline => return,
                 (None, None) => return,
                 (Some(check), _) => drop(self.checks.remove(&(check, key.clone()))),
                 (None, Some(_)) => {}
             }
-            entry.check = ends;
+            entry.check = deadline;
         } else {
-            self.entries.insert(key.clone(), Entry { value, ends, check: ends });
+            self.entries.insert(key.clone(), Entry { value, deadline, check: deadline });
         }
-        if let Some(ends) = ends {
-            self.checks.insert((ends, key));
+        if let Some(deadline) = deadline {
+            self.checks.insert((deadline, key));
         }
     }
 
@@ -117,26 +126,27 @@ impl Content {
         if let Some((key, Entry { check: Some(check), .. })) = removed {
             self.checks.remove(&(check, key));
         }
-        self.give_memory_back();
+        self.release_memory();
     }
 
+    /// Removes a few expired entries.
     fn sweep(&mut self, now: StoreTime) {
         for _ in 0..SWEEP {
             let Some((_, key)) = self.checks.first().filter(|(check, _)| *check <= now.0).cloned() else { break };
             self.checks.pop_first();
             let Some(entry) = self.entries.get_mut(&key) else { continue };
-            entry.check = entry.ends;
-            match entry.ends {
-                Some(ends) if ends > now.0 => drop(self.checks.insert((ends, key))),
+            entry.check = entry.deadline;
+            match entry.deadline {
+                Some(deadline) if deadline > now.0 => drop(self.checks.insert((deadline, key))),
                 Some(_) => drop(self.entries.remove(&key)),
                 None => {}
             }
         }
-        self.give_memory_back();
+        self.release_memory();
     }
 
-    /// A hash table keeps its size when entries go: halve it when three quarters are empty.
-    fn give_memory_back(&mut self) {
+    /// Halves the hash table when three quarters of it are empty: it does not shrink by itself.
+    fn release_memory(&mut self) {
         let (len, capacity) = (self.entries.len(), self.entries.capacity());
         if capacity > SHRINK_FROM && len < capacity / 4 {
             self.entries.shrink_to(capacity / 2);
@@ -152,9 +162,9 @@ impl Cells for MemoryStore {
     {
         let key = key.render(&self.prefix);
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        // Read under the lock: a later holder never has an earlier time.
+        // The clock is read under the lock, so a later holder of the lock never reads an earlier time.
         let now = self.now();
-        let live = content.entries.get(&*key).filter(|entry| entry.ends.is_none_or(|ends| ends > now.0));
+        let live = content.entries.get(&*key).filter(|entry| entry.deadline.is_none_or(|deadline| deadline > now.0));
         let (change, reply) = step(live.map(|entry| &*entry.value), now);
         match change {
             Change::Keep => {}
@@ -168,34 +178,13 @@ impl Cells for MemoryStore {
     }
 }
 
-#[async_trait]
-impl StitchStore for MemoryStore {
-    fn name(&self) -> &'static str {
+impl CellStore for MemoryStore {
+    fn store_name(&self) -> &'static str {
         "memory"
     }
-    fn limits(&self) -> StoreLimits {
+
+    fn store_limits(&self) -> StoreLimits {
         StoreLimits::unlimited().with_boot_clock()
-    }
-    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        cells::get(self, key).await
-    }
-    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
-        cells::set(self, key, value, ttl).await
-    }
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        cells::delete(self, key).await
-    }
-    fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
-        Some(CellFacets::new(self))
-    }
-    fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
-        Some(CellFacets::new(self))
-    }
-    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
-        Some(CellFacets::new(self))
-    }
-    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
-        Some(CellFacets::new(self))
     }
 }
 
@@ -208,17 +197,17 @@ impl fmt::Debug for MemoryStore {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
-    use std::time::SystemTime;
+    use std::time::{Duration, SystemTime};
 
     use futures_executor::block_on;
 
     use super::*;
-    use crate::{BoxFuture, Tick};
+    use crate::{BoxFuture, StitchStore, Tick};
 
-    /// A clock that a test sets.
+    /// Runtime whose clock a test sets.
     #[derive(Debug, Default)]
-    struct Hand(AtomicU64);
-    impl Runtime for Hand {
+    struct ManualClock(AtomicU64);
+    impl Runtime for ManualClock {
         fn now(&self) -> Tick {
             Tick(self.0.load(Ordering::Relaxed))
         }
@@ -244,8 +233,8 @@ mod tests {
     }
 
     #[test]
-    fn a_million_expired_keys_leave_neither_entries_nor_memory() {
-        let clock = Arc::new(Hand::default());
+    fn a_million_expired_keys_are_removed_and_their_memory_is_released() {
+        let clock = Arc::new(ManualClock::default());
         let store = MemoryStore::on(clock.clone());
         let capacity = || store.content.lock().unwrap().entries.capacity();
         for n in 0..1_000_000 {
@@ -262,8 +251,8 @@ mod tests {
     }
 
     #[test]
-    fn a_busy_key_keeps_one_check_and_still_ends_on_time() {
-        let clock = Arc::new(Hand::default());
+    fn a_key_that_is_written_often_has_one_check_and_expires_on_time() {
+        let clock = Arc::new(ManualClock::default());
         let store = MemoryStore::on(clock.clone());
         for n in 0..100 {
             clock.0.store(n * 500_000, Ordering::Relaxed);
@@ -277,8 +266,8 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_ttl_and_no_ttl_move_the_check() {
-        let clock = Arc::new(Hand::default());
+    fn a_shorter_ttl_moves_the_check_and_no_ttl_removes_it() {
+        let clock = Arc::new(ManualClock::default());
         let store = MemoryStore::on(clock.clone());
         block_on(store.set(&key(0), Bytes::new(), Some(60 * SECOND))).unwrap();
         block_on(store.set(&key(0), Bytes::new(), Some(SECOND))).unwrap();

@@ -1,4 +1,4 @@
-//! The only door to time, tasks and chance.
+//! Clocks, timers, tasks and random numbers: everything that the library takes from its surroundings.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -8,30 +8,33 @@ use std::time::SystemTime;
 
 use crate::Tick;
 
-/// A future on the heap that can be sent to another thread.
+/// Future on the heap that can be sent to another thread.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// Everything the library wants of its surroundings.
+/// Source of time, timers, tasks and random numbers for the library.
 ///
-/// A virtual one replays a whole fleet from a seed; a Worker's one lets the same code run on wasm32.
+/// `stitchapi` implements it for tokio. `stitchapi-testing` has one for threads of the standard library and one on a
+/// virtual clock, which replays a whole fleet from a seed. In a Worker, an implementation over the Worker's API lets the
+/// same code run on wasm32.
 pub trait Runtime: Debug + Send + Sync + 'static {
-    /// The clock by which lateness is judged and events are stamped. It never goes back and counts through a suspend
-    /// ([`Tick::of_boot_clock`] on machines).
+    /// Reads the clock of deadlines, lateness and event times. It never goes back, and it counts through a suspend
+    /// ([`Tick::of_boot_clock`] where there is a machine).
     fn now(&self) -> Tick;
 
-    /// The wall clock, for dates in headers and the lifetimes of credentials.
+    /// Reads the wall clock, for dates in headers and the expiry of credentials.
     fn wall(&self) -> SystemTime;
 
-    /// Sleeps until `at`, never less: an implementation rounds up to its timer's grain.
+    /// Sleeps until `at`, and never less: an implementation rounds up to the resolution of its timer.
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()>;
 
-    /// Runs `task` on its own. In a Worker it lives until the request's `wait_until` ends.
+    /// Runs `task` in the background. In a Worker the task ends with the request's `wait_until` at the latest.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
-    /// 64 random bits, for jitter and for epochs. Never for secrets.
+    /// Returns 64 random bits, for jitter and epochs. Not for secrets.
     fn random(&self) -> u64;
 
-    /// Whether one call may wait for another's future; in a Worker none may.
+    /// Returns `true` if a call may wait for the future of another call. In a Worker it may not: a future ends with the
+    /// request that created it.
     fn joins_callers(&self) -> bool;
 }
 

@@ -1,4 +1,4 @@
-//! Two stores as one.
+//! One store made of two: plain values in the first, facets in the second.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,26 +8,33 @@ use bytes::Bytes;
 
 use crate::{Counter, Key, Leases, Pacer, StitchStore, StoreError, StoreLimits, Versioned};
 
-/// Plain values in one store, facets from another: for a store that can keep but not count.
+/// Store that keeps plain values in one store and takes every facet from another.
+///
+/// For a pair such as an object store for cached responses and a small Redis for counters. A versioned value is a facet,
+/// so sessions live in the second store, too.
 ///
 /// ```
-/// use stitchapi_core::{MemoryStore, SplitStore};
+/// use stitchapi_core::{Key, MemoryStore, SplitStore, StitchStore};
 ///
-/// let (pages, counters) = (MemoryStore::new(), MemoryStore::new());
-/// let store = SplitStore::new(pages, counters);
-/// # let _ = store;
+/// let (responses, counters) = (MemoryStore::new(), MemoryStore::new());
+/// let store = SplitStore::new(responses.clone(), counters.clone());
+/// # futures_executor::block_on(async {
+/// store.set(&Key::new("page"), "hello".into(), None).await?;
+/// # Ok::<(), stitchapi_core::StoreError>(())
+/// # }).unwrap();
+/// assert_eq!((responses.len(), counters.len()), (1, 0));
 /// ```
 #[derive(Debug, Clone)]
 pub struct SplitStore {
-    state: Arc<dyn StitchStore>,
-    counters: Arc<dyn StitchStore>,
+    values: Arc<dyn StitchStore>,
+    facets: Arc<dyn StitchStore>,
 }
 
 impl SplitStore {
-    /// `get`, `set` and `delete` go to `state`, every facet to `counters`.
+    /// Creates a store with the plain values of `values` and the facets of `facets`.
     #[must_use]
-    pub fn new(state: impl StitchStore, counters: impl StitchStore) -> Self {
-        Self { state: Arc::new(state), counters: Arc::new(counters) }
+    pub fn new(values: impl StitchStore, facets: impl StitchStore) -> Self {
+        Self { values: Arc::new(values), facets: Arc::new(facets) }
     }
 }
 
@@ -38,40 +45,41 @@ impl StitchStore for SplitStore {
         "split"
     }
 
-    /// What both take; volatile if one of them is, as slow as the slower.
+    /// Returns the limits that hold for both stores: the shorter key, the longer timeout, volatile if
+    /// either is. `max_value` is that of the plain values.
     fn limits(&self) -> StoreLimits {
-        let (state, counters) = (self.state.limits(), self.counters.limits());
+        let (values, facets) = (self.values.limits(), self.facets.limits());
         StoreLimits {
-            max_key: state.max_key.min(counters.max_key),
-            max_value: state.max_value,
-            volatile: state.volatile || counters.volatile,
-            timeout: state.timeout.max(counters.timeout),
-            boot_clock: counters.boot_clock,
+            max_key: values.max_key.min(facets.max_key),
+            max_value: values.max_value,
+            volatile: values.volatile || facets.volatile,
+            timeout: values.timeout.max(facets.timeout),
+            boot_clock: facets.boot_clock,
         }
     }
 
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        self.state.get(key).await
+        self.values.get(key).await
     }
     async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
-        self.state.set(key, value, ttl).await
+        self.values.set(key, value, ttl).await
     }
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        // A key is plain or a facet's for life, so one of the two has nothing to remove.
-        self.counters.delete(key).await?;
-        self.state.delete(key).await
+        // A key holds a plain value or a value of a facet for life, so one of the two stores has nothing to remove.
+        self.facets.delete(key).await?;
+        self.values.delete(key).await
     }
     fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
-        self.counters.clone().counter()
+        self.facets.clone().counter()
     }
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
-        self.counters.clone().pacer()
+        self.facets.clone().pacer()
     }
     fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
-        self.counters.clone().leases()
+        self.facets.clone().leases()
     }
     fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
-        self.counters.clone().versioned()
+        self.facets.clone().versioned()
     }
 }
 
@@ -83,16 +91,16 @@ mod tests {
     use crate::MemoryStore;
 
     #[test]
-    fn plain_values_and_facets_go_their_own_ways() {
-        let (state, counters) = (MemoryStore::new(), MemoryStore::new());
-        let store = Arc::new(SplitStore::new(state.clone(), counters.clone()));
+    fn plain_values_and_facets_are_kept_in_different_stores() {
+        let (values, facets) = (MemoryStore::new(), MemoryStore::new());
+        let store = Arc::new(SplitStore::new(values.clone(), facets.clone()));
         let minute = Duration::from_secs(60);
         block_on(store.set(&Key::new("page"), Bytes::from_static(b"x"), None)).unwrap();
         let counter = store.clone().counter().unwrap();
         assert_eq!(block_on(counter.incr(&Key::new("count"), minute)).unwrap(), 1);
-        assert_eq!((state.len(), counters.len()), (1, 1));
+        assert_eq!((values.len(), facets.len()), (1, 1));
         block_on(store.delete(&Key::new("count"))).unwrap();
         block_on(store.delete(&Key::new("page"))).unwrap();
-        assert!(state.is_empty() && counters.is_empty());
+        assert!(values.is_empty() && facets.is_empty());
     }
 }

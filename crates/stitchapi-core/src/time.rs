@@ -1,25 +1,53 @@
-//! Points in time, in whole microseconds, and the two clocks this crate reads.
+//! Points in time, in whole microseconds, and the only two clocks that this crate reads.
+//!
+//! [`Tick`] is local time, [`StoreTime`] the time of a store. They are separate types, so that no code compares them.
 
 use std::fmt;
 use std::ops::{Add, Sub};
 use std::time::Duration;
 
-/// A point on a [`Runtime`](crate::Runtime)'s own clock: microseconds from any origin.
+/// Point on the clock of a [`Runtime`](crate::Runtime), in microseconds from an origin of its own.
 ///
-/// A plain number instead of `Instant`, which panics on `wasm32-unknown-unknown`.
+/// A plain number instead of `std::time::Instant`, which panics on `wasm32-unknown-unknown`.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::Tick;
+///
+/// let start = Tick::of_boot_clock();
+/// let deadline = start + Duration::from_millis(250);
+/// assert_eq!(deadline.since(start), Duration::from_millis(250));
+/// assert_eq!(start.since(deadline), Duration::ZERO);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Tick(pub u64);
 
-/// A point on a store's own clock: microseconds from any origin.
+/// Point on the clock of a store, in microseconds from an origin of its own.
 ///
-/// It orders everything that the store decides and is never compared with the time of another store.
+/// It orders everything that the store decides, and is never compared with local time or with the time of another store.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::StoreTime;
+///
+/// let slot = StoreTime(1_000_000) + Duration::from_micros(5);
+/// assert_eq!(slot, StoreTime(1_000_005));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StoreTime(pub u64);
 
-/// The largest time and count in what a store keeps: every step is exact in the doubles of Lua, too.
-pub(crate) const LARGEST: u64 = (1 << 53) - 1;
+/// Largest time and count in a stored cell, `2^53 - 1`: the largest integer range that the doubles of Lua hold exactly.
+pub(crate) const MAX_STORED: u64 = (1 << 53) - 1;
 
-/// The microseconds of `duration`, rounded up, at most `u64::MAX`.
+/// Returns the microseconds of `duration`, rounded up, and `u64::MAX` beyond that.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// assert_eq!(stitchapi_core::micros_up(Duration::from_nanos(1_001)), 2);
+/// ```
 #[must_use]
 pub fn micros_up(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000)).unwrap_or(u64::MAX)
@@ -28,14 +56,14 @@ pub fn micros_up(duration: Duration) -> u64 {
 macro_rules! point {
     ($point:ident) => {
         impl $point {
-            /// How long after `earlier` this is; zero if it is not after it.
+            /// Returns the time since `earlier`; zero if `earlier` is not earlier.
             #[must_use]
             pub fn since(self, earlier: Self) -> Duration {
                 Duration::from_micros(self.0.saturating_sub(earlier.0))
             }
         }
 
-        /// Rounds the duration up to a whole microsecond; stops at the end of time.
+        /// Rounds the duration up to a whole microsecond; saturates at `u64::MAX`.
         impl Add<Duration> for $point {
             type Output = Self;
             fn add(self, duration: Duration) -> Self {
@@ -43,7 +71,7 @@ macro_rules! point {
             }
         }
 
-        /// Rounds the duration up to a whole microsecond; stops at the origin.
+        /// Rounds the duration up to a whole microsecond; saturates at the origin.
         impl Sub<Duration> for $point {
             type Output = Self;
             fn sub(self, duration: Duration) -> Self {
@@ -62,11 +90,11 @@ point!(Tick);
 point!(StoreTime);
 
 impl Tick {
-    /// Reads the machine's boot clock: it counts through a suspend, is never set by anybody, and reads the same in
-    /// every process (`CLOCK_BOOTTIME` on Linux, `CLOCK_MONOTONIC` on other unix systems).
+    /// Reads the machine's boot clock: `CLOCK_BOOTTIME` on Linux, `CLOCK_MONOTONIC` on other unix systems.
     ///
-    /// On Windows it counts from this process' first reading. Absent on wasm32: a Worker brings its own
-    /// [`Runtime`](crate::Runtime).
+    /// The boot clock counts through a suspend (on Linux), cannot be set, and has the same reading in every process.
+    /// On Windows it counts from the first reading of this process. It does not exist on wasm32: a Worker provides its
+    /// own [`Runtime`](crate::Runtime).
     #[cfg(unix)]
     #[must_use]
     pub fn of_boot_clock() -> Self {
@@ -79,7 +107,7 @@ impl Tick {
         Self(read.tv_sec.unsigned_abs() * 1_000_000 + read.tv_nsec.unsigned_abs() / 1_000)
     }
 
-    /// Reads the machine's monotonic clock, counted from this process' first reading.
+    /// Reads the machine's monotonic clock, in microseconds since the first reading of this process.
     #[cfg(windows)]
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "one of the two clocks of this crate")]
@@ -90,9 +118,9 @@ impl Tick {
 }
 
 impl StoreTime {
-    /// Reads the machine's wall clock, in microseconds since 1970 (zero before it).
+    /// Reads the machine's wall clock, in microseconds since 1970; zero before 1970.
     ///
-    /// For a store that has no better clock: when somebody sets this one back, everybody waits by that much.
+    /// For a store without a better clock. When the wall clock is set back, all callers wait until it has caught up.
     #[cfg(any(unix, windows))]
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "one of the two clocks of this crate")]
@@ -107,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn adding_a_duration_rounds_up_and_stops_at_the_end_of_time() {
+    fn adding_a_duration_rounds_up_and_saturates() {
         assert_eq!(Tick(1) + Duration::from_nanos(1), Tick(2));
         assert_eq!(Tick(1) + Duration::MAX, Tick(u64::MAX));
         assert_eq!(Tick(5) - Duration::from_micros(9), Tick(0));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use stitchapi_core::{Change, StoreTime};
+use stitchapi_core::{Change, ENVELOPE_LEN, StoreTime};
 
 use crate::clock::{Clock, column};
 use crate::error::Failure;
@@ -129,7 +129,7 @@ pub(crate) fn update<R>(
         Change::Delete => {
             transaction.prepare_cached(DELETE)?.execute([key])?;
         }
-        Change::Put(value, _) if value.len() > MAX_VALUE => return Err(Failure::LongValue),
+        Change::Put(value, _) if value.len() > MAX_VALUE + ENVELOPE_LEN => return Err(Failure::LongValue),
         Change::Put(value, ttl) => {
             let ends = ttl.map(|ttl| column(now + ttl));
             // The sweep comes early or in time and will move on by itself.

@@ -1,4 +1,4 @@
-//! Attaches it to a seam, like any other store.
+//! Attaches the store to a seam, like any other store.
 
 use example_own_store::MyStore;
 use stitchapi::{Seam, Stitch, Throttle, decode};

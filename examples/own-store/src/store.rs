@@ -2,17 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
-use stitchapi_core::{
-    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, Prefix, StitchStore, StoreError, StoreLimits, StoreTime,
-    Tick, Versioned, async_trait, cells, micros_up,
-};
+use stitchapi_core::{CellStore, Cells, Change, Key, Prefix, StoreError, StoreLimits, StoreTime, Tick, micros_up};
 
+/// Values by rendered key, each with its deadline in microseconds of the store's clock.
 type Rows = HashMap<String, (Bytes, Option<u64>)>;
 
-/// Keeps values and when they end, in microseconds of its clock, in memory; clones share them.
+/// Store in memory, with every facet. Clones share its rows.
 #[derive(Debug, Clone, Default)]
 pub struct MyStore {
     rows: Arc<Mutex<Rows>>,
@@ -20,14 +17,14 @@ pub struct MyStore {
 }
 
 impl MyStore {
-    /// The same rows, seen through another prefix.
+    /// Returns a view of the same rows with another prefix.
     pub fn with_prefix(&self, prefix: Prefix) -> Self {
         Self { rows: self.rows.clone(), prefix }
     }
 }
 
 impl Cells for MyStore {
-    // Atomic: the mutex is held from the read to the write.
+    // Atomic: the mutex is held from the read to the write. If the process dies between them, its rows die, too.
     async fn update<R, F>(&self, key: &Key, step: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
@@ -36,44 +33,25 @@ impl Cells for MyStore {
         let key = key.render(&self.prefix);
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let now = StoreTime(Tick::of_boot_clock().0);
-        let live = rows.get(&key).filter(|(_, ends)| ends.is_none_or(|ends| ends > now.0));
-        let (change, reply) = step(live.map(|(value, _)| value.as_ref()), now);
+        // Nobody but the driver deletes expired rows. Over a map that stays small, all of them at each write will do.
+        rows.retain(|_, (_, deadline)| deadline.is_none_or(|deadline| deadline > now.0));
+        let (change, reply) = step(rows.get(&key).map(|(value, _)| value.as_ref()), now);
         match change {
             Change::Keep => {}
-            Change::Put(value, ttl) => drop(rows.insert(key, (value, ttl.map(|ttl| now.0 + micros_up(ttl))))),
+            Change::Put(value, ttl) => {
+                drop(rows.insert(key, (value, ttl.map(|ttl| now.0.saturating_add(micros_up(ttl))))))
+            }
             Change::Delete => drop(rows.remove(&key)),
         }
         Ok(reply)
     }
 }
 
-#[async_trait]
-impl StitchStore for MyStore {
-    fn name(&self) -> &'static str {
+impl CellStore for MyStore {
+    fn store_name(&self) -> &'static str {
         "mine"
     }
-    fn limits(&self) -> StoreLimits {
+    fn store_limits(&self) -> StoreLimits {
         StoreLimits::unlimited().with_boot_clock()
-    }
-    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        cells::get(self, key).await
-    }
-    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
-        cells::set(self, key, value, ttl).await
-    }
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        cells::delete(self, key).await
-    }
-    fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
-        Some(CellFacets::new(self))
-    }
-    fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
-        Some(CellFacets::new(self))
-    }
-    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
-        Some(CellFacets::new(self))
-    }
-    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
-        Some(CellFacets::new(self))
     }
 }

@@ -1,20 +1,35 @@
-//! What stands around every value: a tag that says whose it is, and when it ends.
+//! The envelope of every value that the facets store: a tag that names the facet, and the deadline.
 
 use std::time::Duration;
 
 use bytes::{BufMut, BytesMut};
 
-use super::Change;
+use super::update::Change;
 use crate::{StoreTime, micros_up};
 
-/// Version of the envelope itself, its second byte.
+/// Version of the envelope, its second byte.
 const FORMAT: u8 = 1;
-/// Tag, format, and the deadline as eight bytes, big end first.
+/// Length of the tag, the format, and the deadline as eight big-endian bytes.
 const HEAD: usize = 10;
-/// A deadline that never comes.
-const NEVER: u64 = u64::MAX;
+/// Deadline of a value without a ttl.
+const NO_DEADLINE: u64 = u64::MAX;
 
-/// Whose a value is: its first byte. One facet never takes another's value for its own.
+/// Bytes that a stored value has at most beside the caller's: the head of the envelope, and the 16 bytes of a
+/// [`Version`](crate::Version).
+///
+/// A driver whose backend bounds values subtracts this from the backend's bound to get its
+/// [`max_value`](crate::StoreLimits::max_value).
+///
+/// ```
+/// use stitchapi_core::{ENVELOPE_LEN, StoreLimits};
+///
+/// const BACKEND_TAKES: usize = 1 << 20;
+/// let limits = StoreLimits::unlimited().with_sizes(512, BACKEND_TAKES - ENVELOPE_LEN);
+/// # let _ = limits;
+/// ```
+pub const ENVELOPE_LEN: usize = HEAD + 16;
+
+/// The facet that a value belongs to, as the first byte of the value. A facet reads no value of another facet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Tag {
@@ -25,21 +40,21 @@ pub(super) enum Tag {
     Versioned = b'v',
 }
 
-/// A live value of one's own.
+/// A value whose tag is the expected one and whose deadline has not passed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Opened<'a> {
+pub(super) struct Decoded<'a> {
     pub(super) body: &'a [u8],
-    /// How long it has left.
+    /// Time to live from now; `None` without a deadline.
     pub(super) left: Option<Duration>,
 }
 
-/// The value is not ours, or damaged.
+/// The value has another tag or a newer envelope, or is damaged.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Foreign;
 
-/// Wraps `body` to live for `ttl` from `now`, or until deleted.
-pub(super) fn seal(tag: Tag, body: &[u8], now: StoreTime, ttl: Option<Duration>) -> Change {
-    let deadline = ttl.map_or(NEVER, |ttl| now.0.saturating_add(micros_up(ttl)));
+/// Encodes `body` as a value that lives for `ttl` from `now`, or until it is deleted.
+pub(super) fn encode(tag: Tag, body: &[u8], now: StoreTime, ttl: Option<Duration>) -> Change {
+    let deadline = ttl.map_or(NO_DEADLINE, |ttl| now.0.saturating_add(micros_up(ttl)));
     let mut value = BytesMut::with_capacity(HEAD + body.len());
     value.put_slice(&[tag as u8, FORMAT]);
     value.put_u64(deadline);
@@ -47,8 +62,8 @@ pub(super) fn seal(tag: Tag, body: &[u8], now: StoreTime, ttl: Option<Duration>)
     Change::Put(value.freeze(), ttl)
 }
 
-/// Unwraps a value. One whose deadline has come is absent, even where the backend has not removed it yet.
-pub(super) fn open(tag: Tag, value: Option<&[u8]>, now: StoreTime) -> Result<Option<Opened<'_>>, Foreign> {
+/// Decodes a value. A value whose deadline has passed is absent, even where the backend has not removed it yet.
+pub(super) fn decode(tag: Tag, value: Option<&[u8]>, now: StoreTime) -> Result<Option<Decoded<'_>>, Foreign> {
     let Some(value) = value else { return Ok(None) };
     let (head, body) = value.split_first_chunk::<HEAD>().ok_or(Foreign)?;
     let [first, format, deadline @ ..] = *head;
@@ -56,37 +71,37 @@ pub(super) fn open(tag: Tag, value: Option<&[u8]>, now: StoreTime) -> Result<Opt
         return Err(Foreign);
     }
     let left = match u64::from_be_bytes(deadline) {
-        NEVER => None,
+        NO_DEADLINE => None,
         deadline if deadline <= now.0 => return Ok(None),
         deadline => Some(Duration::from_micros(deadline - now.0)),
     };
-    Ok(Some(Opened { body, left }))
+    Ok(Some(Decoded { body, left }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sealed(tag: Tag, ttl: Option<Duration>) -> bytes::Bytes {
-        match seal(tag, b"body", StoreTime(1_000), ttl) {
+    fn encoded(tag: Tag, ttl: Option<Duration>) -> bytes::Bytes {
+        match encode(tag, b"body", StoreTime(1_000), ttl) {
             Change::Put(value, _) => value,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
-    fn a_value_ends_at_its_deadline_on_the_stores_time() {
-        let value = sealed(Tag::Plain, Some(Duration::from_micros(500)));
+    fn a_value_expires_at_its_deadline_on_the_stores_time() {
+        let value = encoded(Tag::Plain, Some(Duration::from_micros(500)));
         let left = Some(Duration::from_micros(1));
-        assert_eq!(open(Tag::Plain, Some(&value), StoreTime(1_499)), Ok(Some(Opened { body: b"body", left })));
-        assert_eq!(open(Tag::Plain, Some(&value), StoreTime(1_500)), Ok(None));
+        assert_eq!(decode(Tag::Plain, Some(&value), StoreTime(1_499)), Ok(Some(Decoded { body: b"body", left })));
+        assert_eq!(decode(Tag::Plain, Some(&value), StoreTime(1_500)), Ok(None));
     }
 
     #[test]
     fn another_tag_a_short_value_and_a_newer_envelope_are_foreign() {
-        let value = sealed(Tag::Counter, None);
-        assert_eq!(open(Tag::Pacer, Some(&value), StoreTime(0)), Err(Foreign));
-        assert_eq!(open(Tag::Counter, Some(&value[..9]), StoreTime(0)), Err(Foreign));
-        assert_eq!(open(Tag::Counter, Some(b"c\x02________"), StoreTime(0)), Err(Foreign));
+        let value = encoded(Tag::Counter, None);
+        assert_eq!(decode(Tag::Pacer, Some(&value), StoreTime(0)), Err(Foreign));
+        assert_eq!(decode(Tag::Counter, Some(&value[..9]), StoreTime(0)), Err(Foreign));
+        assert_eq!(decode(Tag::Counter, Some(b"c\x02________"), StoreTime(0)), Err(Foreign));
     }
 }

@@ -1,77 +1,87 @@
-//! What is lent under one key, and its text.
+//! The holders and waiters under one key, and their text in a store.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::str::{FromStr, Split};
 use std::time::Duration;
 
-use crate::time::LARGEST;
+use crate::time::MAX_STORED;
 use crate::{Owner, StoreTime};
 
-/// The text's first word: the only format so far.
+/// First word of the text: the only format so far.
 const FORMAT: &str = "1";
-/// A cell outlives its last holder by this: within it the next fence is found in the cell, and later on the clock.
-const LONGEVITY: Duration = Duration::from_secs(1);
+/// Time that a cell outlives its last holder. Within it the next fencing token continues the cell's, later the clock's.
+const TTL_MARGIN: Duration = Duration::from_secs(1);
 
-/// Who holds and who waits.
+/// Holders and waiters of the leases under one key.
 ///
-/// Its text is one line of words, the same bytes whoever writes it: `1 last_fence`, then ` h owner fence ends` for each
-/// holder and ` w owner until` for each that waits, in their order; owners as 32 hexadecimal digits, times in
+/// The text is one line of words, with the same bytes from every implementation: `1 last_fence`, then ` h owner fence
+/// deadline` for each holder and ` w owner deadline` for each waiter, in order. Owners are 32 hexadecimal digits, times
 /// microseconds.
+///
+/// ```
+/// use stitchapi_core::lease::LeaseCell;
+///
+/// let text = format!("1 9 h {} 9 70", "ab".repeat(16));
+/// let cell: LeaseCell = text.parse()?;
+/// assert_eq!((cell.fence, cell.holders.len()), (9, 1));
+/// assert_eq!(cell.to_text(), text);
+/// # Ok::<(), stitchapi_core::lease::LeaseCellError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LeaseCell {
-    /// The last fence that was given.
+    /// Fencing token that was issued last.
     pub fence: u64,
-    /// Who holds a place.
+    /// Holders, in the order of their acquisition.
     pub holders: Vec<Holder>,
-    /// Who waits for one, longest first.
+    /// Waiters, the longest waiting first.
     pub waiters: Vec<Waiter>,
 }
 
-/// Somebody who holds a place.
+/// Holder of a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holder {
-    /// Who.
+    /// Owner of the lease.
     pub owner: Owner,
-    /// The number the place was given with.
+    /// Fencing token of the lease.
     pub fence: u64,
-    /// When the place is free again by itself.
-    pub ends: StoreTime,
+    /// Time at which the lease ends unless it is renewed.
+    pub deadline: StoreTime,
 }
 
-/// Somebody who waits for a place.
+/// Waiter for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiter {
-    /// Who.
+    /// Owner that the lease will be granted to.
     pub owner: Owner,
-    /// Until when it must have asked again.
-    pub until: StoreTime,
+    /// Time by which the waiter must ask again, or lose its position.
+    pub deadline: StoreTime,
 }
 
 impl LeaseCell {
-    /// How long a store keeps the cell from `now`.
+    /// Returns the time for which a store keeps the cell, from `now`.
     #[must_use]
     pub fn ttl(&self, now: StoreTime) -> Duration {
-        let ends = self.holders.iter().map(|holder| holder.ends);
-        let last = ends.chain(self.waiters.iter().map(|waiter| waiter.until)).max().unwrap_or_default();
-        last.since(now).saturating_add(LONGEVITY)
+        let holders = self.holders.iter().map(|holder| holder.deadline);
+        let last = holders.chain(self.waiters.iter().map(|waiter| waiter.deadline)).max().unwrap_or_default();
+        last.since(now).saturating_add(TTL_MARGIN)
     }
 
-    /// The text that a store keeps.
+    /// Returns the text that a store keeps.
     #[must_use]
     pub fn to_text(&self) -> String {
         let mut text = format!("{FORMAT} {}", self.fence);
-        for Holder { owner, fence, ends } in &self.holders {
-            let _ = write!(text, " h {owner} {fence} {}", ends.0);
+        for Holder { owner, fence, deadline } in &self.holders {
+            let _ = write!(text, " h {owner} {fence} {}", deadline.0);
         }
-        for Waiter { owner, until } in &self.waiters {
-            let _ = write!(text, " w {owner} {}", until.0);
+        for Waiter { owner, deadline } in &self.waiters {
+            let _ = write!(text, " w {owner} {}", deadline.0);
         }
         text
     }
 }
 
-/// Reads what [`LeaseCell::to_text`] writes, and nothing else.
+/// Parses the text of [`LeaseCell::to_text`], and no other.
 impl FromStr for LeaseCell {
     type Err = LeaseCellError;
 
@@ -85,11 +95,11 @@ impl FromStr for LeaseCell {
             match word {
                 "h" if cell.waiters.is_empty() => {
                     let (owner, fence) = (words.owner()?, words.number()?);
-                    cell.holders.push(Holder { owner, fence, ends: StoreTime(words.number()?) });
+                    cell.holders.push(Holder { owner, fence, deadline: StoreTime(words.number()?) });
                 }
                 "w" => {
                     let owner = words.owner()?;
-                    cell.waiters.push(Waiter { owner, until: StoreTime(words.number()?) });
+                    cell.waiters.push(Waiter { owner, deadline: StoreTime(words.number()?) });
                 }
                 _ => return Err(LeaseCellError(())),
             }
@@ -103,7 +113,7 @@ struct Words<'a>(Split<'a, char>);
 impl Words<'_> {
     fn number(&mut self) -> Result<u64, LeaseCellError> {
         let number = self.0.next().and_then(|word| word.parse().ok());
-        number.filter(|number| *number <= LARGEST).ok_or(LeaseCellError(()))
+        number.filter(|number| *number <= MAX_STORED).ok_or(LeaseCellError(()))
     }
 
     fn owner(&mut self) -> Result<Owner, LeaseCellError> {
@@ -113,13 +123,13 @@ impl Words<'_> {
     }
 }
 
-/// A text that is no lease, or one of a newer format.
+/// Failure to parse a [`LeaseCell`]: the text is damaged, or of a newer format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseCellError(());
 
 impl fmt::Display for LeaseCellError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not a lease")
+        f.write_str("the text is not a lease cell of format 1")
     }
 }
 
@@ -132,12 +142,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_text_is_words_that_a_person_can_read() {
+    fn the_text_has_the_documented_form_and_parses_back() {
         let (holder, waiter) = (Owner::from_bytes([0xab; 16]), Owner::from_bytes([1; 16]));
         let cell = LeaseCell {
             fence: 9,
-            holders: vec![Holder { owner: holder, fence: 9, ends: StoreTime(70) }],
-            waiters: vec![Waiter { owner: waiter, until: StoreTime(80) }],
+            holders: vec![Holder { owner: holder, fence: 9, deadline: StoreTime(70) }],
+            waiters: vec![Waiter { owner: waiter, deadline: StoreTime(80) }],
         };
         let text = format!("1 9 h {} 9 70 w {} 80", "ab".repeat(16), "01".repeat(16));
         assert_eq!(cell.to_text(), text);
@@ -145,18 +155,18 @@ mod tests {
     }
 
     #[test]
-    fn another_text_is_no_lease() {
+    fn any_other_text_is_an_error() {
         let owner = "ab".repeat(16);
         let waiter_first = format!("1 9 w {owner} 8 h {owner} 9 7");
-        let cut = format!("1 9 h {owner} 9");
-        for text in ["", "1", "2 9", "1 x", "1 9 x", "1 9 h ab 9 7", &waiter_first, &cut, "1 9007199254740992"] {
+        let truncated = format!("1 9 h {owner} 9");
+        for text in ["", "1", "2 9", "1 x", "1 9 x", "1 9 h ab 9 7", &waiter_first, &truncated, "1 9007199254740992"] {
             assert!(text.parse::<LeaseCell>().is_err(), "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn reading_any_text_never_panics(text in "[0-9a-f hw]{0,80}") {
+        fn parsing_any_text_never_panics(text in "[0-9a-f hw]{0,80}") {
             let _ = text.parse::<LeaseCell>();
         }
     }

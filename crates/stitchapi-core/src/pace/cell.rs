@@ -1,134 +1,134 @@
-//! The state of one bucket, and its text.
+//! The state of one bucket, and its text in a store.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::{LimitId, ProcessCount};
+use super::limit::LimitId;
+use super::process_count::ProcessCount;
+use super::strictest::Strictest;
+use super::tat::Tat;
 use crate::key::{escape, unescape};
-use crate::time::LARGEST;
+use crate::time::MAX_STORED;
 use crate::{StoreTime, micros_up};
 
-/// The text's first word: the only format so far.
+/// First word of the text: the only format so far.
 const FORMAT: &str = "1";
-/// A cell lives at least this long after its last change, so that losing it while it matters is rare.
-pub(super) const LONGEVITY: Duration = Duration::from_secs(3600);
-/// How long a stricter setting holds after somebody brought it last.
-const STRICT_FOR: Duration = Duration::from_secs(60);
-/// How old the stamp of a setting may grow before it is renewed: a touch that changes nothing else writes nothing.
-const STAMP_GRAIN: Duration = Duration::from_secs(1);
+/// Shortest ttl of a cell after a write. A cell that is absent within it was lost.
+pub(super) const MIN_TTL: Duration = Duration::from_secs(3600);
+/// Epoch of a cell that contains only a hold: no request has booked in it.
+const HOLD_ONLY_EPOCH: u64 = 0;
 
-/// The state of one bucket.
+/// State of one bucket.
 ///
-/// Its text is one line of words, the same bytes whoever writes it:
-/// `1 epoch seq held_until local_end fresh_until guard guard_at window current previous`, then for each limit
-/// ` unit period permits permits_at burst burst_at tat remainder`; the epoch as 16 hexadecimal digits, times and
-/// durations in microseconds, the unit escaped like a part of a [`Key`](crate::Key).
+/// The text is one line of words, with the same bytes from every implementation: `1 epoch seq held_until local_end
+/// fresh_until guard guard_at window current previous`, then for each limit ` unit period permits permits_at burst
+/// burst_at tat remainder`. The epoch is 16 hexadecimal digits, times and durations are microseconds, and the unit is
+/// escaped like a part of a [`Key`](crate::Key).
+///
+/// ```
+/// use stitchapi_core::StoreTime;
+/// use stitchapi_core::pace::Cell;
+///
+/// let text = "1 000000000000feed 9 0 0 0 5000 6 4 11 12 calls 1000000 3 7 1 8 42 2";
+/// let cell: Cell = text.parse()?;
+/// assert_eq!((cell.epoch, cell.seq, cell.limits[0].tat.rounded_up()), (0xfeed, 9, StoreTime(43)));
+/// assert_eq!(cell.to_text(), text);
+/// # Ok::<(), stitchapi_core::pace::CellError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
-    /// Chosen at random by whoever created this cell, and again whenever state was lost. 0: only a hold so far.
+    /// Identity of this state: random bits, chosen by the request that created the cell, and again by the request that
+    /// found that state was lost. 0 for a cell that contains only a hold.
     pub epoch: u64,
-    /// Goes up with every change that a booking could depend on.
+    /// Number of changes that a booking could depend on.
     pub seq: u64,
-    /// Nobody starts before this.
+    /// End of the hold: no call starts earlier.
     pub held_until: StoreTime,
-    /// Workers that pace alone during an outage do so until this.
+    /// Time until which the processes that pace alone continue to do so.
     pub local_end: StoreTime,
-    /// The first slot of a new cell is no earlier.
+    /// Earliest start in a new cell, or after an outage.
     pub fresh_until: StoreTime,
-    /// How late a start may be, in microseconds: the largest that anybody brought lately.
+    /// Guard in microseconds, the lateness that a start may have: the largest declared within the last 60 s.
     pub guard: Strictest,
-    /// How many processes have asked lately. No booking depends on it, so it leaves `seq` alone.
+    /// Count of the processes that use the bucket. No booking depends on it, so its changes leave `seq` unchanged.
     pub processes: ProcessCount,
-    /// The limits, in the order in which they were first brought.
+    /// Limits, in the order in which they were first declared.
     pub limits: Vec<LimitState>,
 }
 
-/// One limit's part of a [`Cell`].
+/// State of one limit in a [`Cell`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitState {
-    /// Which limit.
+    /// Identity of the limit.
     pub id: LimitId,
-    /// `N`, the smallest that anybody brought lately.
+    /// `N`: permits per period, the smallest declared within the last 60 s.
     pub permits: Strictest,
-    /// `b`, the smallest that anybody brought lately.
+    /// `b`: burst, the smallest declared within the last 60 s.
     pub burst: Strictest,
-    /// When the next permit would be due if nobody ever paused.
+    /// Theoretical arrival time: the time at which the next permit is due if all permits were spent without a pause.
     pub tat: Tat,
 }
 
-/// The strictest value of a setting that somebody brought within the last 60 s, and when.
-///
-/// During a rolling deploy two configurations of one bucket meet here, and the stricter holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Strictest {
-    /// The value in force.
-    pub value: u32,
-    /// When it was brought last, to about a second.
-    pub at: StoreTime,
-}
-
-impl Strictest {
-    pub(super) fn declared(value: u32, now: StoreTime) -> Self {
-        Self { value, at: now }
-    }
-
-    /// Somebody brings `value` now.
-    pub(super) fn declare(self, value: u32, now: StoreTime, stricter: fn(u32, u32) -> u32) -> Self {
-        let at = self.at.min(now);
-        let strict = if now.since(at) > STRICT_FOR { value } else { stricter(self.value, value) };
-        let renew = strict == value && (strict != self.value || now.since(at) >= STAMP_GRAIN);
-        Self { value: strict, at: if renew { now } else { at } }
-    }
-
-    /// Whether somebody brought it within the last 60 s.
-    pub(super) fn holds(self, now: StoreTime) -> bool {
-        now.since(self.at) <= STRICT_FOR
-    }
-}
-
-/// A theoretical arrival time: whole microseconds and a remainder in `1/N` microsecond, so that nothing is ever rounded
-/// away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Tat {
-    /// Whole microseconds of the store's clock.
-    pub micros: u64,
-    /// The rest, in `1/N` microsecond, below `N`.
-    pub remainder: u32,
-}
-
-impl Tat {
-    /// The next whole microsecond.
-    #[must_use]
-    pub fn rounded_up(self) -> StoreTime {
-        StoreTime(self.micros + u64::from(self.remainder > 0))
-    }
-}
-
 impl Cell {
-    /// How long a store keeps the cell from `now`: until its last booking and its hold are over, and an hour at least.
+    /// Creates a cell without limits, holds or bookings.
+    pub(super) fn empty(epoch: u64, guard: Strictest) -> Self {
+        let never = StoreTime(0);
+        Self {
+            epoch,
+            seq: 0,
+            held_until: never,
+            local_end: never,
+            fresh_until: never,
+            guard,
+            processes: ProcessCount::default(),
+            limits: Vec::new(),
+        }
+    }
+
+    /// Creates a cell that contains nothing but a hold, which is still to be set.
+    pub(super) fn hold_only(now: StoreTime) -> Self {
+        Self::empty(HOLD_ONLY_EPOCH, Strictest::declared(0, now))
+    }
+
+    /// Returns `true` if the cell contains only a hold.
+    pub(super) fn is_hold_only(&self) -> bool {
+        self.epoch == HOLD_ONLY_EPOCH
+    }
+
+    /// Returns `epoch`, or the nearest one that a cell with bookings may have.
+    pub(super) fn booking_epoch(epoch: u64) -> u64 {
+        epoch.max(HOLD_ONLY_EPOCH + 1)
+    }
+
+    /// Returns the state of a limit.
+    pub(super) fn limit(&self, id: &LimitId) -> Option<&LimitState> {
+        self.limits.iter().find(|state| state.id == *id)
+    }
+
+    /// Returns the state of a limit, to change it.
+    pub(super) fn limit_mut(&mut self, id: &LimitId) -> Option<&mut LimitState> {
+        self.limits.iter_mut().find(|state| state.id == *id)
+    }
+
+    /// Returns the time for which a store keeps the cell, from `now`: until its last booking and its hold are over, and
+    /// at least an hour.
     #[must_use]
     pub fn ttl(&self, now: StoreTime) -> Duration {
-        let ends = self.limits.iter().map(|limit| limit.tat.rounded_up());
-        let last = ends.chain([self.held_until, self.local_end, self.fresh_until]).max().unwrap_or_default();
-        last.since(now).max(LONGEVITY)
+        let tats = self.limits.iter().map(|limit| limit.tat.rounded_up());
+        let last = tats.chain([self.held_until, self.local_end, self.fresh_until]).max().unwrap_or_default();
+        last.since(now).max(MIN_TTL)
     }
 
-    /// The text that a store keeps.
+    /// Returns the text that a store keeps.
     #[must_use]
     pub fn to_text(&self) -> String {
         let Self { epoch, seq, held_until, local_end, fresh_until, guard, processes, limits } = self;
+        let ProcessCount { window, current, previous } = processes;
         let mut text = format!(
-            "{FORMAT} {epoch:016x} {seq} {} {} {} {} {} {} {} {}",
-            held_until.0,
-            local_end.0,
-            fresh_until.0,
-            guard.value,
-            guard.at.0,
-            processes.window,
-            processes.current,
-            processes.previous
+            "{FORMAT} {epoch:016x} {seq} {} {} {} {} {} {window} {current} {previous}",
+            held_until.0, local_end.0, fresh_until.0, guard.value, guard.at.0
         );
         for LimitState { id, permits, burst, tat } in limits {
             text.push(' ');
@@ -149,7 +149,7 @@ impl Cell {
     }
 }
 
-/// Reads what [`Cell::to_text`] writes, and nothing else.
+/// Parses the text of [`Cell::to_text`], and no other.
 impl FromStr for Cell {
     type Err = CellError;
 
@@ -171,14 +171,14 @@ impl FromStr for Cell {
             local_end: words.time()?,
             fresh_until: words.time()?,
             guard: words.strictest(0)?,
-            processes: ProcessCount { window: words.number()?, current: words.small()?, previous: words.small()? },
+            processes: ProcessCount { window: words.number()?, current: words.u32()?, previous: words.u32()? },
             limits: Vec::new(),
         };
         while let Some(unit) = words.0.next() {
             let unit = unescape(unit).and_then(|unit| String::from_utf8(unit).ok()).ok_or(CellError::Damaged)?;
             let period = Duration::from_micros(words.number()?);
             let (permits, burst) = (words.strictest(1)?, words.strictest(1)?);
-            let tat = Tat { micros: words.number()?, remainder: words.small()? };
+            let tat = Tat { micros: words.number()?, remainder: words.u32()? };
             if tat.remainder >= permits.value || period.is_zero() {
                 return Err(CellError::Damaged);
             }
@@ -193,10 +193,10 @@ struct Words<'a>(std::str::Split<'a, char>);
 impl Words<'_> {
     fn number(&mut self) -> Result<u64, CellError> {
         let word = self.0.next().ok_or(CellError::Damaged)?;
-        word.parse().ok().filter(|number| *number <= LARGEST).ok_or(CellError::Damaged)
+        word.parse().ok().filter(|number| *number <= MAX_STORED).ok_or(CellError::Damaged)
     }
 
-    fn small(&mut self) -> Result<u32, CellError> {
+    fn u32(&mut self) -> Result<u32, CellError> {
         u32::try_from(self.number()?).map_err(|_| CellError::Damaged)
     }
 
@@ -205,26 +205,26 @@ impl Words<'_> {
     }
 
     fn strictest(&mut self, at_least: u32) -> Result<Strictest, CellError> {
-        let strictest = Strictest { value: self.small()?, at: self.time()? };
+        let strictest = Strictest { value: self.u32()?, at: self.time()? };
         if strictest.value < at_least { Err(CellError::Damaged) } else { Ok(strictest) }
     }
 }
 
-/// A text that is no cell.
+/// Failure to parse a [`Cell`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CellError {
-    /// It was not written by [`Cell::to_text`], or something happened to it.
+    /// The text was not written by [`Cell::to_text`], or was changed since.
     Damaged,
-    /// A newer version wrote it. Not a fresh cell: that would run two budgets.
+    /// A newer version wrote the text. It must not be replaced by a new cell: the bucket would have two budgets.
     NewerFormat,
 }
 
 impl fmt::Display for CellError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Damaged => "not a pacing cell",
-            Self::NewerFormat => "a pacing cell of a newer format",
+            Self::Damaged => "the text is not a pacing cell of format 1",
+            Self::NewerFormat => "the pacing cell has a newer format; update this process",
         })
     }
 }
@@ -254,21 +254,21 @@ mod tests {
     }
 
     #[test]
-    fn the_text_is_words_that_a_person_can_read() {
+    fn the_text_has_the_documented_form_and_parses_back() {
         let text = cell().to_text();
         assert_eq!(text, "1 000000000000feed 9 1 2 3 5000 6 4 11 12 a%20b 1000000 3 7 1 8 42 2");
         assert_eq!(text.parse(), Ok(cell()));
     }
 
     #[test]
-    fn a_newer_format_is_not_a_damaged_one() {
+    fn a_newer_format_has_an_error_of_its_own() {
         assert_eq!("2 whatever".parse::<Cell>(), Err(CellError::NewerFormat));
         assert_eq!("hello".parse::<Cell>(), Err(CellError::Damaged));
         assert_eq!("".parse::<Cell>(), Err(CellError::Damaged));
     }
 
     #[test]
-    fn a_cut_text_is_damaged_wherever_it_is_cut_inside_a_limit() {
+    fn a_text_that_is_cut_inside_a_limit_is_damaged() {
         let text = cell().to_text();
         let (head, _) = text.split_once(" a%20b").unwrap();
         for end in head.len() + 1..text.len() - 2 {
@@ -276,19 +276,9 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_stricter_setting_holds_until_nobody_brought_it_for_a_minute() {
-        let second = |n: u64| StoreTime(n * 1_000_000);
-        let ten = Strictest::declared(10, second(0));
-        let still = ten.declare(20, second(60), u32::min);
-        assert_eq!(still, ten);
-        assert_eq!(still.declare(20, second(61), u32::min), Strictest::declared(20, second(61)));
-        assert_eq!(ten.declare(10, second(30), u32::min).at, second(30));
-    }
-
     proptest! {
         #[test]
-        fn reading_any_text_never_panics(text in "[0-9a-f% ]{0,80}") {
+        fn parsing_any_text_never_panics(text in "[0-9a-f% ]{0,80}") {
             let _ = text.parse::<Cell>();
         }
     }

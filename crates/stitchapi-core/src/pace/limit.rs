@@ -1,4 +1,4 @@
-//! From the rates that people declare to the limits that a cell knows.
+//! Limits: from the declared rates to the numbers that a cell keeps.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -7,13 +7,23 @@ use std::time::Duration;
 
 use crate::micros_up;
 
-/// Periods below this cannot be paced: a scheduler's jitter would be a large part of them.
+/// Shortest period of a limit, 100 ms. The jitter of a scheduler would be a large part of a shorter one.
 pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 
-/// Periods above this are not counted on any clock for long enough.
+/// Longest period of a limit, 366 days.
 const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 86_400);
 
-/// What a limit counts and over what time: two limits with the same id are one limit.
+/// Identity of a limit: the unit that it counts, and its period. Two limits with one id are one limit.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::pace::LimitId;
+///
+/// let tokens = LimitId::new("tokens", Duration::from_secs(60));
+/// assert_eq!((tokens.unit(), tokens.period()), ("tokens", Duration::from_secs(60)));
+/// assert_eq!(LimitId::calls(Duration::from_secs(1)).unit(), "calls");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LimitId {
     unit: Cow<'static, str>,
@@ -21,76 +31,91 @@ pub struct LimitId {
 }
 
 impl LimitId {
-    /// Units of this name in a period. The period is rounded up to whole microseconds.
+    /// Creates the id of a limit on units of this name. The period is rounded up to whole microseconds.
     #[must_use]
     pub fn new(unit: impl Into<Cow<'static, str>>, period: Duration) -> Self {
         Self { unit: unit.into(), period: Duration::from_micros(micros_up(period)) }
     }
 
-    /// Calls in a period.
+    /// Creates the id of a limit on calls.
     #[must_use]
     pub fn calls(period: Duration) -> Self {
         Self::new("calls", period)
     }
 
-    /// What it counts: `calls` unless said otherwise.
+    /// Returns the unit: `calls`, or the name given to [`new`](Self::new).
     #[must_use]
     pub fn unit(&self) -> &str {
         &self.unit
     }
 
-    /// Over what time.
+    /// Returns the period.
     #[must_use]
     pub fn period(&self) -> Duration {
         self.period
     }
 }
 
-/// One limit as a cell knows it: `permits` a period with a `burst`.
+/// Limit as a cell keeps it: `permits` per period, with a `burst`.
 ///
-/// For a cap `permits` is not the declared number: see [`limits`].
+/// For a cap, `permits` differs from the declared number: see [`limits`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limit {
-    /// Which limit.
+    /// Identity of the limit.
     pub id: LimitId,
-    /// `N`: permits a period when saturated, at least 1.
+    /// `N`: permits per period under full load, at least 1.
     pub permits: u32,
-    /// `b`: how many may start at once after a pause, at least 1.
+    /// `b`: number of permits that may start at once after a pause, at least 1.
     pub burst: u32,
 }
 
-/// One rate as somebody declares it.
+/// Rate as a user declares it.
+///
+/// See [`limits`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct LimitSpec {
-    /// Which limit.
+    /// Identity of the limit.
     pub id: LimitId,
-    /// How many units a period.
+    /// Units per period.
     pub permits: u32,
-    /// How many may start at once, if that was said.
+    /// Number of permits that may start at once; `None` for the default.
     pub burst: Option<u32>,
 }
 
-/// Turns declared rates into limits.
+/// Computes the limits of a cell from declared rates.
 ///
-/// * The shortest period **paces**: `N = permits`, `b` = the burst or 1. Every window of it holds at most `N + b - 1`.
-/// * Every longer period is a **cap**: `b` = the burst or half the permits, `N = permits - b + 1`, so that no window of it
-///   holds more than `permits`. A fleet that saturates a cap gets `N`, about half of it, in every period after the
-///   first; a burst of a tenth gives nine tenths, with a smaller first burst.
+/// * The shortest period **paces**: `N = permits`, `b` = the burst, by default 1. Every window of it contains at most
+///   `N + b - 1` starts.
+/// * Every longer period is a **cap**: `b` = the burst, by default half the permits, and `N = permits - b + 1`, so that no
+///   window of it contains more than `permits` starts. Under full load a cap admits `N` per period after the first one:
+///   about half of the permits with the default burst, nine tenths with a burst of a tenth.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::pace::{LimitId, LimitSpec, limits};
+///
+/// let spec = |permits, seconds| LimitSpec { id: LimitId::calls(Duration::from_secs(seconds)), permits, burst: None };
+/// let limits = limits(&[spec(10, 1), spec(1000, 3600)])?;
+/// assert_eq!((limits[0].permits, limits[0].burst), (10, 1));
+/// assert_eq!((limits[1].permits, limits[1].burst), (501, 500));
+/// # Ok::<(), stitchapi_core::pace::LimitError>(())
+/// ```
 ///
 /// # Errors
 ///
-/// [`LimitError`] for no rate at all, no permits, a burst of zero, a cap's burst above its permits, a period below
-/// [`SHORTEST_PERIOD`] or above 366 days, and two rates of one id.
+/// [`LimitError`] for no rate, a rate of zero permits, a burst of zero, a cap whose burst exceeds its permits, a period
+/// below [`SHORTEST_PERIOD`] or above 366 days, and two rates with one id.
 pub fn limits(declared: &[LimitSpec]) -> Result<Vec<Limit>, LimitError> {
-    let shortest = declared.iter().map(|rate| rate.id.period()).min().ok_or(LimitError::None)?;
+    let shortest = declared.iter().map(|rate| rate.id.period()).min().ok_or(LimitError::NoRate)?;
     let mut limits: Vec<Limit> = Vec::with_capacity(declared.len());
     for LimitSpec { id, permits, burst } in declared {
-        let cap = id.period() > shortest;
+        let is_cap = id.period() > shortest;
         if *permits == 0 {
-            return Err(LimitError::NoPermits);
+            return Err(LimitError::ZeroPermits);
         }
         if *burst == Some(0) {
-            return Err(LimitError::NoBurst);
+            return Err(LimitError::ZeroBurst);
         }
         if id.period() < SHORTEST_PERIOD {
             return Err(LimitError::ShortPeriod);
@@ -98,57 +123,66 @@ pub fn limits(declared: &[LimitSpec]) -> Result<Vec<Limit>, LimitError> {
         if id.period() > LONGEST_PERIOD {
             return Err(LimitError::LongPeriod);
         }
-        if cap && burst.is_some_and(|burst| burst > *permits) {
+        if is_cap && burst.is_some_and(|burst| burst > *permits) {
             return Err(LimitError::BurstAboveCap);
         }
         if limits.iter().any(|limit| limit.id == *id) {
-            return Err(LimitError::Twice);
+            return Err(LimitError::DuplicateRate);
         }
-        let burst = burst.unwrap_or(if cap { (permits / 2).max(1) } else { 1 });
-        let permits = if cap { permits - burst + 1 } else { *permits };
+        let burst = burst.unwrap_or(if is_cap { (permits / 2).max(1) } else { 1 });
+        let permits = if is_cap { permits - burst + 1 } else { *permits };
         limits.push(Limit { id: id.clone(), permits, burst });
     }
     Ok(limits)
 }
 
-/// How late a start may be, unless said otherwise: a two-hundredth of the shortest period, between 1 ms and 5 ms.
+/// Returns the default guard, the lateness that a start may have: a two-hundredth of the shortest period, between 1 ms
+/// and 5 ms.
 ///
-/// It costs that share of the budget: 0.5 % of a rate per second.
+/// The guard costs that share of the budget: 0.5 % of a rate per second.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::pace::default_guard;
+///
+/// assert_eq!(default_guard(Duration::from_secs(1)), Duration::from_millis(5));
+/// ```
 #[must_use]
 pub fn default_guard(shortest: Duration) -> Duration {
     (shortest / 200).clamp(Duration::from_millis(1), Duration::from_millis(5))
 }
 
-/// Rates that cannot be limits together.
+/// Declared rates that [`limits`] refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LimitError {
-    /// There is no rate.
-    None,
-    /// A rate has no permits.
-    NoPermits,
+    /// No rate is declared.
+    NoRate,
+    /// A rate has zero permits.
+    ZeroPermits,
     /// A burst is zero.
-    NoBurst,
-    /// A cap's burst is larger than its permits.
+    ZeroBurst,
+    /// The burst of a cap exceeds its permits.
     BurstAboveCap,
     /// A period is below [`SHORTEST_PERIOD`].
     ShortPeriod,
     /// A period is above 366 days.
     LongPeriod,
-    /// Two rates have one unit and one period.
-    Twice,
+    /// Two rates have the same unit and the same period.
+    DuplicateRate,
 }
 
 impl fmt::Display for LimitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::None => "a throttle needs a rate",
-            Self::NoPermits => "a rate needs at least one permit a period",
-            Self::NoBurst => "a burst is at least 1",
-            Self::BurstAboveCap => "the burst of a longer period cannot exceed its permits",
-            Self::ShortPeriod => "a period cannot be shorter than 100 ms",
-            Self::LongPeriod => "a period cannot be longer than 366 days",
-            Self::Twice => "two rates have the same unit and the same period",
+            Self::NoRate => "no rate is declared; expected at least one",
+            Self::ZeroPermits => "a rate has zero permits; expected at least one per period",
+            Self::ZeroBurst => "a burst is zero; expected at least 1",
+            Self::BurstAboveCap => "the burst of a longer period exceeds its permits; lower the burst",
+            Self::ShortPeriod => "a period is shorter than 100 ms; declare the same rate over a longer period",
+            Self::LongPeriod => "a period is longer than 366 days; declare the same rate over a shorter period",
+            Self::DuplicateRate => "two rates have the same unit and the same period; declare one of them",
         })
     }
 }
@@ -171,19 +205,19 @@ mod tests {
     }
 
     #[test]
-    fn impossible_rates_are_named() {
-        assert_eq!(limits(&[]), Err(LimitError::None));
-        assert_eq!(limits(&[rate(0, 1, None)]), Err(LimitError::NoPermits));
-        assert_eq!(limits(&[rate(1, 1, Some(0))]), Err(LimitError::NoBurst));
+    fn each_invalid_rate_has_its_own_error() {
+        assert_eq!(limits(&[]), Err(LimitError::NoRate));
+        assert_eq!(limits(&[rate(0, 1, None)]), Err(LimitError::ZeroPermits));
+        assert_eq!(limits(&[rate(1, 1, Some(0))]), Err(LimitError::ZeroBurst));
         assert_eq!(limits(&[rate(1, 1, None), rate(10, 60, Some(11))]), Err(LimitError::BurstAboveCap));
-        assert_eq!(limits(&[rate(1, 1, None), rate(2, 1, None)]), Err(LimitError::Twice));
+        assert_eq!(limits(&[rate(1, 1, None), rate(2, 1, None)]), Err(LimitError::DuplicateRate));
         let short = LimitSpec { id: LimitId::calls(Duration::from_millis(99)), permits: 1, burst: None };
         assert_eq!(limits(&[short]), Err(LimitError::ShortPeriod));
         assert_eq!(limits(&[rate(1, u64::MAX, None)]), Err(LimitError::LongPeriod));
     }
 
     #[test]
-    fn the_guard_is_a_two_hundredth_within_bounds() {
+    fn the_default_guard_is_a_two_hundredth_between_1_and_5_ms() {
         assert_eq!(default_guard(Duration::from_millis(100)), Duration::from_millis(1));
         assert_eq!(default_guard(Duration::from_millis(400)), Duration::from_millis(2));
         assert_eq!(default_guard(Duration::from_secs(60)), Duration::from_millis(5));

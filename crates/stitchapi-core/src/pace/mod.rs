@@ -1,20 +1,21 @@
-//! Pacing, exactly: GCRA over several limits in whole microseconds, without a clock and without a store.
+//! Pacing as pure transitions: GCRA over several limits, in whole microseconds, without a clock and without a store.
 //!
-//! A bucket is one [`Cell`] in a store. [`transition::reserve`] reads a cell, repairs it, books a start for each call and says
-//! what to write; a store runs it atomically on its own time. Whoever holds the reply computes every start from it with
-//! the same arithmetic, so a reply has one size whatever it books.
+//! A bucket is one [`Cell`] in a store. [`transition::reserve`] takes the stored cell, the store's time and a
+//! [`ReserveRequest`]; it repairs the cell, books a start for each call, and returns a [`Reservation`] and the cell to
+//! write. A store runs it atomically. From the reservation the caller computes every start time with the same arithmetic
+//! ([`StartTimes`]), so a reply has one size for any number of calls. `docs/pacing.md` explains each rule.
 //!
-//! The *generic cell rate algorithm* is that of ITU-T I.371, as virtual scheduling: a *theoretical arrival time* (tat)
-//! moves on by one spacing with every permit. A limit of `N` permits a period `W` with a burst `b` and a guard `J` has
-//! the spacing `(W + J) / N`, kept as an exact fraction:
+//! The *generic cell rate algorithm* (GCRA) is that of ITU-T I.371, in its form of virtual scheduling: a *theoretical
+//! arrival time* (tat) advances by one spacing with every permit. A limit of `N` permits a period `W`, with a burst `b`
+//! and a guard `J`, has the spacing `(W + J) / N`, kept as an exact fraction:
 //!
 //! ```text
-//! T_k(x) = x (W_k + J) / N_k
-//! e_min  = max(now + lead, held_until, fresh_until, not_before)
-//! free_k = max(tat_k, e_min) + T_k(c_k - b_k)
-//! e_i    = max(e_(i-1), e_min, max_k ceil(free_k))
-//! at_k   = free_k where that was rounded up to e_i, else e_i
-//! tat_k  = max(tat_k, at_k - T_k(max(0, c_k - b_k))) + T_k(c_k)
+//! T_k(x)  = x (W_k + J) / N_k                                    time of x units on limit k
+//! e_min   = max(now + lead, held_until, fresh_until, not_before) earliest start of the request
+//! ready_k = max(tat_k, e_min) + T_k(c_k - b_k)                   exact time at which limit k admits cost c_k
+//! e_i     = max(e_(i-1), e_min, max_k ceil(ready_k))             start of call i
+//! from_k  = ready_k where that was rounded up to e_i, else e_i
+//! tat_k   = max(tat_k, from_k - T_k(max(0, c_k - b_k))) + T_k(c_k)
 //! ```
 //!
 //! # Promise
@@ -25,16 +26,24 @@
 
 mod cell;
 mod gcra;
+mod gcra_set;
 mod limit;
 mod process_count;
+mod rejoin;
 mod repair;
+mod request;
 mod reservation;
 mod start_times;
+mod strictest;
+mod tat;
 pub mod transition;
 
-pub use cell::{Cell, CellError, LimitState, Strictest, Tat};
-pub use gcra::GcraSet;
+pub use cell::{Cell, CellError, LimitState};
+pub use gcra_set::GcraSet;
 pub use limit::{Limit, LimitError, LimitId, LimitSpec, SHORTEST_PERIOD, default_guard, limits};
 pub use process_count::{COUNT_WINDOW, ProcessCount};
-pub use reservation::{Booking, CellSnapshot, Costs, Rejoin, Reservation, ReserveRequest};
+pub use request::{CellSnapshot, Costs, Rejoin, ReserveRequest};
+pub use reservation::{Booking, Reservation};
 pub use start_times::StartTimes;
+pub use strictest::Strictest;
+pub use tat::Tat;

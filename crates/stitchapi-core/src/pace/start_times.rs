@@ -1,57 +1,68 @@
-//! The arithmetic of starts.
+//! The start times of the calls of a request.
 
-use super::gcra::GcraSet;
-use super::{Cell, LimitId, ReserveRequest, Tat};
+use super::cell::Cell;
+use super::gcra_set::GcraSet;
+use super::limit::LimitId;
+use super::request::ReserveRequest;
+use super::tat::Tat;
 use crate::StoreTime;
 
-/// The starts of the calls of a [`ReserveRequest`], one after the other, as a cell gives them.
+/// Iterator over the start times of the calls of a [`ReserveRequest`], in the order of the calls.
 ///
-/// It yields a start for every call, however far ahead.
+/// [`Reservation::starts`](super::Reservation::starts) creates it, and ends it after the calls that were booked.
 #[derive(Debug)]
 pub struct StartTimes<'a> {
-    gcra: GcraSet,
+    limits: GcraSet,
     request: &'a ReserveRequest,
     e_min: StoreTime,
+    /// Index of the next call.
     next: usize,
+    /// Index after the last call.
     end: usize,
 }
 
 impl<'a> StartTimes<'a> {
-    /// `cell` must have every limit of `request`: it has been [repaired](super::transition::reserve).
+    /// Creates the start times of all calls of `request` in `cell`, however far ahead.
+    ///
+    /// `cell` has every limit of `request` if [`repair`](super::repair) returned it. The cell of a reservation that wrote
+    /// nothing (an expired request, or a process that waits for a rejoin) is the stored one instead: a limit that it does
+    /// not have restricts no start.
     pub(super) fn new(cell: &Cell, request: &'a ReserveRequest, e_min: StoreTime) -> Self {
-        Self { gcra: GcraSet::of_cell(cell, &request.limits), request, e_min, next: 0, end: request.calls.len() }
+        let limits = GcraSet::of_cell(cell, &request.limits);
+        Self { limits, request, e_min, next: 0, end: request.calls.len() }
     }
 
-    pub(super) fn at_most(mut self, calls: usize) -> Self {
+    /// Ends the iterator after `calls` calls.
+    pub(super) fn take_calls(mut self, calls: usize) -> Self {
         self.end = self.end.min(calls);
         self
     }
 
-    /// The tats after what has been yielded so far, in the order of the request's limits.
+    /// Returns the tats after the calls that were yielded, in the order of the request's limits.
     pub(super) fn tats(&self) -> impl Iterator<Item = (&'a LimitId, Tat)> + '_ {
-        self.request.limits.iter().map(|limit| &limit.id).zip(self.gcra.tats())
+        self.request.limits.iter().map(|limit| &limit.id).zip(self.limits.tats())
     }
 
-    /// The limits after what has been yielded so far.
+    /// Returns the limits after the calls that were yielded.
     #[must_use]
     pub fn into_gcra(self) -> GcraSet {
-        self.gcra
+        self.limits
     }
 }
 
 impl StartTimes<'_> {
-    /// Draws for every call that may start at `last` or before, in order; how many those are.
+    /// Books each call that may start at `last` or earlier, in order. Returns the number of booked calls.
     pub(super) fn book_until(&mut self, last: StoreTime) -> usize {
-        while self.due().is_some_and(|start| start <= last) {
+        while self.peek().is_some_and(|start| start <= last) {
             self.next();
         }
         self.next
     }
 
-    /// When the next call may start.
-    fn due(&self) -> Option<StoreTime> {
+    /// Returns the start of the next call without booking it.
+    fn peek(&self) -> Option<StoreTime> {
         let costs = self.request.calls[..self.end].get(self.next)?;
-        Some(self.gcra.due(&costs.0, self.e_min))
+        Some(self.limits.due(&costs.0, self.e_min))
     }
 }
 
@@ -59,8 +70,8 @@ impl Iterator for StartTimes<'_> {
     type Item = StoreTime;
 
     fn next(&mut self) -> Option<StoreTime> {
-        let start = self.due()?;
-        self.gcra.draw(&self.request.calls[self.next].0, start, self.e_min);
+        let start = self.peek()?;
+        self.limits.draw(&self.request.calls[self.next].0, start, self.e_min);
         self.next += 1;
         Some(start)
     }

@@ -1,28 +1,35 @@
-//! The four changes of a cell, each as a pure function: what to answer and what to write.
+//! The four changes of a pacing cell, each as a pure function from the stored cell to a reply and the cell to write.
 
 use std::time::Duration;
 
+use super::cell::{Cell, LimitState};
 use super::gcra::Gcra;
-use super::repair::{Return, gather, repair};
-use super::{
-    Booking, Cell, LimitId, LimitState, ProcessCount, Reservation, ReserveRequest, StartTimes, Strictest, Tat,
-};
+use super::limit::LimitId;
+use super::rejoin::{RejoinDecision, announce};
+use super::repair::repair;
+use super::request::ReserveRequest;
+use super::reservation::{Booking, Reservation};
+use super::start_times::StartTimes;
+use super::tat::Tat;
 use crate::StoreTime;
-use crate::time::LARGEST;
+use crate::time::MAX_STORED;
 
-/// The epoch of a cell that only a hold has created.
-pub(super) const NOT_BORN: u64 = 0;
+/// Largest correction of a charge: no call costs more than a `u32` of units.
+const MAX_DELTA: i64 = u32::MAX as i64;
 
-/// No call costs more, so nothing more is corrected at once.
-const MOST: i64 = u32::MAX as i64;
-
-/// A reply, and the cell to write; `None` leaves the store as it is.
+/// Result of a change: the reply, and the cell to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition<R> {
-    /// What the caller is told.
+    /// Reply to the caller.
     pub reply: R,
-    /// What the store keeps from now on.
+    /// Cell that the store writes; `None` leaves the stored cell unchanged.
     pub write: Option<Cell>,
+}
+
+impl<R> Transition<R> {
+    fn unchanged(reply: R) -> Self {
+        Self { reply, write: None }
+    }
 }
 
 /// Books starts for the calls of `request`: see [`Pacer::reserve`](crate::Pacer::reserve).
@@ -30,21 +37,20 @@ pub struct Transition<R> {
 pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) -> Transition<Reservation> {
     let mut cell = repair(stored, now, request);
     let is_expired = request.expires.is_some_and(|expires| now > expires);
-    let comes = if is_expired { Return::Waits } else { Return::of(request, stored, now) };
-    if let Return::First(rejoin) = comes {
-        gather(&mut cell, stored, request, rejoin, now);
+    let decision = if is_expired { RejoinDecision::Wait } else { RejoinDecision::of(request, stored, now) };
+    if let RejoinDecision::Announce(rejoin) = decision {
+        announce(&mut cell, stored, request, rejoin, now);
     }
-    let e_min =
-        (now + request.lead).max(cell.held_until).max(cell.fresh_until).max(request.not_before.unwrap_or_default());
-    if comes == Return::Waits {
-        // Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
+    let not_before = request.not_before.unwrap_or_default();
+    let e_min = (now + request.lead).max(cell.held_until).max(cell.fresh_until).max(not_before);
+    if decision == RejoinDecision::Wait {
+        // Nothing is written, so the reply must not contain the repair: its epoch would be one that the store never had.
         let cell = stored.cloned().unwrap_or(cell);
-        return Transition { reply: Reservation { now, e_min, cell, granted: 0, counted: None }, write: None };
+        return Transition::unchanged(Reservation { now, e_min, cell, granted: 0, counted: None });
     }
 
-    let last = e_min + request.horizon;
     let mut starts = StartTimes::new(&cell, request, e_min);
-    let granted = if comes == Return::Joins { starts.book_until(last) } else { 0 };
+    let granted = if decision == RejoinDecision::Book { starts.book_until(e_min + request.horizon) } else { 0 };
     let mut after = cell.clone();
     if granted > 0 {
         for (id, tat) in starts.tats() {
@@ -57,60 +63,56 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) 
     Transition { reply: Reservation { now, e_min, cell, granted, counted }, write }
 }
 
-/// Gives bookings back: see [`Pacer::refund`](crate::Pacer::refund).
+/// Takes bookings back: see [`Pacer::refund`](crate::Pacer::refund).
 #[must_use]
 pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<bool> {
     let Some(cell) = stored.filter(|cell| (cell.epoch, cell.seq) == (booking.epoch, booking.seq)) else {
-        return Transition { reply: false, write: None };
+        return Transition::unchanged(false);
     };
     let mut cell = cell.clone();
     for (id, tat) in &booking.tats {
-        // A cell that went back may have come to the same seq with other permits; the remainder counts in those.
-        let fits = |state: &LimitState| state.id == *id && tat.remainder < state.permits.value;
-        let rounded = Tat { micros: tat.rounded_up().0.min(LARGEST), remainder: 0 };
-        let tat = if cell.limits.iter().any(fits) { *tat } else { rounded };
+        // A cell that was rolled back may have reached the same seq with other permits, and the remainder counts in `1/N`
+        // of those.
+        let fits = |state: &LimitState| tat.remainder < state.permits.value;
+        let rounded = Tat { micros: tat.rounded_up().0.min(MAX_STORED), remainder: 0 };
+        let tat = if cell.limit(id).is_some_and(fits) { *tat } else { rounded };
         set_tat(&mut cell, id, tat);
     }
     cell.seq += 1;
     Transition { reply: true, write: Some(cell) }
 }
 
-/// Corrects what one limit was charged: see [`Pacer::settle`](crate::Pacer::settle).
+/// Corrects the charge on one limit: see [`Pacer::settle`](crate::Pacer::settle).
 #[must_use]
 pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64) -> Transition<()> {
-    let found = stored.and_then(|cell| Some((cell, cell.limits.iter().position(|state| state.id == *limit)?)));
-    let Some((cell, index)) = found.filter(|_| delta != 0) else {
-        return Transition { reply: (), write: None };
+    let Some(mut cell) = stored.filter(|cell| delta != 0 && cell.limit(limit).is_some()).cloned() else {
+        return Transition::unchanged(());
     };
-    let mut cell = cell.clone();
-    let mut gcra = Gcra::new(&cell.limits[index], cell.guard.value);
-    gcra.settle(delta.clamp(-MOST, MOST), now);
-    cell.limits[index].tat = gcra.tat();
+    let guard = cell.guard.value;
+    if let Some(state) = cell.limit_mut(limit) {
+        let mut gcra = Gcra::new(state, guard);
+        gcra.settle(delta.clamp(-MAX_DELTA, MAX_DELTA), now);
+        state.tat = gcra.tat();
+    }
     cell.seq += 1;
     Transition { reply: (), write: Some(cell) }
 }
 
-/// Holds everybody: see [`Pacer::hold`](crate::Pacer::hold).
+/// Stores a hold: see [`Pacer::hold`](crate::Pacer::hold).
 #[must_use]
 pub fn hold(stored: Option<&Cell>, now: StoreTime, until: StoreTime, cap: Duration) -> Transition<()> {
-    let until = StoreTime(until.min(now + cap).0.min(LARGEST));
-    let mut cell = stored.cloned().unwrap_or_else(|| empty(NOT_BORN, 0, Strictest::declared(0, now)));
+    let until = StoreTime(until.min(now + cap).0.min(MAX_STORED));
+    let mut cell = stored.cloned().unwrap_or_else(|| Cell::hold_only(now));
     if until <= cell.held_until {
-        return Transition { reply: (), write: None };
+        return Transition::unchanged(());
     }
     cell.held_until = until;
     cell.seq += 1;
     Transition { reply: (), write: Some(cell) }
 }
 
-pub(super) fn empty(epoch: u64, seq: u64, guard: Strictest) -> Cell {
-    let never = StoreTime(0);
-    let processes = ProcessCount::default();
-    Cell { epoch, seq, held_until: never, local_end: never, fresh_until: never, guard, processes, limits: Vec::new() }
-}
-
 fn set_tat(cell: &mut Cell, id: &LimitId, tat: Tat) {
-    if let Some(state) = cell.limits.iter_mut().find(|state| state.id == *id) {
+    if let Some(state) = cell.limit_mut(id) {
         state.tat = tat;
     }
 }
@@ -130,11 +132,11 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_at_the_end_of_time_can_still_be_read() {
+    fn a_cell_near_the_largest_time_parses_back() {
         let request = per_second(7, 1).with_calls(1);
         let mut cell = reserve(None, StoreTime(10), &request).write.unwrap();
         for before_the_end in 0..200_000 {
-            cell.limits[0].tat = Tat { micros: LARGEST - before_the_end, remainder: 0 };
+            cell.limits[0].tat = Tat { micros: MAX_STORED - before_the_end, remainder: 0 };
             let late = settle(Some(&cell), StoreTime(10), &request.limits[0].id, 1).write.unwrap();
             let changed = reserve(Some(&late), StoreTime(10), &per_second(3, 1)).write.unwrap();
             assert_eq!(changed.to_text().parse(), Ok(changed), "{before_the_end}");
@@ -142,26 +144,26 @@ mod tests {
     }
 
     #[test]
-    fn starts_are_rounded_up_one_by_one_and_nothing_adds_up() {
+    fn starts_are_rounded_up_one_by_one_and_no_rounding_accumulates() {
         let request = per_second(3, 1).with_calls(7);
         assert_eq!(starts(None, 10, &request), [10, 333_344, 666_677, 1_000_010, 1_333_344, 1_666_677, 2_000_010]);
     }
 
     #[test]
-    fn a_burst_starts_at_once_and_the_rest_at_the_rate() {
+    fn a_burst_starts_at_once_and_later_calls_at_the_rate() {
         let request = per_second(10, 3).with_calls(5);
         assert_eq!(starts(None, 0, &request), [0, 0, 0, 100_000, 200_000]);
     }
 
     #[test]
-    fn a_call_dearer_than_the_burst_waits_for_its_excess_first_and_pays_no_more_than_its_cost() {
+    fn a_cost_above_the_burst_waits_for_the_excess_first_and_is_charged_once() {
         let mut request = per_second(10, 2);
         request.calls = [5, 1, 5].map(|cost| Costs([cost].into())).into();
         assert_eq!(starts(None, 0, &request), [300_000, 400_000, 900_000]);
     }
 
     #[test]
-    fn a_call_that_does_not_draw_on_a_limit_leaves_it_alone() {
+    fn a_call_that_does_not_draw_on_a_limit_does_not_change_it() {
         let id = |unit| LimitId::new(unit, Duration::from_secs(1));
         let declared = ["calls", "tokens"].map(|unit| LimitSpec { id: id(unit), permits: 1, burst: None });
         let mut request = ReserveRequest::new(limits(&declared).unwrap(), Duration::ZERO, 7);
@@ -170,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_booked_past_the_horizon_and_the_next_start_is_told() {
+    fn nothing_is_booked_past_the_horizon_and_next_start_is_known() {
         let mut request = per_second(10, 1).with_calls(5);
         request.horizon = Duration::from_millis(250);
         let Transition { reply, write } = reserve(None, StoreTime(0), &request);
@@ -180,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_booked_for_a_caller_that_is_gone() {
+    fn an_expired_request_books_nothing() {
         let mut request = per_second(10, 1).with_calls(1);
         request.expires = Some(StoreTime(999));
         let Transition { reply, write } = reserve(None, StoreTime(1_000), &request);
@@ -188,7 +190,18 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_request_does_not_hide_that_state_was_lost() {
+    fn the_reply_to_an_expired_request_has_the_stored_cell_whose_missing_limits_restrict_no_start() {
+        let cell = reserve(None, StoreTime(0), &per_second(10, 1).with_calls(5)).write.unwrap();
+        let id = LimitId::new("tokens", Duration::from_secs(1));
+        let tokens = limits(&[LimitSpec { id, permits: 1, burst: None }]).unwrap();
+        let mut request = ReserveRequest::new(tokens, Duration::ZERO, 7).with_calls(1);
+        request.expires = Some(StoreTime(0));
+        let reply = reserve(Some(&cell), StoreTime(10), &request).reply;
+        assert_eq!((&reply.cell, reply.granted, reply.next_start(&request)), (&cell, 0, Some(StoreTime(10))));
+    }
+
+    #[test]
+    fn an_expired_request_does_not_hide_a_lost_state() {
         let mut request = per_second(10, 4).with_calls(1);
         let cell = reserve(None, StoreTime(0), &request).write.unwrap();
         request.snapshot =
@@ -202,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_cell_leaves_no_credit_even_to_one_who_remembers_little() {
+    fn a_lost_cell_is_restored_without_credit() {
         let mut request = per_second(10, 5).with_calls(2);
         request.snapshot = Some(CellSnapshot { epoch: 3, seq: 40, tats: vec![StoreTime(1_001)], booked: None });
         let Transition { reply, write } = reserve(None, StoreTime(1_000), &request);
@@ -212,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_is_gone_within_an_hour_of_a_booking_was_lost() {
+    fn a_cell_that_is_absent_within_an_hour_of_a_booking_was_lost() {
         let mut request = per_second(10, 5).with_calls(2);
         let first = reserve(None, StoreTime(1_000), &request);
         let snapshot = first.reply.snapshot(&request);
@@ -223,24 +236,24 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_nobody_remembers_starts_with_full_credit_after_a_fresh_start() {
+    fn a_cell_without_any_snapshot_has_full_credit_after_the_fresh_start() {
         let mut request = per_second(10, 2).with_calls(3);
         request.fresh_start = Duration::from_millis(100);
         assert_eq!(starts(None, 0, &request), [100_000, 100_000, 200_000]);
     }
 
     #[test]
-    fn a_touch_books_nothing_and_writes_only_news() {
+    fn a_touch_books_nothing_and_writes_only_changes() {
         let request = per_second(10, 1);
         let first = reserve(None, StoreTime(0), &request.clone().with_calls(1));
-        let (cell, touch) = (first.write.unwrap(), again(&request, &first.reply));
+        let (cell, touch) = (first.write.unwrap(), next_request(&request, &first.reply));
         assert_eq!(reserve(Some(&cell), StoreTime(500_000), &touch).write, None);
         let later = reserve(Some(&cell), StoreTime(1_000_000), &touch).write.unwrap();
         assert_eq!(later.seq, cell.seq);
     }
 
     #[test]
-    fn a_refund_counts_only_while_the_cell_has_not_moved() {
+    fn a_refund_has_effect_only_while_the_cell_is_unchanged() {
         let request = per_second(10, 1).with_calls(3);
         let Transition { reply, write } = reserve(None, StoreTime(0), &request);
         let cell = write.unwrap();
@@ -255,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refund_to_a_cell_that_has_other_permits_by_now_leaves_one_that_can_be_read() {
+    fn a_refund_to_a_cell_with_other_permits_leaves_a_cell_that_parses_back() {
         let request = per_second(7, 1).with_calls(3);
         let Transition { reply, write } = reserve(None, StoreTime(0), &request);
         let mut cell = write.unwrap();
@@ -269,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_on_nothing_waits_for_the_cell_and_does_not_hide_that_it_was_lost() {
+    fn a_hold_without_a_cell_applies_to_the_cell_that_is_created_and_does_not_hide_a_loss() {
         let held = hold(None, StoreTime(0), StoreTime(2_000_000), Duration::from_secs(60)).write;
         let mut request = per_second(10, 5).with_calls(2);
         request.snapshot = Some(CellSnapshot { epoch: 3, seq: 40, tats: vec![StoreTime(5_000_000)], booked: None });
@@ -279,29 +292,29 @@ mod tests {
     }
 
     #[test]
-    fn a_hold_is_capped_when_it_is_read_too() {
+    fn a_hold_is_cut_by_the_request_that_reads_it() {
         let held = hold(None, StoreTime(3_600_000_000), StoreTime(3_700_000_000), Duration::from_secs(60)).write;
         let request = per_second(10, 1).with_calls(1);
         assert_eq!(starts(held.as_ref(), 0, &request), [60_000_000]);
     }
 
     #[test]
-    fn the_stricter_of_two_configurations_holds() {
+    fn the_stricter_of_two_configurations_is_in_force() {
         let (old, new) = (per_second(10, 1).with_calls(2), per_second(20, 4).with_calls(2));
         let cell = reserve(None, StoreTime(0), &old).write;
         assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 300_000]);
     }
 
-    /// The same process again: it remembers, and knows when it was counted.
-    fn again(request: &ReserveRequest, reply: &Reservation) -> ReserveRequest {
+    /// The next request of the same process, with its snapshot and its count.
+    fn next_request(request: &ReserveRequest, reply: &Reservation) -> ReserveRequest {
         ReserveRequest { snapshot: Some(reply.snapshot(request)), counted: reply.counted, ..request.clone() }
     }
 
     #[test]
-    fn a_process_that_asks_again_is_not_counted_again_and_others_are() {
+    fn a_process_is_counted_once_and_other_processes_beside_it() {
         let request = per_second(10, 1);
         let first = reserve(None, StoreTime(0), &request);
-        let touch = again(&request, &first.reply);
+        let touch = next_request(&request, &first.reply);
         let second = reserve(first.write.as_ref(), StoreTime(1), &touch);
         assert_eq!((second.reply.active(), second.write), (1, None));
         let other = reserve(first.write.as_ref(), StoreTime(1), &request);
@@ -313,10 +326,10 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_that_was_lost_or_went_back_counts_those_who_come_and_forgets_the_others() {
+    fn a_lost_or_rolled_back_cell_starts_a_new_count() {
         let request = ReserveRequest { epoch_if_new: 9, ..per_second(10, 1).with_calls(30) };
         let mut before = reserve(None, StoreTime(0), &per_second(10, 1).with_calls(30));
-        let after = again(&request, &before.reply);
+        let after = next_request(&request, &before.reply);
         let lost = reserve(None, StoreTime(1), &after).reply;
         assert_eq!((lost.cell.epoch, lost.active(), lost.counted), (9, 1, Some(0)));
         let older = before.write.as_mut().unwrap();
@@ -328,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn one_for_whom_nothing_is_written_is_not_counted() {
+    fn a_request_that_writes_nothing_counts_no_process() {
         let request = per_second(10, 1);
         let cell = reserve(None, StoreTime(0), &request).write;
         let gone = ReserveRequest { expires: Some(StoreTime(0)), ..request };
@@ -337,17 +350,17 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_that_becomes_stricter_gives_no_credit_again() {
+    fn a_limit_that_becomes_stricter_returns_no_spent_credit() {
         let (old, new) = (per_second(10, 50).with_calls(50), per_second(5, 50).with_calls(2));
         let cell = reserve(None, StoreTime(0), &old).write;
         assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 400_000]);
-        // Half of it was left, which is as much time as before and half as many calls.
+        // Half of the burst was left: the same time as before, and half the calls.
         let cell = reserve(None, StoreTime(0), &per_second(10, 50).with_calls(25)).write;
         assert_eq!(starts(cell.as_ref(), 0, &per_second(5, 50).with_calls(14))[11..], [0, 100_000, 300_000]);
         assert_eq!(starts(cell.as_ref(), 2_500_000, &per_second(5, 50).with_calls(51))[49..], [2_500_000, 2_700_000]);
     }
 
-    fn back(request: &ReserveRequest, snapshot: Option<&Reservation>) -> ReserveRequest {
+    fn returning(request: &ReserveRequest, snapshot: Option<&Reservation>) -> ReserveRequest {
         let (alone_for, pause) = (Duration::from_millis(450), Duration::from_millis(50));
         let snapshot = snapshot.map(|reply| reply.snapshot(request));
         ReserveRequest {
@@ -358,27 +371,27 @@ mod tests {
         }
     }
 
-    fn ends(cell: &Cell) -> (u64, u64) {
+    fn announced(cell: &Cell) -> (u64, u64) {
         (cell.local_end.0, cell.fresh_until.0)
     }
 
     #[test]
-    fn the_first_one_back_books_nothing_and_says_how_long_everybody_stays_alone() {
+    fn the_first_process_to_return_books_nothing_and_announces_the_rejoin() {
         let request = per_second(10, 1).with_calls(2);
         let before = reserve(None, StoreTime(0), &request);
         let Transition { reply, write } =
-            reserve(before.write.as_ref(), StoreTime(5_000_000), &back(&request, Some(&before.reply)));
+            reserve(before.write.as_ref(), StoreTime(5_000_000), &returning(&request, Some(&before.reply)));
         let cell = write.unwrap();
-        assert_eq!((reply.granted, ends(&cell), cell.seq), (0, (5_450_000, 5_500_000), 2));
+        assert_eq!((reply.granted, announced(&cell), cell.seq), (0, (5_450_000, 5_500_000), 2));
         assert_eq!((reply.cell, reply.e_min), (cell.clone(), cell.fresh_until));
         assert_eq!(starts(Some(&cell), 5_000_001, &request), [5_500_000, 5_600_000]);
     }
 
     #[test]
-    fn the_next_one_back_stays_alone_until_then_and_changes_nothing() {
+    fn the_next_process_to_return_waits_for_the_announced_end_and_changes_nothing() {
         let request = per_second(10, 1).with_calls(2);
         let before = reserve(None, StoreTime(0), &request);
-        let returns = back(&request, Some(&before.reply));
+        let returns = returning(&request, Some(&before.reply));
         let cell = reserve(before.write.as_ref(), StoreTime(5_000_000), &returns).write.unwrap();
         let early = reserve(Some(&cell), StoreTime(5_449_999), &returns);
         assert_eq!((early.reply.granted, &early.reply.cell, &early.write), (0, &cell, &None));
@@ -386,81 +399,82 @@ mod tests {
     }
 
     #[test]
-    fn the_first_one_back_leaves_no_burst_to_a_fleet_that_was_alone() {
+    fn no_burst_follows_an_announced_rejoin() {
         let request = per_second(10, 4).with_calls(3);
         let before = reserve(None, StoreTime(0), &request);
-        let cell = reserve(before.write.as_ref(), StoreTime(5_000_000), &back(&request, Some(&before.reply))).write;
+        let cell =
+            reserve(before.write.as_ref(), StoreTime(5_000_000), &returning(&request, Some(&before.reply))).write;
         assert_eq!(starts(cell.as_ref(), 5_000_000, &request), [5_500_000, 5_600_000, 5_700_000]);
-        let lost = reserve(None, StoreTime(5_000_000), &back(&request, Some(&before.reply))).write;
+        let lost = reserve(None, StoreTime(5_000_000), &returning(&request, Some(&before.reply))).write;
         assert_eq!(starts(lost.as_ref(), 5_000_000, &request), [5_600_000, 5_700_000, 5_800_000]);
     }
 
     #[test]
-    fn the_first_one_back_says_what_a_fleet_that_was_alone_drew_of_a_cap() {
+    fn the_first_process_to_return_states_what_the_fleet_drew_of_a_cap() {
         let declared = [1, 10].map(|seconds| {
             let id = LimitId::calls(Duration::from_secs(seconds));
             LimitSpec { id, permits: 10, burst: Some(if seconds > 1 { 5 } else { 1 }) }
         });
         let request = ReserveRequest::new(limits(&declared).unwrap(), Duration::ZERO, 7).with_calls(3);
         let before = reserve(None, StoreTime(0), &request);
-        let mut returns = back(&request, Some(&before.reply));
+        let mut returns = returning(&request, Some(&before.reply));
         returns.snapshot.as_mut().unwrap().tats[1] = StoreTime(5_500_000 + 4 * 1_666_667);
         let cell = reserve(before.write.as_ref(), StoreTime(5_000_000), &returns).write;
         assert_eq!(starts(cell.as_ref(), 5_500_000, &request), [5_500_002, 7_166_668, 8_833_335]);
     }
 
     #[test]
-    fn a_lost_or_rolled_back_cell_is_mended_for_the_first_one_back() {
+    fn a_lost_or_rolled_back_cell_is_restored_for_the_first_process_to_return() {
         let request = per_second(10, 1).with_calls(30);
         let before = reserve(None, StoreTime(0), &request);
         let mut older = before.write.unwrap();
         older.seq = 0;
         for stored in [None, Some(&older)] {
-            let cell = reserve(stored, StoreTime(1_000_000), &back(&request, Some(&before.reply))).write.unwrap();
-            assert_eq!((cell.epoch, cell.seq, ends(&cell)), (9, 3, (1_450_000, 1_500_000)));
+            let cell = reserve(stored, StoreTime(1_000_000), &returning(&request, Some(&before.reply))).write.unwrap();
+            assert_eq!((cell.epoch, cell.seq, announced(&cell)), (9, 3, (1_450_000, 1_500_000)));
             assert_eq!(starts(Some(&cell), 1_500_000, &request)[0], 3_000_000);
         }
     }
 
     #[test]
-    fn one_who_comes_back_to_a_cell_in_use_joins_at_once() {
+    fn a_process_that_returns_to_a_cell_in_use_joins_at_once() {
         let request = per_second(10, 1).with_calls(1);
         let before = reserve(None, StoreTime(0), &request);
         let moved = reserve(before.write.as_ref(), StoreTime(1_000_000), &request).write;
-        assert_eq!(starts(moved.as_ref(), 2_000_000, &back(&request, Some(&before.reply))), [2_000_000]);
-        assert_eq!(starts(moved.as_ref(), 2_000_000, &back(&request, None)), [2_000_000]);
+        assert_eq!(starts(moved.as_ref(), 2_000_000, &returning(&request, Some(&before.reply))), [2_000_000]);
+        assert_eq!(starts(moved.as_ref(), 2_000_000, &returning(&request, None)), [2_000_000]);
         let mut another = before.write.unwrap();
         another.epoch = 8;
-        assert_eq!(starts(Some(&another), 2_000_000, &back(&request, Some(&before.reply))), [2_000_000]);
+        assert_eq!(starts(Some(&another), 2_000_000, &returning(&request, Some(&before.reply))), [2_000_000]);
     }
 
     #[test]
-    fn one_who_remembers_nothing_is_the_first_where_there_is_no_cell_or_only_a_hold() {
+    fn a_process_without_a_snapshot_is_the_first_where_there_is_no_cell_or_only_a_hold() {
         let request = per_second(10, 1).with_calls(1);
         let held = hold(None, StoreTime(0), StoreTime(3_000_000), Duration::from_secs(60)).write;
         for stored in [None, held.as_ref()] {
-            let cell = reserve(stored, StoreTime(1_000_000), &back(&request, None)).write.unwrap();
-            assert_eq!((cell.epoch, ends(&cell)), (9, (1_450_000, 1_500_000)));
+            let cell = reserve(stored, StoreTime(1_000_000), &returning(&request, None)).write.unwrap();
+            assert_eq!((cell.epoch, announced(&cell)), (9, (1_450_000, 1_500_000)));
         }
     }
 
     #[test]
-    fn an_endless_stay_ends_with_time_and_no_fresh_start_is_shortened() {
-        let mut request = back(&per_second(10, 1), None);
+    fn an_endless_announcement_is_clamped_and_no_fresh_start_is_shortened() {
+        let mut request = returning(&per_second(10, 1), None);
         request.rejoin = Some(Rejoin { alone_for: Duration::MAX, pause: Duration::MAX, since: StoreTime(0) });
         let cell = reserve(None, StoreTime(10), &request).write.unwrap();
-        assert_eq!(ends(&cell), (LARGEST, LARGEST));
+        assert_eq!(announced(&cell), (MAX_STORED, MAX_STORED));
         assert_eq!(cell.to_text().parse(), Ok(cell));
         request.rejoin = Some(Rejoin { alone_for: Duration::ZERO, pause: Duration::ZERO, since: StoreTime(0) });
         request.fresh_start = Duration::from_secs(1);
-        assert_eq!(ends(&reserve(None, StoreTime(10), &request).write.unwrap()), (10, 1_000_010));
+        assert_eq!(announced(&reserve(None, StoreTime(10), &request).write.unwrap()), (10, 1_000_010));
     }
 
     #[test]
-    fn one_who_has_given_up_on_its_request_is_not_the_first_one_back() {
-        let mut request = back(&per_second(10, 1).with_calls(1), None);
+    fn an_expired_request_announces_no_rejoin() {
+        let mut request = returning(&per_second(10, 1).with_calls(1), None);
         request.expires = Some(StoreTime(999));
         let Transition { reply, write } = reserve(None, StoreTime(1_000), &request);
-        assert_eq!((ends(&reply.cell), reply.granted, write), ((0, 1_000), 0, None));
+        assert_eq!((announced(&reply.cell), reply.granted, write), ((0, 1_000), 0, None));
     }
 }

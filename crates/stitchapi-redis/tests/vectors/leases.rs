@@ -36,9 +36,9 @@ fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
                 let write = match dice.below(8) {
                     0 => {
                         let renewed = store.renew(&key, ttl, &owner).await.unwrap();
-                        let stepped = lease::transition::renew(before.as_ref(), now(), ttl, &owner);
-                        assert_eq!(renewed, stepped.reply, "{ttl:?} {owner} on {before:?}");
-                        stepped.write
+                        let transition = lease::transition::renew(before.as_ref(), now(), ttl, &owner);
+                        assert_eq!(renewed, transition.reply, "{ttl:?} {owner} on {before:?}");
+                        transition.write
                     }
                     1 | 2 => {
                         store.release(&key, &owner).await.unwrap();
@@ -46,9 +46,9 @@ fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
                     }
                     _ => {
                         let lease: Lease = store.acquire(&key, limit, ttl, &owner, park).await.unwrap();
-                        let stepped = lease::transition::acquire(before.as_ref(), now(), limit, ttl, &owner, park);
-                        assert_eq!(lease, stepped.reply, "{limit} {ttl:?} {owner} {park:?} on {before:?}");
-                        stepped.write
+                        let transition = lease::transition::acquire(before.as_ref(), now(), limit, ttl, &owner, park);
+                        assert_eq!(lease, transition.reply, "{limit} {ttl:?} {owner} {park:?} on {before:?}");
+                        transition.write
                     }
                 };
                 let ttl = write.as_ref().map(|cell| cell.ttl(now()));
@@ -66,10 +66,10 @@ fn another_lease(dice: &mut Dice, owners: &[Owner]) -> LeaseCell {
     let now = StoreTime::from_system_clock();
     let mut cell = LeaseCell { fence: known(time(dice, now)).0.min(LARGEST - 1_000), ..LeaseCell::default() };
     for &owner in owners {
-        let ends = known(time(dice, now));
+        let deadline = known(time(dice, now));
         match dice.below(4) {
-            0 => cell.holders.push(Holder { owner, fence: dice.any_size(cell.fence), ends }),
-            1 => cell.waiters.push(Waiter { owner, until: ends }),
+            0 => cell.holders.push(Holder { owner, fence: dice.any_size(cell.fence), deadline }),
+            1 => cell.waiters.push(Waiter { owner, deadline }),
             _ => {}
         }
     }

@@ -1,14 +1,9 @@
 //! The shared store, as one worker has it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
 use futures_channel::oneshot;
-use stitchapi_core::{
-    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, Runtime as _, StitchStore, StoreError, StoreLimits,
-    StoreTime, Versioned, async_trait, cells,
-};
+use stitchapi_core::{CellStore, Cells, Change, Key, Runtime as _, StoreError, StoreLimits, StoreTime};
 
 use super::links::{Links, NAME};
 
@@ -39,33 +34,11 @@ impl Cells for SimStore {
     }
 }
 
-#[async_trait]
-impl StitchStore for SimStore {
-    fn name(&self) -> &'static str {
+impl CellStore for SimStore {
+    fn store_name(&self) -> &'static str {
         NAME
     }
-    fn limits(&self) -> StoreLimits {
+    fn store_limits(&self) -> StoreLimits {
         self.links.limits
-    }
-    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        cells::get(self, key).await
-    }
-    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
-        cells::set(self, key, value, ttl).await
-    }
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        cells::delete(self, key).await
-    }
-    fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
-        Some(CellFacets::new(self))
-    }
-    fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
-        Some(CellFacets::new(self))
-    }
-    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
-        Some(CellFacets::new(self))
-    }
-    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
-        Some(CellFacets::new(self))
     }
 }

@@ -178,7 +178,7 @@ impl Good {
     /// Whether the owner holds a place now.
     pub(crate) async fn holds(&self, key: &Key, owner: &Owner) -> bool {
         let now = self.now().await;
-        let live = |cell: &LeaseCell| cell.holders.iter().any(|holder| holder.owner == *owner && holder.ends > now);
+        let live = |cell: &LeaseCell| cell.holders.iter().any(|holder| holder.owner == *owner && holder.deadline > now);
         self.lease(key).await.as_ref().is_some_and(live)
     }
 

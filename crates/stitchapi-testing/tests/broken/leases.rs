@@ -219,7 +219,7 @@ impl Fault for RenewsForAnybody {
     async fn renew(&self, good: &Good, key: &Key, ttl: Duration, owner: Owner) -> Renewed {
         let now = good.now().await;
         let holders = good.lease(key).await.map_or(Vec::new(), |cell| cell.holders);
-        let holder = holders.iter().find(|holder| holder.ends > now).map_or(owner, |holder| holder.owner);
+        let holder = holders.iter().find(|holder| holder.deadline > now).map_or(owner, |holder| holder.owner);
         good.leases.renew(key, ttl, &holder).await
     }
 }
@@ -366,8 +366,8 @@ impl Fault for EndsWithTheKey {
     async fn acquire(&self, good: &Good, key: &Key, ask: Ask) -> Lent {
         let now = good.now().await;
         let last = |cell: &mut LeaseCell| {
-            let last = cell.holders.iter().map(|holder| holder.ends).max().filter(|last| *last > now);
-            cell.holders.iter_mut().for_each(|holder| holder.ends = last.unwrap_or(holder.ends));
+            let last = cell.holders.iter().map(|holder| holder.deadline).max().filter(|last| *last > now);
+            cell.holders.iter_mut().for_each(|holder| holder.deadline = last.unwrap_or(holder.deadline));
         };
         good.mend_lease(key, last).await;
         good.acquire(key, ask).await
@@ -416,7 +416,7 @@ impl Fault for RenewsTheDead {
         let now = good.now().await;
         let revive = |cell: &mut LeaseCell| {
             let own = cell.holders.iter_mut().filter(|holder| holder.owner == owner);
-            own.for_each(|holder| holder.ends = holder.ends.max(now + Duration::from_micros(1)));
+            own.for_each(|holder| holder.deadline = holder.deadline.max(now + Duration::from_micros(1)));
         };
         good.mend_lease(key, revive).await;
         good.leases.renew(key, ttl, &owner).await

@@ -73,7 +73,7 @@ impl Fault for LendsNothingWhileSomebodyWaits {
     async fn acquire(&self, good: &Good, key: &Key, ask: Ask) -> Lent {
         let now = good.now().await;
         let waiters = good.lease(key).await.map_or(Vec::new(), |cell| cell.waiters);
-        let first = waiters.iter().find(|waiter| waiter.until > now);
+        let first = waiters.iter().find(|waiter| waiter.deadline > now);
         if first.is_some_and(|first| first.owner != ask.owner) && !good.holds(key, &ask.owner).await {
             return good.acquire(key, Ask { limit: ask.limit.min(1), ..ask }).await;
         }
@@ -185,12 +185,12 @@ impl Fault for ServesNobodyWhoWaits {
     const BREAKS: &'static [&'static str] = &["leases/processes", "leases/queue-served"];
     async fn acquire(&self, good: &Good, key: &Key, ask: Ask) -> Lent {
         let now = good.now().await;
-        let waits = |cell: LeaseCell| cell.waiters.iter().any(|it| it.owner == ask.owner && it.until > now);
+        let waits = |cell: LeaseCell| cell.waiters.iter().any(|it| it.owner == ask.owner && it.deadline > now);
         if !ask.park.is_zero() && good.lease(key).await.is_some_and(waits) {
             let until = now + ask.park;
             let own = |cell: &mut LeaseCell| {
                 let own = cell.waiters.iter_mut().filter(|waiter| waiter.owner == ask.owner);
-                own.for_each(|waiter| waiter.until = until.max(StoreTime(waiter.until.0)));
+                own.for_each(|waiter| waiter.deadline = until.max(StoreTime(waiter.deadline.0)));
             };
             good.mend_lease(key, own).await;
             return Ok(Lease::Busy { retry_after: ask.park });

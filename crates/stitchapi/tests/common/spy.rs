@@ -5,10 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use stitchapi::core::{
-    CellFacets, Cells, Change, Counter, Key, Leases, Pacer, StitchStore, StoreError, StoreErrorKind, StoreLimits,
-    StoreTime, Versioned, async_trait, cells,
-};
+use stitchapi::core::{CellStore, Cells, Change, Key, StoreError, StoreErrorKind, StoreLimits, StoreTime};
 use stitchapi::{MemoryStore, Runtime};
 
 /// A store of cells in memory, watched.
@@ -152,33 +149,11 @@ impl Cells for Spy {
     }
 }
 
-#[async_trait]
-impl StitchStore for Spy {
-    fn name(&self) -> &'static str {
+impl CellStore for Spy {
+    fn store_name(&self) -> &'static str {
         "spy"
     }
-    fn limits(&self) -> StoreLimits {
+    fn store_limits(&self) -> StoreLimits {
         StoreLimits::unlimited().with_sizes(usize::MAX, 10_000).with_boot_clock().with_timeout(self.timeout)
-    }
-    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        cells::get(self, key).await
-    }
-    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
-        cells::set(self, key, value, ttl).await
-    }
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        cells::delete(self, key).await
-    }
-    fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
-        Some(CellFacets::new(self))
-    }
-    fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
-        Some(CellFacets::new(self))
-    }
-    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
-        Some(CellFacets::new(self))
-    }
-    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
-        Some(CellFacets::new(self))
     }
 }

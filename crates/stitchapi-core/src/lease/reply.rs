@@ -1,0 +1,33 @@
+//! The reply to an acquisition.
+
+use std::time::Duration;
+
+/// Reply to [`Leases::acquire`](crate::Leases::acquire).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::Lease;
+///
+/// fn next_attempt(lease: Lease) -> Option<Duration> {
+///     match lease {
+///         Lease::Held { .. } => None,
+///         Lease::Busy { retry_after } => Some(retry_after),
+///     }
+/// }
+/// assert_eq!(next_attempt(Lease::Held { fence: 7 }), None);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a lease that is held must be released"]
+pub enum Lease {
+    /// The owner holds a lease.
+    Held {
+        /// Fencing token, larger than every earlier one of this key.
+        fence: u64,
+    },
+    /// No lease is free.
+    Busy {
+        /// Time after which a lease is free, unless a holder releases one earlier or renews its own.
+        retry_after: Duration,
+    },
+}

@@ -1,0 +1,70 @@
+//! The return of processes from an outage in which each of them paced alone.
+//!
+//! [`RejoinDecision::of`] decides what a request of a returning process may do, and [`announce`] writes the announcement
+//! of the first one into the cell. The rules stand at [`Rejoin`]; `transition` calls both.
+
+use super::cell::Cell;
+use super::gcra::Gcra;
+use super::repair::{spend_shortest_burst, with_bookings};
+use super::request::{Rejoin, ReserveRequest};
+use crate::StoreTime;
+use crate::time::MAX_STORED;
+
+/// What a request may do in the cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RejoinDecision {
+    /// Writes nothing: the process continues alone.
+    Wait,
+    /// Announces the rejoin: the process is the first one to return.
+    Announce(Rejoin),
+    /// Books as usual: the process was not away, or joins at once.
+    Book,
+}
+
+impl RejoinDecision {
+    /// Decides for a request that has not expired.
+    pub(super) fn of(request: &ReserveRequest, stored: Option<&Cell>, now: StoreTime) -> Self {
+        let Some(rejoin) = request.rejoin else { return Self::Book };
+        if stored.is_some_and(|cell| cell.local_end > now) {
+            return Self::Wait;
+        }
+        let is_unchanged = |cell: &Cell| {
+            let snapshot = request.snapshot.as_ref();
+            snapshot.is_some_and(|snapshot| snapshot.epoch == cell.epoch && snapshot.seq >= cell.seq)
+        };
+        let is_first = |cell: &Cell| is_unchanged(cell) && !rejoin.was_announced_in(cell);
+        if with_bookings(stored).is_none_or(is_first) { Self::Announce(rejoin) } else { Self::Book }
+    }
+}
+
+/// Announces a rejoin in the repaired `cell`: all processes continue alone until `local_end`, and no call starts before
+/// `fresh_until`.
+///
+/// While the processes paced alone, they used the budget, and the cell does not contain that. So the limits of the
+/// shortest period have spent their burst, the others at least the tats that the request states, and in a cell that was
+/// lost (`stored` is absent or has another epoch) no limit has credit.
+pub(super) fn announce(
+    cell: &mut Cell,
+    stored: Option<&Cell>,
+    request: &ReserveRequest,
+    rejoin: Rejoin,
+    now: StoreTime,
+) {
+    cell.local_end = StoreTime((now + rejoin.alone_for).0.min(MAX_STORED));
+    cell.fresh_until = StoreTime((cell.local_end + rejoin.pause).0.min(MAX_STORED)).max(cell.fresh_until);
+    cell.seq += 1;
+    let (fresh_until, guard) = (cell.fresh_until, cell.guard.value);
+    spend_shortest_burst(cell, fresh_until);
+    let was_lost = stored.is_none_or(|stored| stored.epoch != cell.epoch);
+    for (index, limit) in request.limits.iter().enumerate() {
+        let Some(state) = cell.limit_mut(&limit.id) else { continue };
+        let mut gcra = Gcra::new(state, guard);
+        if let Some(tat) = request.snapshot.as_ref().and_then(|snapshot| snapshot.tats.get(index)) {
+            gcra.raise(*tat, 0);
+        }
+        if was_lost {
+            gcra.spend_all(fresh_until);
+        }
+        state.tat = gcra.tat();
+    }
+}
