@@ -13,6 +13,7 @@ use futures_util::future::{Either, select};
 use stitchapi_core::{Key, Runtime, StoreLimits, Tick};
 
 use super::Place;
+use super::agent::{self, SpawnOnDrop};
 use super::concurrency::Places;
 use super::declaration::Cost;
 use super::pacing::At;
@@ -20,7 +21,6 @@ use super::pacing::Pacing;
 use super::pacing::Request;
 use super::pacing::{Source, State, Verdict, Work, lateness};
 use super::queue::{Ticket, Waiter};
-use super::reserver::Inline;
 use super::settings::Settings;
 use super::units::Units;
 use super::windowed::Tickets;
@@ -200,7 +200,7 @@ impl Bucket {
             if let Some(started) = led.map_err(|TimeUp| too_late())? {
                 return started;
             }
-            self.drive();
+            agent::ensure_running(self);
             waiting.is_driven = true;
         }
         waiting.await
@@ -229,18 +229,18 @@ impl Bucket {
         let ticket = state.queue.join(flow, waiter);
         // As many requests as may be are under way: then it only matters whose patience ends first.
         let is_no_news = state.is_filled() && ended_at <= state.queue.ends_at();
-        let driver = if is_no_news { None } else { state.driver.ring() };
-        // While this caller waits the driver does not leave.
-        let is_driven = state.driver.is_attended();
+        let agent = if is_no_news { None } else { state.agent.notify() };
+        // While this caller waits the agent does not stop.
+        let is_driven = state.agent.is_running();
         drop(state);
-        driver.into_iter().for_each(Waker::wake);
+        agent.into_iter().for_each(Waker::wake);
         Ok(Waiting { bucket: self, ticket, asked: now, is_done: false, is_driven, trace })
     }
 
     /// Makes the requests of a caller without company; what has come of its wait by then.
     async fn lead(self: &Arc<Self>, waiting: &mut Waiting<'_>) -> Option<Result<Started>> {
         while let Some(request) = self.next_request() {
-            match select(Inline::new(self, request), &mut *waiting).await {
+            match select(self.fetch_detached(request), &mut *waiting).await {
                 Either::Left(_) => {
                     if let Some(started) = (&mut *waiting).now_or_never() {
                         return Some(started);
@@ -252,18 +252,23 @@ impl Bucket {
         None
     }
 
+    /// Sends a request that continues if its caller leaves: it may have booked.
+    fn fetch_detached(self: &Arc<Self>, request: Request) -> SpawnOnDrop {
+        SpawnOnDrop::new(self.runtime().clone(), Box::pin(self.clone().fetch(request)))
+    }
+
     /// The next request of a caller without company, unless there is nothing to ask or it has company now.
     fn next_request(&self) -> Option<Request> {
         let mut state = self.state();
-        let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.driver.is_attended();
+        let is_alone = matches!(&state.source, Source::Cell(cell) if cell.is_quiet()) && !state.agent.is_running();
         if !is_alone {
             return None;
         }
         let (now, random) = (self.runtime().now(), self.runtime().random());
         let mut work = state.turn(self.settings(), now, random);
         drop(state);
-        let request = work.request.take();
-        self.tell(work);
+        let request = work.requests.pop();
+        self.apply(work);
         request
     }
 
@@ -295,8 +300,8 @@ impl Bucket {
             }
             self.settle_in_store(index, delta).await;
         }
-        let driver = self.state().driver.ring();
-        driver.into_iter().for_each(Waker::wake);
+        let agent = self.state().agent.notify();
+        agent.into_iter().for_each(Waker::wake);
     }
 
     pub(super) fn settings(&self) -> &Settings {
@@ -334,7 +339,7 @@ struct Waiting<'b> {
     asked: Tick,
     /// Whether it has got what it came for, and left the queue.
     is_done: bool,
-    /// Whether a driver is to be there: a caller that leads its own request needs none.
+    /// Whether an agent is to run: a caller that leads its own request needs none.
     is_driven: bool,
     trace: &'b Trace,
 }
@@ -345,10 +350,10 @@ impl Waiting<'_> {
         let bucket = self.bucket;
         let mut state = bucket.state();
         let Some((served, verdict)) = state.queue.poll(self.ticket, waker) else {
-            let orphaned = self.is_driven && !state.driver.is_attended();
+            let orphaned = self.is_driven && !state.agent.is_running();
             drop(state);
             if orphaned {
-                bucket.drive();
+                agent::ensure_running(bucket);
             }
             return Poll::Pending;
         };
@@ -375,15 +380,15 @@ impl Waiting<'_> {
         self.is_done = false;
         self.ticket = state.queue.take_back(served);
         let _ = state.queue.poll(self.ticket, waker);
-        let driver = state.driver.ring();
-        let orphaned = self.is_driven && !state.driver.is_attended();
+        let agent = state.agent.notify();
+        let orphaned = self.is_driven && !state.agent.is_running();
         drop(state);
         self.trace.emit(
             late.filter(|_| !is_void).map_or(EventKind::SlotsVoided { slots: 1 }, |by| EventKind::SlotMissed { by }),
         );
-        driver.into_iter().for_each(Waker::wake);
+        agent.into_iter().for_each(Waker::wake);
         if orphaned {
-            bucket.drive();
+            agent::ensure_running(bucket);
         }
         Poll::Pending
     }
@@ -405,16 +410,16 @@ impl Drop for Waiting<'_> {
         }
         let now = self.bucket.runtime().now();
         let mut work = Work::default();
-        let driver = {
+        let agent = {
             let mut state = self.bucket.state();
             if let Some(Verdict::Slot(slot)) = state.queue.leave(self.ticket) {
                 state.slots.put(slot);
                 state.serve(self.bucket.settings(), now, &mut work);
             }
-            state.driver.ring()
+            state.agent.notify()
         };
-        self.bucket.tell(work);
-        driver.into_iter().for_each(Waker::wake);
+        self.bucket.apply(work);
+        agent.into_iter().for_each(Waker::wake);
     }
 }
 

@@ -1,6 +1,6 @@
 //! One budget for all calls of a seam, and for a whole fleet if the seam's store is shared: so fast, so many at a time.
 
-mod bell;
+mod agent;
 mod bucket;
 mod concurrency;
 mod cooldown;

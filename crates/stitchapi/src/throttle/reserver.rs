@@ -1,25 +1,22 @@
 //! Talks to the store for everybody who waits in this process, and serves them when their time comes.
 //!
 //! While a request is under way callers queue, and the next one books for all of them: the trips per call fall as the load
-//! rises. A caller who is alone makes its request itself; with company a task, the *driver*, makes the requests, keeps
-//! the bookings confirmed and serves the queue. It ends when nobody waits.
+//! rises. A caller who is alone makes its request itself; with company the [agent](super::agent) makes the requests, keeps
+//! the bookings confirmed and serves the queue.
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::Future;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 
-use futures_util::StreamExt as _;
-use futures_util::stream::FuturesUnordered;
 use stitchapi_core::pace::{Booking, Reservation};
-use stitchapi_core::{BoxFuture, Key, Pacer, StoreError, StoreTime, Tick};
+use stitchapi_core::{Key, Pacer, Runtime, StoreError, StoreTime};
 
+use super::agent::WaitQueue;
 use super::bucket::Bucket;
 use super::pacing::Request;
 use super::pacing::Work;
-use crate::runtime::yield_once;
 use crate::store::watch;
-use crate::trace::EventKind;
+use crate::trace::{EventKind, Trace};
 
 impl Bucket {
     /// Makes one request to the store and takes in what it answers. Dropped, it is as if it had not been answered.
@@ -43,14 +40,14 @@ impl Bucket {
     fn take_in(self: &Arc<Self>, request: &Request, answer: Result<Reservation, Arc<StoreError>>) {
         let now = self.runtime().now();
         let mut work = Work::default();
-        let (left_over, driver) = {
+        let (left_over, agent) = {
             let mut state = self.state();
             let left_over = state.take_in(self.settings(), request, answer, now, &mut work);
             state.serve(self.settings(), now, &mut work);
-            (left_over, state.driver.ring())
+            (left_over, state.agent.notify())
         };
-        self.tell(work);
-        driver.into_iter().for_each(Waker::wake);
+        self.apply(work);
+        agent.into_iter().for_each(Waker::wake);
         if let Some(booking) = left_over {
             self.runtime().spawn(Box::pin(self.clone().refund(booking)));
         }
@@ -61,23 +58,6 @@ impl Bucket {
         let Some((pacer, name, key)) = self.store() else { return };
         let refund = pacer.refund(key, &booking);
         let _ = watch(&**self.runtime(), self.settings().timeout, name, "refund", refund).await;
-    }
-
-    /// Sees to it that somebody serves the queue.
-    pub(super) fn drive(self: &Arc<Self>) {
-        let starts = self.state().driver.attend();
-        if starts {
-            self.runtime().spawn(Box::pin(Driver { bucket: self.clone(), is_finished: false }.run()));
-        }
-    }
-
-    /// One turn, and its consequences but for the request.
-    pub(super) fn turn(&self, now: Tick) -> (Option<Request>, Option<Tick>) {
-        let random = self.runtime().random();
-        let mut work = self.state().turn(self.settings(), now, random);
-        let next = (work.request.take(), work.look_again);
-        self.tell(work);
-        next
     }
 
     /// Tells the store of a hold. Saying it twice is saying it once, so it is said again if the first time failed.
@@ -114,12 +94,53 @@ impl Bucket {
         Some((tickets.or(place.pacer.as_deref())?, place.name, self.key.as_ref()?))
     }
 
-    /// Wakes and tells whom a turn concerns.
-    pub(super) fn tell(&self, work: Work) {
-        work.wakers.into_iter().for_each(Waker::wake);
-        for event in work.events {
-            self.trace().emit(event);
+    /// Wakes the served waiters and emits the events.
+    pub(super) fn apply(&self, mut work: Work) {
+        work.wake_and_emit(self.trace());
+    }
+}
+
+impl WaitQueue for Bucket {
+    type Request = Request;
+
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        self.runtime()
+    }
+
+    fn trace(&self) -> &Trace {
+        self.trace()
+    }
+
+    fn turn(&self) -> Work {
+        let (now, random) = (self.runtime().now(), self.runtime().random());
+        self.state().turn(self.settings(), now, random)
+    }
+
+    fn send(self: Arc<Self>, request: Request) -> impl Future<Output = ()> + Send {
+        self.fetch(request)
+    }
+
+    fn try_start(&self) -> bool {
+        self.state().agent.start()
+    }
+
+    fn try_stop(&self) -> bool {
+        let mut state = self.state();
+        let is_done = state.queue.len() == 0;
+        if is_done {
+            state.agent.stop();
         }
+        is_done
+    }
+
+    fn abort(&self) -> Vec<Waker> {
+        let mut state = self.state();
+        state.agent.stop();
+        state.queue.wake_all()
+    }
+
+    fn poll_notified(&self, waker: &Waker) -> bool {
+        self.state().agent.poll_notified(waker)
     }
 }
 
@@ -133,115 +154,11 @@ impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         let Some(request) = self.request.take() else { return };
         let now = self.bucket.runtime().now();
-        let driver = {
+        let agent = {
             let mut state = self.bucket.state();
             state.forget(&request, now);
-            state.driver.ring()
+            state.agent.notify()
         };
-        driver.into_iter().for_each(Waker::wake);
-    }
-}
-
-/// A request that a caller makes itself. Should the caller leave, it goes on by itself: it may have booked.
-pub(super) struct Inline {
-    fetch: Option<BoxFuture<'static, ()>>,
-    bucket: Arc<Bucket>,
-}
-
-impl Inline {
-    pub(super) fn new(bucket: &Arc<Bucket>, request: Request) -> Self {
-        Self { fetch: Some(Box::pin(bucket.clone().fetch(request))), bucket: bucket.clone() }
-    }
-}
-
-impl Future for Inline {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let Some(fetch) = &mut self.fetch else { return Poll::Ready(()) };
-        let done = fetch.as_mut().poll(context);
-        if done.is_ready() {
-            self.fetch = None;
-        }
-        done
-    }
-}
-
-impl Drop for Inline {
-    fn drop(&mut self) {
-        if let Some(fetch) = self.fetch.take() {
-            self.bucket.runtime().spawn(fetch);
-        }
-    }
-}
-
-/// The task that serves a queue while anybody waits in it.
-struct Driver {
-    bucket: Arc<Bucket>,
-    /// Whether it has ended by itself: another one may be there already.
-    is_finished: bool,
-}
-
-impl Driver {
-    async fn run(mut self) {
-        let bucket = &self.bucket.clone();
-        let mut requests = FuturesUnordered::new();
-        let mut sleep: Option<(Tick, BoxFuture<'static, ()>)> = None;
-        loop {
-            let now = bucket.runtime().now();
-            let (request, look_again) = bucket.turn(now);
-            if let Some(request) = request {
-                requests.push(bucket.clone().fetch(request));
-                // There may be room for another one.
-                continue;
-            }
-            if requests.is_empty() && self.is_done() {
-                self.is_finished = true;
-                return;
-            }
-            // What it slept for before may be what it sleeps for again.
-            sleep = sleep.filter(|(until, _)| Some(*until) == look_again);
-            if let (None, Some(at)) = (&sleep, look_again) {
-                sleep = Some((at, bucket.runtime().sleep_until(at)));
-            }
-            let slept = poll_fn(|context| {
-                let answered = !requests.is_empty() && requests.poll_next_unpin(context).is_ready();
-                let slept = sleep.as_mut().is_some_and(|(_, sleep)| sleep.as_mut().poll(context).is_ready());
-                let nudged = bucket.state().driver.listen(context.waker());
-                if answered || slept || nudged { Poll::Ready(slept) } else { Poll::Pending }
-            })
-            .await;
-            if slept {
-                sleep = None;
-            } else {
-                // Those who were woken together come back one by one: the next request is for all of them.
-                yield_once().await;
-            }
-        }
-    }
-
-    /// Nobody waits: whoever comes next finds no driver and brings one.
-    fn is_done(&self) -> bool {
-        let mut state = self.bucket.state();
-        let done = state.queue.len() == 0;
-        if done {
-            state.driver.leave();
-        }
-        done
-    }
-}
-
-/// Should it end before its time, with its runtime, those who wait bring another.
-impl Drop for Driver {
-    fn drop(&mut self) {
-        if self.is_finished {
-            return;
-        }
-        let wakers = {
-            let mut state = self.bucket.state();
-            state.driver.leave();
-            state.queue.wake_all()
-        };
-        wakers.into_iter().for_each(Waker::wake);
+        agent.into_iter().for_each(Waker::wake);
     }
 }

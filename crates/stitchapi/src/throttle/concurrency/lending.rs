@@ -248,13 +248,13 @@ impl Lending {
             work.events.push(EventKind::OutageEnded { lasted });
         }
         if let Some(away) = &self.away {
-            away.until().into_iter().for_each(|until| work.look_at(until));
+            away.until().into_iter().for_each(|until| work.turn_at(until));
             if away.is_away() {
                 let (probe_at, is_wanted) = (away.probe_at(), waiting > 0 || !self.loans.is_empty());
                 let is_probing = self.under_way.values().any(|kind| *kind == Kind::Probe);
                 match is_wanted && !is_probing {
                     true if probe_at <= now => self.ask(Kind::Probe, Owner::random(runtime), work),
-                    true => work.look_at(probe_at),
+                    true => work.turn_at(probe_at),
                     false => {}
                 }
                 return;
@@ -285,7 +285,7 @@ impl Lending {
             due.into_iter().for_each(|(kind, owner)| self.ask(kind, owner, work));
         }
         if !self.loans.is_empty() {
-            work.look_at(self.look_at);
+            work.turn_at(self.look_at);
         }
     }
 
@@ -309,7 +309,7 @@ impl Lending {
             if ask_at <= now {
                 self.ask(Kind::Ask, owner, work);
             } else {
-                work.look_at(ask_at);
+                work.turn_at(ask_at);
             }
             wanted -= 1;
         }
@@ -340,7 +340,7 @@ impl Lending {
 
     fn ask(&mut self, kind: Kind, owner: Owner, work: &mut Work) {
         self.under_way.insert(owner, kind);
-        work.operations.push(Operation { kind, owner });
+        work.requests.push(Operation { kind, owner });
     }
 
     fn lend(&mut self, owner: Owner, lease: Backing, since: Tick, renew_at: Tick) {

@@ -21,7 +21,7 @@ pub(super) enum Kind {
 
 /// One operation.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Operation {
+pub(in crate::throttle) struct Operation {
     pub(super) kind: Kind,
     pub(super) owner: Owner,
 }

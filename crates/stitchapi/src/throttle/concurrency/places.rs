@@ -8,17 +8,18 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use stitchapi_core::{Key, Leases, Owner, Runtime, StoreError, Tick};
 
-use super::keeper::Keeper;
-use super::operation::{Answered, Operation};
+use super::operation::{Answer, Answered, Kind, Operation};
 use super::register::{Register, Work};
 use super::taken::Taken;
 use super::terms::Terms;
 use super::waiting::Waiting;
+use crate::store::watch;
 use crate::throttle::Wait;
+use crate::throttle::agent::{self, WaitQueue};
 use crate::throttle::bucket::Declared;
 use crate::throttle::queue::Waiter;
 use crate::throttle::units::Units;
-use crate::trace::EventKind;
+use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
 
 /// The places of one bucket, as this process sees them.
@@ -84,7 +85,7 @@ impl Places {
             return Ok(Taken::new(self.clone(), None, Duration::ZERO));
         }
         let (mut waiting, latest) = self.join(flow, wait)?;
-        self.drive();
+        agent::ensure_running(self);
         if latest >= wait.deadline {
             return waiting.await;
         }
@@ -113,57 +114,47 @@ impl Places {
         let (units, deadline) = (Units::default(), wait.deadline);
         let waiter = Waiter { units, is_plain: true, arrived: now, latest, deadline, waker: None };
         let ticket = register.queue.join(flow, waiter);
-        let keeper = register.keeper.ring();
+        let agent = register.agent.notify();
         drop(register);
-        keeper.into_iter().for_each(Waker::wake);
+        agent.into_iter().for_each(Waker::wake);
         Ok((Waiting::new(self.clone(), ticket, now), latest))
     }
 
     pub(super) fn give_back(self: &Arc<Self>, owner: Option<Owner>) {
         let now = self.runtime().now();
         let mut work = Work::default();
-        let keeper = {
+        let agent = {
             let mut register = self.register();
             register.give_back(owner, &self.terms, now, &**self.runtime(), &mut work);
-            register.keeper.ring()
+            register.agent.notify()
         };
-        self.tell(work);
-        keeper.into_iter().for_each(Waker::wake);
-        self.drive();
+        work.wake_and_emit(&self.declared.trace);
+        agent.into_iter().for_each(Waker::wake);
+        agent::ensure_running(self);
     }
 
-    /// Sees to it that somebody talks to the store, if there is one and a reason to.
-    pub(super) fn drive(self: &Arc<Self>) {
-        let starts = {
-            let mut register = self.register();
-            self.key.is_some() && !register.is_done() && register.keeper.attend()
+    async fn ask(&self, operation: Operation) -> Answered {
+        let (terms, sent) = (self.terms(), self.runtime().now());
+        let Some((leases, name, key)) = self.store() else { unreachable!("only places of a store have an agent") };
+        let Operation { kind, owner } = operation;
+        let (what, asked) = match kind {
+            Kind::Ask | Kind::Try | Kind::Adopt => {
+                let park = if kind == Kind::Ask { terms.park } else { Duration::ZERO };
+                let acquire = leases.acquire(key, terms.limit, terms.ttl, &owner, park);
+                ("acquire", watch(&**self.runtime(), terms.timeout, name, "acquire", acquire).await.map(Answer::Lease))
+            }
+            Kind::Renew | Kind::Probe => {
+                let renew = leases.renew(key, terms.ttl, &owner);
+                ("renew", watch(&**self.runtime(), terms.timeout, name, "renew", renew).await.map(Answer::Renewed))
+            }
+            Kind::Release => {
+                let release = leases.release(key, &owner);
+                let done = watch(&**self.runtime(), terms.timeout, name, "release", release).await;
+                ("release", done.map(|()| Answer::Done))
+            }
         };
-        if starts {
-            self.runtime().spawn(Box::pin(Keeper::new(self.clone()).run()));
-        }
-    }
-
-    /// One turn, and its consequences but for the operations.
-    pub(super) fn turn(&self) -> (Vec<Operation>, Option<Tick>) {
-        let now = self.runtime().now();
-        let mut work = self.register().turn(&self.terms, now, &**self.runtime());
-        let next = (std::mem::take(&mut work.operations), work.look_again);
-        self.tell(work);
-        next
-    }
-
-    pub(super) fn take_in(&self, answered: &Answered) {
-        let now = self.runtime().now();
-        let work = self.register().take_in(answered, &self.terms, now, &**self.runtime());
-        self.tell(work);
-    }
-
-    /// Wakes and tells whom something concerns.
-    fn tell(&self, work: Work) {
-        work.wakers.into_iter().for_each(Waker::wake);
-        for event in work.events {
-            self.declared.trace.emit(event);
-        }
+        let answer = asked.map_err(|error| self.tell_failure(what, error));
+        Answered { operation, sent, answer }
     }
 
     pub(super) fn tell_failure(&self, operation: &'static str, error: StoreError) -> Arc<StoreError> {
@@ -184,6 +175,56 @@ impl Places {
     }
     pub(super) fn register(&self) -> MutexGuard<'_, Register> {
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WaitQueue for Places {
+    type Request = Operation;
+
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        self.runtime()
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.declared.trace
+    }
+
+    fn turn(&self) -> Work {
+        let now = self.runtime().now();
+        self.register().turn(&self.terms, now, &**self.runtime())
+    }
+
+    async fn send(self: Arc<Self>, operation: Operation) {
+        let answered = self.ask(operation).await;
+        let now = self.runtime().now();
+        let mut work = self.register().take_in(&answered, &self.terms, now, &**self.runtime());
+        work.wake_and_emit(&self.declared.trace);
+    }
+
+    fn try_start(&self) -> bool {
+        let mut register = self.register();
+        self.key.is_some() && !register.is_done() && register.agent.start()
+    }
+
+    fn try_stop(&self) -> bool {
+        let now = self.runtime().now();
+        let mut register = self.register();
+        let is_done = register.is_done();
+        if is_done {
+            register.is_left(&self.terms, now);
+        }
+        is_done
+    }
+
+    fn abort(&self) -> Vec<Waker> {
+        let now = self.runtime().now();
+        let mut register = self.register();
+        register.is_left(&self.terms, now);
+        register.queue.wake_all()
+    }
+
+    fn poll_notified(&self, waker: &Waker) -> bool {
+        self.register().agent.poll_notified(waker)
     }
 }
 

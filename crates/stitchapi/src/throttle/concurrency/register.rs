@@ -1,7 +1,6 @@
 //! Who uses a place and who waits for one, in this process: no I/O, no waiting.
 
 use std::sync::Arc;
-use std::task::Waker;
 
 use stitchapi_core::{Owner, Runtime, StoreError, Tick};
 
@@ -9,9 +8,8 @@ use super::lending::Lending;
 use super::operation::{Answered, Operation};
 use super::terms::Terms;
 use crate::outage::OutagePolicy;
-use crate::throttle::bell::Bell;
+use crate::throttle::agent::{AgentWaker, Effects};
 use crate::throttle::queue::Queue;
-use crate::trace::EventKind;
 
 /// What one who waited is told.
 #[derive(Debug)]
@@ -28,7 +26,7 @@ pub(super) struct Register {
     pub(super) queue: Queue<Verdict>,
     source: Source,
     /// The task that talks to the store.
-    pub(super) keeper: Bell,
+    pub(super) agent: AgentWaker,
 }
 
 /// Where places come from.
@@ -40,26 +38,13 @@ enum Source {
     Store(Box<Lending>),
 }
 
-/// What there is to do after a turn.
-#[derive(Debug, Default)]
-pub(super) struct Work {
-    pub(super) wakers: Vec<Waker>,
-    pub(super) events: Vec<EventKind>,
-    pub(super) operations: Vec<Operation>,
-    /// When to take the next turn, if nothing happens before.
-    pub(super) look_again: Option<Tick>,
-}
-
-impl Work {
-    pub(super) fn look_at(&mut self, at: Tick) {
-        self.look_again = Some(self.look_again.map_or(at, |other| other.min(at)));
-    }
-}
+/// What to do after a change of the register.
+pub(super) type Work = Effects<Operation>;
 
 impl Register {
     pub(super) fn new(in_store: bool) -> Self {
         let source = if in_store { Source::Store(Box::default()) } else { Source::Here(0) };
-        Self { queue: Queue::new(), source, keeper: Bell::default() }
+        Self { queue: Queue::new(), source, agent: AgentWaker::default() }
     }
 
     /// How many places are in use here.
@@ -111,7 +96,7 @@ impl Register {
     /// Serves whom it can, and says what to ask the store.
     pub(super) fn turn(&mut self, terms: &Terms, now: Tick, runtime: &dyn Runtime) -> Work {
         let mut work = Work::default();
-        self.keeper.is_answered();
+        self.agent.begin_turn();
         self.serve(terms, now, runtime, &mut work);
         let waiting = self.queue.len();
         if let Source::Store(lending) = &mut self.source {
@@ -174,7 +159,7 @@ impl Register {
         matches!(&self.source, Source::Store(lending) if lending.is_open(asked, terms))
     }
 
-    /// Whether the keeper has nothing to do.
+    /// Whether the agent has nothing to do.
     pub(super) fn is_done(&self) -> bool {
         let Source::Store(lending) = &self.source else { return true };
         self.queue.len() == 0 && lending.is_idle()
@@ -182,12 +167,12 @@ impl Register {
 
     /// Whether forgetting it changes nothing.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_deserted() && self.used() == 0 && !self.keeper.is_attended()
+        self.queue.is_deserted() && self.used() == 0 && !self.agent.is_running()
     }
 
-    /// The keeper is gone, and what it was about.
+    /// The agent has stopped, and what it was about.
     pub(super) fn is_left(&mut self, terms: &Terms, now: Tick) {
-        self.keeper.leave();
+        self.agent.stop();
         if let Source::Store(lending) = &mut self.source {
             lending.forget_operations(terms, now);
         }

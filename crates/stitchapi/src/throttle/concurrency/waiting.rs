@@ -11,6 +11,7 @@ use super::places::{Places, refused};
 use super::register::Verdict;
 use super::taken::Taken;
 use crate::Result;
+use crate::throttle::agent;
 use crate::throttle::queue::Ticket;
 
 /// A place in this process' queue.
@@ -45,10 +46,10 @@ impl Waiting {
         let places = &self.places;
         let mut register = places.register();
         let Some((served, verdict)) = register.queue.poll(self.ticket, waker) else {
-            let orphaned = !register.keeper.is_attended();
+            let orphaned = !register.agent.is_running();
             drop(register);
             if orphaned {
-                places.drive();
+                agent::ensure_running(places);
             }
             return Poll::Pending;
         };
@@ -94,7 +95,7 @@ impl Drop for Waiting {
             self.places.give_back(owner);
             return;
         }
-        let keeper = self.places.register().keeper.ring();
-        keeper.into_iter().for_each(Waker::wake);
+        let agent = self.places.register().agent.notify();
+        agent.into_iter().for_each(Waker::wake);
     }
 }

@@ -37,12 +37,12 @@ impl Bucket {
     /// Lets nobody start for so long, in the whole fleet.
     fn hold(self: &Arc<Self>, length: Duration, reason: HoldReason, now: Tick) {
         let mut work = Work::default();
-        let (told, driver) = {
+        let (told, agent) = {
             let mut state = self.state();
-            (state.hold(now + length, reason, now, &mut work), state.driver.ring())
+            (state.hold(now + length, reason, now, &mut work), state.agent.notify())
         };
-        self.tell(work);
-        driver.into_iter().for_each(Waker::wake);
+        self.apply(work);
+        agent.into_iter().for_each(Waker::wake);
         if let Some(until) = told {
             self.runtime().spawn(Box::pin(self.clone().tell_hold(until)));
         }

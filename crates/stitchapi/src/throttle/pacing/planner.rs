@@ -14,7 +14,7 @@ use super::in_process::{Pacing, Turn};
 use super::outage::PROBE_EVERY;
 use super::slots::{At, Slot, Slots};
 use crate::outage::OutagePolicy;
-use crate::throttle::bell::Bell;
+use crate::throttle::agent::{AgentWaker, Effects};
 use crate::throttle::cooldown::BackOff;
 use crate::throttle::queue::Queue;
 use crate::throttle::settings::Settings;
@@ -55,7 +55,7 @@ pub(in crate::throttle) struct State {
     /// How long to hold after a refusal that says no time.
     pub(in crate::throttle) back_off: BackOff,
     /// The task that serves the queue.
-    pub(in crate::throttle) driver: Bell,
+    pub(in crate::throttle) agent: AgentWaker,
     last_turn: Tick,
 }
 
@@ -75,21 +75,8 @@ impl Source {
     }
 }
 
-/// What there is to do after a turn.
-#[derive(Debug, Default)]
-pub(in crate::throttle) struct Work {
-    pub(in crate::throttle) wakers: Vec<Waker>,
-    pub(in crate::throttle) events: Vec<EventKind>,
-    pub(in crate::throttle) request: Option<Request>,
-    /// When to take the next turn, if nothing happens before.
-    pub(in crate::throttle) look_again: Option<Tick>,
-}
-
-impl Work {
-    fn look_at(&mut self, at: Tick) {
-        self.look_again = Some(self.look_again.map_or(at, |other| other.min(at)));
-    }
-}
+/// What to do after a change of the state.
+pub(in crate::throttle) type Work = Effects<Request>;
 
 impl State {
     pub(in crate::throttle) fn new(source: Source) -> Self {
@@ -98,7 +85,7 @@ impl State {
             slots: Slots::default(),
             source,
             back_off: BackOff::new(),
-            driver: Bell::default(),
+            agent: AgentWaker::default(),
             last_turn: Tick(0),
         }
     }
@@ -106,7 +93,7 @@ impl State {
     /// Serves whom it can, and says what to ask the store. `random` is 64 random bits.
     pub(in crate::throttle) fn turn(&mut self, settings: &Settings, now: Tick, random: u64) -> Work {
         let mut work = Work::default();
-        self.driver.is_answered();
+        self.agent.begin_turn();
         let somebody_waits = self.queue.len() > 0;
         self.serve(settings, now, &mut work);
         self.dismiss(settings, now, &mut work);
@@ -154,7 +141,7 @@ impl State {
         let mut index = 0;
         while let Some(slot) = self.slots.get(index) {
             if slot.due > now {
-                work.look_at(slot.due);
+                work.turn_at(slot.due);
                 break;
             }
             if let Some(by) = lateness(&self.source, slot, now, settings.guard) {
@@ -191,7 +178,7 @@ impl State {
             self.queue.find_end(now);
         }
         if self.queue.len() > 0 {
-            work.look_at(self.queue.ends_at());
+            work.turn_at(self.queue.ends_at());
         }
     }
 
@@ -210,9 +197,9 @@ impl State {
                         Rejoin { alone_for: PROBE_EVERY + settings.timeout, pause: outage.pause, since: outage.since };
                     // The first to be answered only looks.
                     let one = wanted.into_iter().take(usize::from(outage.is_found())).collect();
-                    work.request = Some(cell.request(settings, one, horizon, Some(rejoin), now, random));
+                    work.requests.push(cell.request(settings, one, horizon, Some(rejoin), now, random));
                 } else {
-                    outage.next_look(holds).into_iter().for_each(|at| work.look_at(at));
+                    outage.next_look(holds).into_iter().for_each(|at| work.turn_at(at));
                 }
                 return;
             }
@@ -228,7 +215,7 @@ impl State {
         if cell.known.learned().is_none() || cell.must_confirm {
             // Without knowing the store's clock nobody could tell what is late.
             if cell.is_quiet() {
-                work.request = self.touch(settings, now, random);
+                work.requests.extend(self.touch(settings, now, random));
             }
             return;
         }
@@ -237,10 +224,10 @@ impl State {
         let touch_at = cell.touch_at();
         let ask_at = cell.ask_at(&wanted, now);
         if ask_at.is_some_and(|at| at <= now) || touches && touch_at <= now {
-            work.request = Some(cell.request(settings, wanted, horizon, None, now, random));
+            work.requests.push(cell.request(settings, wanted, horizon, None, now, random));
             return;
         }
-        ask_at.into_iter().chain(touches.then_some(touch_at)).for_each(|at| work.look_at(at));
+        ask_at.into_iter().chain(touches.then_some(touch_at)).for_each(|at| work.turn_at(at));
     }
 
     /// A request that books nothing, if the store is there and another request may go out.
@@ -307,7 +294,7 @@ impl State {
             Source::Here(pacing) => pacing.is_full(now),
             Source::Cell(cell) => cell.is_quiet() && cell.outage.is_none() && cell.known.is_over(now),
         };
-        is_full && self.queue.is_deserted() && self.slots.len() == 0 && !self.driver.is_attended()
+        is_full && self.queue.is_deserted() && self.slots.len() == 0 && !self.agent.is_running()
     }
 
     /// Whether one more waiter changes nothing now: as many requests are under way as may be.
@@ -366,7 +353,7 @@ fn serve_paced(queue: &mut Queue<Verdict>, pacing: &mut Pacing, now: Tick, work:
     while let Some((ticket, waiter)) = queue.next(|_| true) {
         match pacing.turn(&waiter.units, waiter.arrived, now) {
             Turn::At(at) => {
-                work.look_at(at);
+                work.turn_at(at);
                 return;
             }
             Turn::Now(due) => {
