@@ -9,7 +9,8 @@ use super::sessions::BACK_OFF;
 use super::{AuthContext, AuthError, Login, Session};
 use crate::Principal;
 use crate::runtime::{TimeUp, within};
-use crate::single_flight::{Errand, Failed, Fetched, Lock, Outcome, Reason};
+use crate::single_flight::{FailureReason, FetchResult, FlightTask, Outcome, SharedFailure};
+use crate::store::LeaseGuard;
 use crate::trace::{EventKind, Unreadable};
 
 /// A session ends for us this much before its end, or a tenth of its lifetime.
@@ -95,7 +96,7 @@ impl<'k> Keeping<'k> {
 
     /// Logs in, and tries again what may be made good, until the seam's deadline for a whole call: a login that hangs holds
     /// up nobody for ever.
-    async fn log_in(&self, lock: Option<&Lock>) -> Result<Session, AuthError> {
+    async fn log_in(&self, lock: Option<&LeaseGuard>) -> Result<Session, AuthError> {
         let (seam, trace, runtime) = (self.context.whole_seam(), self.context.trace(), self.context.runtime());
         let previous = self.seen().session.clone();
         let ends = runtime.now() + seam.deadline();
@@ -116,7 +117,7 @@ impl<'k> Keeping<'k> {
             let again = error.is_retryable() && error.retry_after().is_none_or(|after| after <= BACK_OFF);
             let pause = seam.retry().pause(retries, error.retry_after(), runtime.random());
             // Who has lost the lease leaves the next try to whoever has it.
-            let is_ours = lock.is_none_or(Lock::is_held);
+            let is_ours = lock.is_none_or(LeaseGuard::is_held);
             let Some(pause) = pause.filter(|pause| again && is_ours && runtime.now() + *pause < ends) else {
                 return Err(error);
             };
@@ -126,7 +127,7 @@ impl<'k> Keeping<'k> {
     }
 
     /// Writes the session over what was read. `Ok(false)`: somebody has written another one since, which is good.
-    async fn write(&self, kept: &Kept, lock: &Lock) -> Result<bool, StoreError> {
+    async fn write(&self, kept: &Kept, lock: &LeaseGuard) -> Result<bool, StoreError> {
         let (seam, trace) = (self.context.whole_seam(), self.context.trace());
         let runtime = self.context.runtime();
         let ttl = kept.session.is_of_use_until().duration_since(runtime.wall()).unwrap_or_default();
@@ -137,7 +138,7 @@ impl<'k> Keeping<'k> {
             let (key, value, ttl) = (&self.key, sealed.clone(), ttl.max(SHORTEST));
             match seam.store().write_if(key, expected.as_ref(), &kept.version, value, ttl, trace).await {
                 // What was read has come to its end meanwhile, or was replaced by what is no good either.
-                Ok(false) if writes < WRITES && lock.is_held() && self.look().await?.is_none() => writes += 1,
+                Ok(false) if writes < WRITES && lock.is_held() && self.load().await?.is_none() => writes += 1,
                 Err(error) if error.is_retryable() && writes < WRITES && lock.is_held() => {
                     writes += 1;
                     runtime.sleep_until(runtime.now() + WRITE_AGAIN).await;
@@ -152,40 +153,40 @@ impl<'k> Keeping<'k> {
     }
 }
 
-impl Errand for Keeping<'_> {
-    type Prize = Kept;
+impl FlightTask for Keeping<'_> {
+    type Output = Kept;
     type Failure = AuthError;
-    const BACK_OFF: Option<Duration> = Some(BACK_OFF);
+    const FAILURE_BACK_OFF: Option<Duration> = Some(BACK_OFF);
 
-    async fn look(&self) -> Result<Option<Kept>, StoreError> {
+    async fn load(&self) -> Result<Option<Kept>, StoreError> {
         let kept = self.read().await?;
         let wall = self.context.runtime().wall();
         Ok(kept.filter(|kept| self.rejected != Some(kept.version) && kept.is_good(wall)))
     }
 
-    async fn fetch(&self, lock: Option<&Lock>) -> Fetched<Kept, AuthError> {
+    async fn fetch(&self, lock: Option<&LeaseGuard>) -> FetchResult<Kept, AuthError> {
         let session = match self.log_in(lock).await {
             Ok(session) => session,
             Err(error) => {
-                let failed = Failed {
+                let failed = SharedFailure {
                     what: error.to_string().into(),
-                    reason: Reason::Auth,
+                    reason: FailureReason::Auth,
                     retryable: error.is_retryable(),
                     retry_after: error.retry_after(),
                 };
-                return Fetched { result: Err(error), outcome: Some(Outcome::Failed(failed)) };
+                return FetchResult { result: Err(error), outcome: Some(Outcome::Failed(failed)) };
             }
         };
         let kept = Kept { session, version: Version::random(self.context.runtime()) };
-        let Some(lock) = lock else { return Fetched { result: Ok(kept), outcome: None } };
+        let Some(lock) = lock else { return FetchResult { result: Ok(kept), outcome: None } };
         match self.write(&kept, lock).await {
-            Ok(true) => Fetched { result: Ok(kept), outcome: Some(Outcome::Stored) },
+            Ok(true) => FetchResult { result: Ok(kept), outcome: Some(Outcome::Stored) },
             // Somebody else has logged in, too, while this process was paused: theirs is everybody's.
             Ok(false) => {
-                let theirs = self.look().await.ok().flatten();
-                Fetched { result: Ok(theirs.unwrap_or(kept)), outcome: None }
+                let theirs = self.load().await.ok().flatten();
+                FetchResult { result: Ok(theirs.unwrap_or(kept)), outcome: None }
             }
-            Err(_) => Fetched { result: Ok(kept), outcome: Some(Outcome::NotKept) },
+            Err(_) => FetchResult { result: Ok(kept), outcome: Some(Outcome::NotKept) },
         }
     }
 }

@@ -14,7 +14,7 @@ use stitchapi_core::{Body, Key, Tick, Version};
 use super::keep::{Keeping, Kept, principal_of};
 use super::{AuthContext, AuthError, AuthStrategy, Credential, Login, Verdict};
 use crate::Principal;
-use crate::single_flight::{Errand as _, Flights, Landed, Meeting, back_off_of, fly};
+use crate::single_flight::{FlightRecord, FlightResult, FlightTask as _, InProcessFlights, failure_ttl, run_once};
 
 /// A token that is rejected within this of having been got is not replaced: the next one would be rejected, too.
 const YOUNG: Duration = Duration::from_secs(5);
@@ -28,7 +28,7 @@ pub struct Sessions(Arc<Shared>);
 struct Shared {
     login: Arc<dyn Login>,
     known: Mutex<HashMap<Whose, Known>>,
-    flights: Flights<Result<Arc<Kept>, Arc<AuthError>>>,
+    flights: InProcessFlights<Result<Arc<Kept>, Arc<AuthError>>>,
 }
 
 /// Which session, as this process tells them apart: nothing is hashed for a call whose session is known.
@@ -71,7 +71,11 @@ struct Known {
 ///   [says otherwise](Login::is_per_principal).
 #[must_use]
 pub fn session(login: impl Login) -> Sessions {
-    Sessions(Arc::new(Shared { login: Arc::new(login), known: Mutex::default(), flights: Flights::new(panicked) }))
+    Sessions(Arc::new(Shared {
+        login: Arc::new(login),
+        known: Mutex::default(),
+        flights: InProcessFlights::new(panicked),
+    }))
 }
 
 fn panicked() -> Result<Arc<Kept>, Arc<AuthError>> {
@@ -174,17 +178,17 @@ impl Shared {
         };
         let keeping = Keeping::new(&*self.login, context, names.session.clone(), rejected, previous);
         let store = context.whole_seam().store();
-        let meeting = Meeting::new(store.clone(), context.trace().clone(), &names.flight_parts());
-        let looked = if store.has_versioned() { meeting.twice(|| keeping.look()).await } else { Ok(None) };
+        let meeting = FlightRecord::new(store.clone(), context.trace().clone(), &names.flight_parts());
+        let looked = if store.has_versioned() { meeting.with_one_retry(|| keeping.load()).await } else { Ok(None) };
         let landed = match looked {
-            Ok(Some(kept)) => Landed::Brought(kept),
-            Ok(None) => fly(&meeting, &keeping).await,
-            Err(_) => Landed::of(keeping.fetch(None).await.result),
+            Ok(Some(kept)) => FlightResult::Ready(kept),
+            Ok(None) => run_once(&meeting, &keeping).await,
+            Err(_) => keeping.fetch(None).await.result.into(),
         };
         let got = match landed {
-            Landed::Brought(kept) => Ok(Arc::new(kept)),
-            Landed::Failed(error) => Err(Arc::new(error)),
-            Landed::FailedElsewhere(failed) => {
+            FlightResult::Ready(kept) => Ok(Arc::new(kept)),
+            FlightResult::Failed(error) => Err(Arc::new(error)),
+            FlightResult::FailedElsewhere(failed) => {
                 let error = AuthError::new(failed.what).with_retryable(failed.retryable);
                 Err(Arc::new(error.with_retry_after(failed.retry_after)))
             }
@@ -200,7 +204,7 @@ impl Shared {
                 Ok(kept)
             }
             Err(error) => {
-                known.failed = Some((now + back_off_of(BACK_OFF, error.retry_after()), error.clone()));
+                known.failed = Some((now + failure_ttl(BACK_OFF, error.retry_after()), error.clone()));
                 known.not_ended(wall).cloned().ok_or(error)
             }
         }

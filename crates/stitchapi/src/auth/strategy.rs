@@ -233,7 +233,7 @@ impl AuthError {
 
     /// A failure that several callers share, for one of them.
     pub(super) fn of_flight(shared: &Arc<Self>) -> Self {
-        let source = SharedSource::of(shared.clone(), Error::source).map(|source| Box::new(source) as BoxError);
+        let source = SharedSource::new(shared.clone(), Error::source).map(|source| Box::new(source) as BoxError);
         Self { what: shared.what.clone(), retryable: shared.retryable, retry_after: shared.retry_after, source }
     }
 

@@ -12,8 +12,11 @@ use super::entry::Entry;
 use super::policy::Policy;
 use super::room::{EntryKey, Found};
 use crate::pipeline::{Answer, Run, Target};
-use crate::single_flight::{Errand, Failed, Fetched, Landed, Lock, Meeting, Outcome, Reason, SharedSource, fly};
+use crate::single_flight::{
+    FailureReason, FetchResult, FlightRecord, FlightResult, FlightTask, Outcome, SharedFailure, SharedSource, run_once,
+};
 use crate::stitch::{Declaration, Report};
+use crate::store::LeaseGuard;
 use crate::throttle::Wait;
 use crate::trace::{CacheOutcome, EventKind, Trace};
 use crate::{Error, ErrorKind, ErrorResponse, Result, Seam};
@@ -43,7 +46,7 @@ impl Flop {
 
     /// The error of one of the callers who share it.
     fn error(self: Arc<Self>) -> Error {
-        self.error.copy_with_source(SharedSource::of(self.clone(), |flop| flop.error.source()))
+        self.error.copy_with_source(SharedSource::new(self.clone(), |flop| flop.error.source()))
     }
 }
 
@@ -142,11 +145,11 @@ impl Filling {
             return self.exchange().await.map(Arc::new).map_err(Arc::new);
         }
         let store = self.seam.cache_room().store.clone();
-        let meeting = Meeting::new(store, self.trace.clone(), &self.key.flight_parts());
-        match fly(&meeting, &self).await {
-            Landed::Brought(fill) => Ok(Arc::new(fill)),
-            Landed::Failed(flop) => Err(Arc::new(flop)),
-            Landed::FailedElsewhere(failed) => Err(Arc::new(Flop::of_all(failed_elsewhere(failed)))),
+        let meeting = FlightRecord::new(store, self.trace.clone(), &self.key.flight_parts());
+        match run_once(&meeting, &self).await {
+            FlightResult::Ready(fill) => Ok(Arc::new(fill)),
+            FlightResult::Failed(flop) => Err(Arc::new(flop)),
+            FlightResult::FailedElsewhere(failed) => Err(Arc::new(Flop::of_all(failed_elsewhere(failed)))),
         }
     }
 
@@ -175,58 +178,58 @@ impl Filling {
     }
 }
 
-impl Errand for Filling {
-    type Prize = Fill;
+impl FlightTask for Filling {
+    type Output = Fill;
     type Failure = Flop;
-    const BACK_OFF: Option<Duration> = None;
+    const FAILURE_BACK_OFF: Option<Duration> = None;
 
-    async fn look(&self) -> Result<Option<Fill>, StoreError> {
+    async fn load(&self) -> Result<Option<Fill>, StoreError> {
         let found = self.seam.cache_room().look(&self.key, &self.trace).await;
         let Found::Entry(entry) = found else { return Ok(None) };
         Ok(Some(Fill { entry, report: Report::default() }))
     }
 
-    async fn fetch(&self, lock: Option<&Lock>) -> Fetched<Fill, Flop> {
+    async fn fetch(&self, lock: Option<&LeaseGuard>) -> FetchResult<Fill, Flop> {
         let fill = match self.exchange().await {
             Ok(fill) => fill,
-            Err(flop) => return Fetched { outcome: failed(&flop).map(Outcome::Failed), result: Err(flop) },
+            Err(flop) => return FetchResult { outcome: failed(&flop).map(Outcome::Failed), result: Err(flop) },
         };
         let keeps = Entry::is_kept(fill.entry.parts.status);
         // A leader that was paused beyond its lease does not write over what its successor brought.
         if keeps && lock.is_some_and(|lock| !lock.is_held()) {
-            return Fetched { result: Ok(fill), outcome: None };
+            return FetchResult { result: Ok(fill), outcome: None };
         }
         let kept = keeps && self.seam.cache_room().keep(&self.key, &fill.entry, self.policy.ttl, &self.trace).await;
-        Fetched { result: Ok(fill), outcome: Some(if kept { Outcome::Stored } else { Outcome::NotKept }) }
+        FetchResult { result: Ok(fill), outcome: Some(if kept { Outcome::Stored } else { Outcome::NotKept }) }
     }
 }
 
 /// What others are told of a failure, if it is theirs, too.
-fn failed(Flop { error, is_personal }: &Flop) -> Option<Failed> {
+fn failed(Flop { error, is_personal }: &Flop) -> Option<SharedFailure> {
     let reason = match error.kind() {
         _ if *is_personal => return None,
-        ErrorKind::Status => Reason::Status(error.status()?.as_u16()),
-        ErrorKind::Transport => Reason::Transport,
-        ErrorKind::Timeout => Reason::Timeout,
-        ErrorKind::Auth => Reason::Auth,
+        ErrorKind::Status => FailureReason::Status(error.status()?.as_u16()),
+        ErrorKind::Transport => FailureReason::Transport,
+        ErrorKind::Timeout => FailureReason::Timeout,
+        ErrorKind::Auth => FailureReason::Auth,
         _ => return None,
     };
     let (retryable, retry_after) = (error.is_retryable(), error.retry_after());
-    Some(Failed { what: error.message().to_owned().into(), reason, retryable, retry_after })
+    Some(SharedFailure { what: error.message().to_owned().into(), reason, retryable, retry_after })
 }
 
 /// The failure of another process, as this one's callers get it.
-fn failed_elsewhere(Failed { what, reason, retryable, retry_after }: Failed) -> Error {
+fn failed_elsewhere(SharedFailure { what, reason, retryable, retry_after }: SharedFailure) -> Error {
     let kind = match reason {
-        Reason::Status(_) => ErrorKind::Status,
-        Reason::Transport => ErrorKind::Transport,
-        Reason::Timeout => ErrorKind::Timeout,
-        Reason::Auth => ErrorKind::Auth,
+        FailureReason::Status(_) => ErrorKind::Status,
+        FailureReason::Transport => ErrorKind::Transport,
+        FailureReason::Timeout => ErrorKind::Timeout,
+        FailureReason::Auth => ErrorKind::Auth,
     };
     let error = Error::new(kind, format!("{what} (to another process of the fleet)"))
         .with_retry_after(retry_after)
         .with_retryable(retryable);
-    let Reason::Status(status) = reason else { return error };
+    let FailureReason::Status(status) = reason else { return error };
     let Ok(status) = StatusCode::from_u16(status) else { return error };
     let (mut parts, ()) = http::Response::new(()).into_parts();
     parts.status = status;

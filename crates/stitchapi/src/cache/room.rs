@@ -9,7 +9,7 @@ use stitchapi_core::{Key, micros_up};
 use super::entry::Entry;
 use super::fill::{Filled, Flop};
 use super::{Audience, Policy};
-use crate::single_flight::Flights;
+use crate::single_flight::InProcessFlights;
 use crate::store::Client;
 use crate::trace::{EventKind, Trace, Unreadable};
 use crate::vault::Vault;
@@ -19,7 +19,7 @@ use crate::{Error, ErrorKind, Principal, Seam};
 #[derive(Debug)]
 pub(crate) struct CacheRoom {
     pub(crate) store: Arc<Client>,
-    pub(crate) flights: Flights<Filled>,
+    pub(crate) flights: InProcessFlights<Filled>,
     vault: Vault,
 }
 
@@ -44,7 +44,7 @@ fn panicked() -> Filled {
 
 impl CacheRoom {
     pub(crate) fn new(store: Arc<Client>, vault: Vault) -> Self {
-        Self { store, flights: Flights::new(panicked), vault }
+        Self { store, flights: InProcessFlights::new(panicked), vault }
     }
 
     /// The entry of a request. A principal, and whatever makes one answer differ from another, is hashed: with the vault's

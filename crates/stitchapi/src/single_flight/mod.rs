@@ -1,20 +1,21 @@
-//! Single flight: of all that want the same thing at the same time, one fetches it and the others wait.
+//! Single flight: of all callers that need the same value at the same time, one fetches it and the others wait.
 //!
-//! Two layers, one for logins and cached answers alike. In a process callers join one future ([`Flights`]). Across
-//! processes that future is a [`fly`]: miss → lease → look again → fetch → leave the outcome → release. Whoever waits
-//! reads the outcome; if the leader dies, the lease ends and the next in the queue takes over. A store without leases or
-//! versioned values leaves each process on its own.
+//! In: a key that names the value, and how to fetch it. Out: the value, or the failure that the waiting callers share.
+//! Logins and cached responses use it. Two layers: in one process the callers share one future ([`InProcessFlights`]);
+//! across processes that future is [`run_once`], in which the holder of a lease is the *leader* and fetches, and the other
+//! processes are *followers* and read the *outcome* that the leader stores. A follower takes the lease over when the
+//! leader's lease expires. On a store without leases or versioned values each process fetches for itself.
 
-mod fleet;
-mod local;
-mod meeting;
+mod flight_record;
+mod in_process;
 mod outcome;
-mod place;
-mod shared;
+mod run_once;
+mod shared_source;
+mod task;
 
-pub(crate) use fleet::{Errand, Fetched, Landed, back_off_of, fly};
-pub(crate) use local::Flights;
-pub(crate) use meeting::Meeting;
-pub(crate) use outcome::{Failed, Outcome, Reason};
-pub(crate) use place::Lock;
-pub(crate) use shared::SharedSource;
+pub(crate) use flight_record::FlightRecord;
+pub(crate) use in_process::InProcessFlights;
+pub(crate) use outcome::{FailureReason, Outcome, SharedFailure};
+pub(crate) use run_once::{failure_ttl, run_once};
+pub(crate) use shared_source::SharedSource;
+pub(crate) use task::{FetchResult, FlightResult, FlightTask};

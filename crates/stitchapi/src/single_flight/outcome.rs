@@ -1,4 +1,4 @@
-//! What a flight leaves for those who waited.
+//! The outcome that the leader of a flight stores for its followers.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -6,52 +6,56 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// How a flight ended. Kept in the store for a few seconds, in plain: it holds no secret.
+/// How a flight ended. It lies in the store as plain JSON, because it holds no secret.
+///
+/// It expires after 5 s. A failure of a task with a [`FAILURE_BACK_OFF`](super::FlightTask::FAILURE_BACK_OFF) expires after
+/// the `retry_after` of that failure instead, at least after the back-off and at most after 60 s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum Outcome {
-    /// It brought what was wanted; that is in the store.
+    /// The output is in the store.
     Stored,
-    /// It brought something that cannot be kept: everybody goes at once, also those who come in the next seconds.
+    /// The output cannot be stored: each process fetches for itself, also one that begins before this outcome expires.
     NotKept,
-    /// It failed.
-    Failed(Failed),
+    /// The fetch failed.
+    Failed(SharedFailure),
 }
 
-/// A failure that others share.
+/// A failure that followers share with the leader.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Failed {
-    /// What was attempted.
+pub(crate) struct SharedFailure {
+    /// What failed.
     pub(crate) what: Cow<'static, str>,
-    /// Which sort of failure it is.
-    pub(crate) reason: Reason,
-    /// Whether the same may succeed later.
+    /// Why it failed.
+    pub(crate) reason: FailureReason,
+    /// Whether the same fetch may succeed later.
     pub(crate) retryable: bool,
-    /// When to try again, if that was said.
+    /// Time to wait before the next fetch, if the failure states one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<Duration>,
 }
 
-/// Which sort of failure.
+/// Why a fetch failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum Reason {
-    /// An answer with this status.
+pub(crate) enum FailureReason {
+    /// The response had this status.
     Status(u16),
-    /// No answer.
+    /// No response arrived.
     Transport,
-    /// No answer in time.
+    /// No response arrived in time.
     Timeout,
-    /// No credential.
+    /// No credential could be prepared.
     Auth,
 }
 
 impl Outcome {
     pub(crate) fn to_bytes(&self) -> Bytes {
-        // A plain enum of numbers and text: there is nothing that JSON could not hold.
+        // The enum holds numbers and text only, which JSON can represent.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 
+    /// Decodes what [`to_bytes`](Self::to_bytes) wrote; `None` for anything else.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -62,14 +66,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outcome_is_read_as_it_is_written_and_anything_else_is_none() {
-        let failed = Failed {
-            what: "the API answered 503".into(),
-            reason: Reason::Status(503),
+    fn an_outcome_is_decoded_as_it_was_encoded_and_other_bytes_are_rejected() {
+        let failure = SharedFailure {
+            what: "the API responded 503".into(),
+            reason: FailureReason::Status(503),
             retryable: true,
             retry_after: Some(Duration::from_secs(2)),
         };
-        for outcome in [Outcome::Stored, Outcome::NotKept, Outcome::Failed(failed)] {
+        for outcome in [Outcome::Stored, Outcome::NotKept, Outcome::Failed(failure)] {
             assert_eq!(Outcome::from_bytes(&outcome.to_bytes()), Some(outcome));
         }
         assert_eq!(Outcome::from_bytes(b"{\"outcome\":\"something newer\"}"), None);

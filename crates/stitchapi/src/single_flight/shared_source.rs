@@ -1,10 +1,11 @@
-//! The failure of a flight, as each of its callers has it.
+//! The source of an error that several callers of a flight share.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// What is behind a failure that several callers share: the error that `source` finds in it.
+/// The source of a shared failure, as the error of one of its callers refers to it: an error cannot be cloned, so that each
+/// caller's error refers to the one failure.
 #[derive(Debug)]
 pub(crate) struct SharedSource<F> {
     failure: Arc<F>,
@@ -12,8 +13,8 @@ pub(crate) struct SharedSource<F> {
 }
 
 impl<F> SharedSource<F> {
-    /// `None` if nothing is behind it.
-    pub(crate) fn of(failure: Arc<F>, source: fn(&F) -> Option<&(dyn Error + 'static)>) -> Option<Self> {
+    /// Creates the reference to what `source` returns for `failure`; `None` if that is `None`.
+    pub(crate) fn new(failure: Arc<F>, source: fn(&F) -> Option<&(dyn Error + 'static)>) -> Option<Self> {
         source(&failure)?;
         Some(Self { failure, source })
     }
@@ -21,7 +22,7 @@ impl<F> SharedSource<F> {
 
 impl<F> fmt::Display for SharedSource<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what several calls waited for")
+        f.write_str("the request that several calls waited for failed")
     }
 }
 
