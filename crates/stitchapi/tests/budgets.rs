@@ -167,7 +167,7 @@ fn a_stitch_may_tighten_the_throttle_for_itself_only() -> Result<()> {
 fn buckets_of_one_name_are_one_and_must_say_the_same() -> Result<()> {
     let (sim, (sink, taken)) = (SimRuntime::new(1), events());
     let seam = seam(&sim, &api()).sink(sink).build()?;
-    let search = |rate: &str| Throttle::rate(rate.to_owned()).scope(Scope::Bucket("search"));
+    let search = |rate: &str| Throttle::rate(rate.to_owned()).scope(Scope::bucket("search"));
     let stitch = |path: &str| seam.get(path).throttle(search("10/s")).build_with::<(), ()>(decode::empty);
     let both = [stitch("/a")?, stitch("/b")?];
     sim.block_on(join_all(both.iter().map(|stitch| async { stitch.call(()).await })));

@@ -505,12 +505,12 @@ impl StitchStore for Counting {
 }
 
 #[test]
-fn a_throttle_on_a_store_that_can_neither_pace_nor_count_does_not_build_and_the_error_names_the_way_out() {
+fn a_rate_on_a_store_without_pacer_and_counter_fails_build_with_the_way_out() {
     let (sim, memory) = (SimRuntime::new(1), MemoryStore::new());
     let on = |store: Arc<dyn StitchStore>| seam(&sim, &api()).store(store).throttle(ten()).build();
     let error = on(Arc::new(Plain(memory.clone()))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("can neither count nor pace") && error.to_string().contains("SplitStore"));
+    assert!(error.to_string().contains("has no pacer and no counter") && error.to_string().contains("SplitStore"));
     assert!(on(Arc::new(Counting(memory.clone()))).is_ok());
     assert!(on(Arc::new(SplitStore::new(Plain(memory.clone()), memory.clone()))).is_ok());
     assert!(seam(&sim, &api()).store(Plain(memory)).build().is_ok());

@@ -220,7 +220,7 @@ impl SeamBuilder {
         });
         let throttle = self.throttle;
         let gate = match &throttle {
-            Some(throttle) if !throttle.is_each_stitchs() => Some(gates.open(throttle, None)?),
+            Some(throttle) if !throttle.is_per_stitch() => Some(gates.open(throttle, None)?),
             _ => None,
         };
         let is_shared = self.store.is_some();

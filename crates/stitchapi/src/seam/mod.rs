@@ -239,7 +239,7 @@ impl Seam {
 
     /// The throttles of a stitch that are not the seam's, narrowest first.
     pub(crate) fn own_gates(&self, stitch: &str, own: Option<&Throttle>) -> Result<Vec<Gate>> {
-        let each = self.inner.throttle.as_ref().filter(|throttle| throttle.is_each_stitchs());
+        let each = self.inner.throttle.as_ref().filter(|throttle| throttle.is_per_stitch());
         own.into_iter().chain(each).map(|throttle| self.inner.gates.open(throttle, Some(stitch))).collect()
     }
 

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
-use stitchapi_core::{Key, Runtime, StoreLimits, Tick};
+use stitchapi_core::{Key, Runtime, Tick};
 
-use super::Place;
 use super::agent::{self, SpawnOnDrop};
 use super::concurrency::Places;
 use super::declaration::Cost;
@@ -21,7 +20,7 @@ use super::pacing::Pacing;
 use super::pacing::Request;
 use super::pacing::{Source, State, Verdict, Work, lateness};
 use super::queue::{Ticket, Waiter};
-use super::settings::Settings;
+use super::settings::{Declared, Settings};
 use super::units::Units;
 use super::windowed::Tickets;
 use crate::runtime::{TimeUp, within};
@@ -38,29 +37,6 @@ pub(crate) struct Bucket {
     /// How many calls it lets be under way at once, if it says.
     places: Option<Arc<Places>>,
     state: Mutex<State>,
-}
-
-/// What buckets of one declaration have in common.
-#[derive(Debug)]
-pub(crate) struct Declared {
-    pub(super) settings: Settings,
-    pub(super) max_wait: Option<Duration>,
-    pub(super) max_queue: Option<usize>,
-    pub(super) concurrency: Option<u32>,
-    pub(super) place: Option<Place>,
-    pub(super) runtime: Arc<dyn Runtime>,
-    pub(super) trace: Trace,
-}
-
-impl Declared {
-    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.runtime
-    }
-
-    /// What the store takes, if there is one.
-    pub(super) fn store_limits(&self) -> Option<&StoreLimits> {
-        self.place.as_ref().map(|place| &place.limits)
-    }
 }
 
 /// A call may start now.
@@ -87,7 +63,7 @@ impl Bucket {
         let place = declared.place.as_ref();
         let tickets = place.and_then(|place| Tickets::new(place, &settings.limits, settings.guard, &declared.runtime));
         let source = match place {
-            Some(place) => Source::cell(place.limits.boot_clock || tickets.is_some(), settings.at_once),
+            Some(place) => Source::cell(place.limits.boot_clock || tickets.is_some(), settings.max_requests),
             None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(settings, &*declared.runtime))),
         };
         let places = declared.concurrency.map(|limit| Places::new(declared.clone(), limit, places));
@@ -112,9 +88,9 @@ impl Bucket {
     /// [`ErrorKind::Input`] for a cost above what a cap lets start at once.
     #[inline]
     pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
-        if cost.is_plain() {
-            let Settings { plain, plain_draws, .. } = self.settings();
-            return Ok(plain_draws.then_some(Cow::Borrowed(plain)));
+        if cost.is_one_call() {
+            let Settings { one_call, one_call_draws, .. } = self.settings();
+            return Ok(one_call_draws.then_some(Cow::Borrowed(one_call)));
         }
         self.odd_units(cost)
     }
@@ -146,7 +122,7 @@ impl Bucket {
 
     /// One plain call, in units.
     pub(crate) fn plain(&self) -> &Units {
-        &self.settings().plain
+        &self.settings().one_call
     }
 
     /// Starts a call at once, if there is no store, nobody waits and the budget has room. Touches nothing but one lock.
@@ -222,7 +198,7 @@ impl Bucket {
             let after = estimate.map_or(Duration::ZERO, |estimate| estimate.since(if no_room { now } else { latest }));
             return Err(refused(after));
         }
-        let is_plain = self.settings().is_plain(units);
+        let is_plain = self.settings().is_one_call(units);
         let waiter =
             Waiter { units: units.clone(), is_plain, arrived: now, latest, deadline: wait.deadline, waker: None };
         let ended_at = state.queue.ends_at();

@@ -8,13 +8,16 @@ use std::time::Duration;
 
 use stitchapi_core::{Key, Runtime};
 
-use super::bucket::{Bucket, Declared};
-use super::{Place, Scope, Throttle, ThrottleStatus};
+use super::bucket::Bucket;
+use super::declaration::{Scope, Throttle, config};
+use super::settings::{Declared, Place};
+use super::status::ThrottleStatus;
+use crate::error::{Error, Result};
+use crate::principal::Principal;
 use crate::runtime::yield_once;
 use crate::store::fit_key;
 use crate::trace::Trace;
 use crate::vault::Vault;
-use crate::{Error, Principal, Result};
 
 /// How often buckets of principals that nobody uses any more are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
@@ -75,23 +78,27 @@ impl Gates {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for whatever is wrong with the throttle.
     pub(crate) fn open(&self, throttle: &Throttle, stitch: Option<&str>) -> Result<Gate> {
-        let scope = throttle.scope.unwrap_or(if stitch.is_some() { Scope::Stitch } else { Scope::Seam });
+        let scope = throttle.scope.clone().unwrap_or(if stitch.is_some() { Scope::Stitch } else { Scope::Seam });
         let seam = self.ground.seam.to_string();
         let name = match (scope, stitch) {
             (Scope::Seam, None) => vec![seam],
             (Scope::Seam, Some(_)) => {
-                return Err(Error::config("the throttle: one of the whole seam is declared on the seam"));
+                return Err(config(
+                    "Scope::Seam is not valid for a stitch: declare that throttle on the seam, SeamBuilder::throttle(..)",
+                ));
             }
             (Scope::Stitch, stitch) => vec!["stitch".to_owned(), seam, stitch.unwrap_or_default().to_owned()],
             (Scope::Host, _) => vec!["host".to_owned(), self.ground.host.clone()],
-            (Scope::Bucket(name), _) => vec!["bucket".to_owned(), name.to_owned()],
+            (Scope::Bucket(name), _) => vec!["bucket".to_owned(), name.into_owned()],
         };
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         match open.get(&name) {
             Some((same, gate)) if same == throttle => Ok(gate.clone()),
-            Some(_) => {
-                Err(Error::config("the throttle: there is another one of this name, and it says something else"))
-            }
+            Some(_) => Err(config(format_args!(
+                "bucket `{}` is declared twice with different settings: make the declarations equal, or give one another \
+                     scope",
+                name.join("/")
+            ))),
             None => {
                 let gate = self.gate(throttle, name.clone())?;
                 open.insert(name, (throttle.clone(), gate.clone()));
@@ -141,7 +148,7 @@ impl Gates {
 
     fn gate(&self, throttle: &Throttle, name: Vec<String>) -> Result<Gate> {
         let Ground { place, vault, runtime, trace, .. } = &self.ground;
-        let declared = Arc::new(throttle.declare(place.clone(), runtime.clone(), trace.clone())?);
+        let declared = Arc::new(Declared::new(throttle, place.clone(), runtime.clone(), trace.clone())?);
         Ok(Gate(if throttle.per_principal {
             Arc::new_cyclic(|me| {
                 let (vault, me) = (vault.clone(), me.clone());

@@ -1,45 +1,188 @@
-//! What a bucket is declared as.
+//! Settings of a bucket: what a [`Throttle`] declares, validated against the store that it runs on.
+//!
+//! In: a declaration, the store if there is one, the runtime. Out: the numbers that the planner and the concurrency limit
+//! read. The registry makes one for each declaration; all buckets of it share it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use stitchapi_core::pace::Limit;
+use stitchapi_core::{Counter, Leases, Pacer, Runtime, StoreLimits};
 
+use super::declaration::{Cost, Throttle, config};
 use super::units::Units;
+use super::windowed;
+use crate::error::Result;
 use crate::outage::OutagePolicy;
+use crate::trace::{EventKind, Trace};
 
-/// What a bucket is declared as.
+/// Facets of the store that buckets lie in.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    pub(crate) pacer: Option<Arc<dyn Pacer>>,
+    pub(crate) leases: Option<Arc<dyn Leases>>,
+    /// Used by a store without a pacer.
+    pub(crate) counter: Option<Arc<dyn Counter>>,
+    pub(crate) name: &'static str,
+    pub(crate) limits: StoreLimits,
+}
+
+/// Numbers of a bucket that the planner reads.
 #[derive(Debug)]
 pub(super) struct Settings {
+    /// Limits in the order of their declaration.
     pub(super) limits: Vec<Limit>,
-    /// One plain call.
-    pub(super) plain: Units,
-    /// Whether that draws on any limit.
-    pub(super) plain_draws: bool,
+    /// Units that one call draws.
+    pub(super) one_call: Units,
+    /// Whether one call draws on any limit.
+    pub(super) one_call_draws: bool,
+    /// How late after its slot a call may still start.
     pub(super) guard: Duration,
+    /// How long a new bucket waits before its first slot.
     pub(super) fresh_start: Duration,
+    /// Upper bound of a hold that a response requests.
     pub(super) max_hold: Duration,
-    /// So many unstarted slots a process may hold.
-    pub(super) most_held: usize,
-    /// So many calls a request to the store may be for.
-    pub(super) most_asked: usize,
-    /// So many requests to the store are under way at once: while one travels the next one is filled.
-    pub(super) at_once: usize,
-    pub(super) policy: OutagePolicy,
+    /// Upper bound of the unstarted slots of this process: one second of the pacing rate.
+    pub(super) max_booked: usize,
+    /// Upper bound of the calls of one reserve request.
+    pub(super) max_calls_per_request: usize,
+    /// Upper bound of the requests in flight: while one travels the next one is filled.
+    pub(super) max_requests: usize,
+    pub(super) outage_policy: OutagePolicy,
+    /// Declared number of processes that share the budget.
     pub(super) fleet_size: Option<u32>,
-    /// The longest that an operation of the store takes.
+    /// Upper bound of an operation of the store.
     pub(super) timeout: Duration,
 }
 
+/// What all buckets of one declaration share.
+#[derive(Debug)]
+pub(crate) struct Declared {
+    pub(super) settings: Settings,
+    pub(super) max_wait: Option<Duration>,
+    pub(super) max_queue: Option<usize>,
+    pub(super) concurrency: Option<u32>,
+    pub(super) place: Option<Place>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) trace: Trace,
+}
+
 impl Settings {
-    /// Whether these units are one plain call.
-    pub(super) fn is_plain(&self, units: &Units) -> bool {
-        Arc::ptr_eq(units, &self.plain)
+    /// Returns `true` if these are the units of one call.
+    pub(super) fn is_one_call(&self, units: &Units) -> bool {
+        Arc::ptr_eq(units, &self.one_call)
     }
 
-    /// Whether the limit at `index` is one of the shortest period.
+    /// Returns `true` if the limit at `index` has the shortest period.
     pub(super) fn paces(&self, index: usize) -> bool {
         let period = self.limits.get(index).map(|limit| limit.id.period());
         self.limits.iter().all(|limit| Some(limit.id.period()) >= period)
     }
+}
+
+impl Declared {
+    /// Validates `throttle` against its store; without one the buckets lie in this process.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid declaration, a store or a runtime that cannot keep it,
+    /// and a setter that has no effect on it.
+    pub(super) fn new(
+        throttle: &Throttle,
+        place: Option<Place>,
+        runtime: Arc<dyn Runtime>,
+        trace: Trace,
+    ) -> Result<Self> {
+        let (limits, guard) = throttle.validate()?;
+        match &place {
+            Some(place) => validate_on_store(throttle, &limits, place)?,
+            None => validate_in_process(throttle, &*runtime)?,
+        }
+        if limits.is_empty() && throttle.max_queue.is_some() && !runtime.joins_callers() {
+            return Err(config(
+                "max_queue(..) has no effect on a concurrency limit on this runtime, where no call waits for another one: \
+                 remove it",
+            ));
+        }
+        let pacing = limits.iter().min_by_key(|limit| limit.id.period());
+        let per_second =
+            pacing.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
+        let is_volatile = place.as_ref().is_some_and(|place| place.limits.volatile);
+        let fresh_start = if is_volatile { Duration::from_millis(100) } else { Duration::ZERO };
+        let one_call = Cost::default().on(&limits);
+        let mut settings = Settings {
+            one_call_draws: one_call.iter().any(|units| *units > 0),
+            one_call,
+            guard,
+            fresh_start: throttle.fresh_start.unwrap_or(fresh_start),
+            max_hold: throttle.max_hold.unwrap_or(Duration::from_secs(60)),
+            max_booked: usize::try_from(per_second).unwrap_or(usize::MAX).max(1),
+            max_calls_per_request: usize::MAX,
+            max_requests: 2,
+            outage_policy: throttle.outage_policy.unwrap_or_default(),
+            fleet_size: throttle.fleet_size,
+            timeout: place.as_ref().map_or(Duration::ZERO, |place| place.limits.timeout),
+            limits,
+        };
+        if let Some(Place { pacer: None, name: store, .. }) = place.as_ref().filter(|_| !settings.limits.is_empty()) {
+            windowed::tune(&mut settings);
+            trace.emit(EventKind::WeakerPromise { store });
+        }
+        let Throttle { max_wait, max_queue, concurrency, .. } = *throttle;
+        Ok(Self { settings, max_wait, max_queue, concurrency, place, runtime, trace })
+    }
+
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+
+    /// Returns the limits of the store, if there is one.
+    pub(super) fn store_limits(&self) -> Option<&StoreLimits> {
+        self.place.as_ref().map(|place| &place.limits)
+    }
+}
+
+/// A rate needs a pacer or a counter: a store with neither would count too few calls. A concurrency limit needs leases.
+fn validate_on_store(throttle: &Throttle, limits: &[Limit], place: &Place) -> Result<()> {
+    let store = place.name;
+    if !limits.is_empty() && place.pacer.is_none() {
+        if place.counter.is_none() {
+            return Err(config(format_args!(
+                "the {store} store has no pacer and no counter, so it cannot share a rate: combine it with a store that has \
+                 one, SplitStore::new({store}, other), or give it a pacer with CellFacets"
+            )));
+        }
+        windowed::judge(place, limits)?;
+        if throttle.fresh_start.is_some() {
+            return Err(config(format_args!(
+                "fresh_start(..) has no effect on the {store} store, which can only count: remove it, or combine the store \
+                 with one that has a pacer, SplitStore::new({store}, other)"
+            )));
+        }
+    }
+    if throttle.concurrency.is_some() && place.leases.is_none() {
+        return Err(config(format_args!(
+            "the {store} store has no leases, so it cannot share a concurrency limit: combine it with a store that has them, \
+             SplitStore::new({store}, other), or give it leases with CellFacets"
+        )));
+    }
+    Ok(())
+}
+
+/// Without a store no process knows of another one, and no outage occurs.
+fn validate_in_process(throttle: &Throttle, runtime: &dyn Runtime) -> Result<()> {
+    let set = [("on_outage", throttle.outage_policy.is_some()), ("fleet_size", throttle.fleet_size.is_some())];
+    if let Some((setter, _)) = set.into_iter().find(|(_, is_set)| *is_set) {
+        return Err(config(format_args!(
+            "{setter}(..) has no effect without a store, where each process has the whole budget: add .store(..) to the \
+             seam, or remove it"
+        )));
+    }
+    if throttle.concurrency.is_some() && !runtime.joins_callers() {
+        return Err(config(
+            "a concurrency limit needs a store with leases on this runtime, where no call waits for another one: add \
+             .store(..) to the seam",
+        ));
+    }
+    Ok(())
 }

@@ -112,7 +112,7 @@ impl State {
         BucketStatus {
             name,
             limits: limits.collect(),
-            next_start: self.estimate(settings, &settings.plain, now).map(|due| due.since(now)),
+            next_start: self.estimate(settings, &settings.one_call, now).map(|due| due.since(now)),
             waiting: self.queue.len(),
             booked: self.slots.len(),
             held: Some(held).filter(|held| !held.is_zero()),

@@ -45,7 +45,7 @@ impl Terms {
         Self {
             limit,
             share: (limit / fleet_size.max(1)).max(1),
-            policy: settings.policy,
+            policy: settings.outage_policy,
             fleet_size,
             known,
             timeout,

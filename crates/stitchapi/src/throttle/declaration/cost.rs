@@ -1,4 +1,4 @@
-//! What a call costs.
+//! [`Cost`]: units that one call draws from its limits.
 
 use std::borrow::Cow;
 
@@ -6,17 +6,19 @@ use stitchapi_core::pace::Limit;
 
 use crate::throttle::units::Units;
 
-/// What one call costs, unit by unit: one call and nothing else, unless said otherwise.
+/// Cost of one call in each unit. The default is one call and no other unit.
 ///
-/// A rate counts the units that it is [of](crate::Rate::of), and a cost in a unit that no rate counts is free. A call that
-/// costs nothing at all takes no slot.
+/// * A rate counts the unit that it is [of](crate::Rate::of), `calls` by default. A cost in a unit that no rate counts is
+///   free.
+/// * A call whose cost draws on no rate takes no slot.
 ///
 /// ```
 /// use stitchapi::Cost;
 ///
 /// let cost = Cost::new(1).and("tokens", 812);
+/// assert_eq!(cost.of("tokens"), 812);
+/// assert_eq!(cost.of("bytes"), 0);
 /// assert_eq!(Cost::from(1), Cost::default());
-/// # let _ = cost;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cost {
@@ -25,13 +27,13 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// So many calls.
+    /// Returns a cost of `calls` in the unit `calls`.
     #[must_use]
     pub const fn new(calls: u32) -> Self {
         Self { calls, others: Vec::new() }
     }
 
-    /// And so much of another unit; said twice, the last one counts.
+    /// Adds an amount of another unit. A second amount of the same unit replaces the first.
     #[must_use]
     pub fn and(mut self, unit: impl Into<Cow<'static, str>>, amount: u32) -> Self {
         let unit = unit.into();
@@ -40,25 +42,25 @@ impl Cost {
         self
     }
 
-    /// How much of a unit.
+    /// Returns the amount of `unit`, 0 if the cost does not name it.
     #[must_use]
     pub fn of(&self, unit: &str) -> u32 {
         let other = self.others.iter().find(|(other, _)| other == unit);
         other.map_or(if unit == CALLS { self.calls } else { 0 }, |(_, amount)| *amount)
     }
 
-    /// Whether it is one call and nothing else.
-    pub(in crate::throttle) fn is_plain(&self) -> bool {
+    /// Returns `true` if the cost is one call and no other unit.
+    pub(in crate::throttle) fn is_one_call(&self) -> bool {
         self.calls == 1 && self.others.is_empty()
     }
 
-    /// Units per limit, in their order.
+    /// Returns the units that the cost draws on each of `limits`, in their order.
     pub(in crate::throttle) fn on(&self, limits: &[Limit]) -> Units {
         limits.iter().map(|limit| self.of(limit.id.unit())).collect()
     }
 }
 
-/// The unit of a rate, unless said otherwise.
+/// Unit of a rate that names no other.
 pub(in crate::throttle) const CALLS: &str = "calls";
 
 /// One call.
@@ -68,7 +70,7 @@ impl Default for Cost {
     }
 }
 
-/// So many calls.
+/// A number of calls.
 impl From<u32> for Cost {
     fn from(calls: u32) -> Self {
         Self::new(calls)
@@ -84,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cost_is_told_limit_by_limit_in_their_order() {
+    fn units_are_in_the_order_of_the_limits() {
         let id = |unit| LimitId::new(unit, Duration::from_secs(60));
         let declared = ["tokens", "calls"].map(|unit| LimitSpec { id: id(unit), permits: 10, burst: None });
         let limits = limits(&declared).unwrap();

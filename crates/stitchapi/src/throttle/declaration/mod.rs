@@ -1,4 +1,4 @@
-//! Public types that declare a throttle, and their validation.
+//! Public types that declare a throttle, and their validation: plain values, no runtime, no store.
 
 mod cost;
 mod rate;
@@ -9,5 +9,5 @@ pub(super) use cost::CALLS;
 pub use cost::Cost;
 pub use rate::{Rate, RateError};
 pub use scope::Scope;
-pub(crate) use throttle::Place;
 pub use throttle::Throttle;
+pub(super) use throttle::config;

@@ -1,5 +1,6 @@
-//! How many calls in how much time.
+//! [`Rate`]: permits per period, from constructors or from text such as `10/s`.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::error::Error;
 use std::fmt;
@@ -9,74 +10,87 @@ use std::time::Duration;
 use serde::{Deserialize, Deserializer, de};
 use stitchapi_core::pace::LimitId;
 
-/// So many permits a period: `Rate::per_second(10)`, or `"10/s"`.
+use super::cost::CALLS;
+
+/// Number of permits per period: `Rate::per_second(10)`, or `"10/s"`.
 ///
-/// As text: a whole number, `/`, and a period, which is a unit (`ms`, `s`, `m`, `h`, `d`, or `second`, `minute`, `hour`,
-/// `day`) with a whole number before it if it is not one: `10/s`, `1000/h`, `20000/day`, `5/250ms`.
+/// Grammar of the text: a whole number, `/`, and a period. A period is a unit (`ms`, `s`, `m`, `h`, `d`, or `second`,
+/// `minute`, `hour`, `day`), preceded by a whole number if it is not one: `10/s`, `1000/h`, `20000/day`, `5/250ms`.
 ///
 /// ```
 /// use stitchapi::Rate;
 ///
 /// assert_eq!("10/s".parse(), Ok(Rate::per_second(10)));
+/// let tokens = Rate::per_minute(200_000).of("tokens");
+/// assert_eq!(tokens.permits(), 200_000);
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Rate {
     permits: u32,
     period: Duration,
-    unit: &'static str,
+    unit: Cow<'static, str>,
 }
 
 impl Rate {
-    /// `permits` calls a period. Judged when the seam is built: at least one permit, a period of at least 100 ms.
+    /// Returns a rate of `permits` calls per `period`. Building the seam fails for no permits and for a period below 100 ms.
     #[must_use]
     pub const fn new(permits: u32, period: Duration) -> Self {
-        Self { permits, period, unit: super::cost::CALLS }
+        Self { permits, period, unit: Cow::Borrowed(CALLS) }
     }
 
-    /// So many calls a second.
+    /// Returns a rate of `permits` calls per second.
     #[must_use]
     pub const fn per_second(permits: u32) -> Self {
         Self::new(permits, Duration::from_secs(1))
     }
 
-    /// So many calls a minute.
+    /// Returns a rate of `permits` calls per minute.
     #[must_use]
     pub const fn per_minute(permits: u32) -> Self {
         Self::new(permits, Duration::from_secs(60))
     }
 
-    /// So many calls an hour.
+    /// Returns a rate of `permits` calls per hour.
     #[must_use]
     pub const fn per_hour(permits: u32) -> Self {
         Self::new(permits, Duration::from_secs(3_600))
     }
 
-    /// So many calls a day, which here is any 24 hours.
+    /// Returns a rate of `permits` calls per day. A day is any 24 hours.
     #[must_use]
     pub const fn per_day(permits: u32) -> Self {
         Self::new(permits, Duration::from_secs(86_400))
     }
 
-    /// Counts another unit than calls, which a [`Cost`](crate::Cost) names: `Rate::per_minute(200_000).of("tokens")`.
+    /// Counts `unit` instead of calls. A [`Cost`](crate::Cost) says how much of it a call draws.
+    ///
+    /// ```
+    /// use stitchapi::Rate;
+    ///
+    /// let tokens = Rate::per_minute(200_000).of("tokens");
+    /// // The unit may come from configuration.
+    /// let configured = Rate::per_hour(500).of(String::from("pages"));
+    /// # let _ = (tokens, configured);
+    /// ```
     #[must_use]
-    pub const fn of(self, unit: &'static str) -> Self {
-        Self { unit, ..self }
+    pub fn of(self, unit: impl Into<Cow<'static, str>>) -> Self {
+        Self { unit: unit.into(), ..self }
     }
 
-    /// How many permits a period.
+    /// Returns the number of permits per period.
     #[must_use]
     pub const fn permits(&self) -> u32 {
         self.permits
     }
 
-    /// The period.
+    /// Returns the period.
     #[must_use]
     pub const fn period(&self) -> Duration {
         self.period
     }
 
-    pub(in crate::throttle) fn limit_id(&self) -> LimitId {
-        LimitId::new(self.unit, self.period)
+    pub(super) fn limit_id(&self) -> LimitId {
+        LimitId::new(self.unit.clone(), self.period)
     }
 }
 
@@ -133,30 +147,30 @@ impl<'de> Deserialize<'de> for Rate {
     }
 }
 
-/// A text that is no rate.
+/// Error of a text that is not a [`Rate`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RateError {
-    /// There is no `/`.
+    /// The text has no `/`.
     NoPeriod,
-    /// The part before the `/`, or before the unit, is not a whole number.
+    /// The part before the `/`, or before the unit of time, is not a whole number.
     Number,
-    /// A number above 4,294,967,295.
+    /// A number is above 4,294,967,295.
     TooLarge,
-    /// The unit of time is not known.
+    /// The unit of time is unknown.
     Unit,
-    /// No permits, or a period of nothing.
+    /// The permits or the period are zero.
     Zero,
 }
 
 impl fmt::Display for RateError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoPeriod => "a rate says how many in what time, such as 10/s",
-            Self::Number => "a rate starts with a whole number, such as 10/s",
-            Self::TooLarge => "the number is too large for a rate",
-            Self::Unit => "a rate's period is one of ms, s, m, h, d, such as 10/s or 5/250ms",
-            Self::Zero => "a rate of nothing, or over no time, lets nobody start",
+            Self::NoPeriod => "rate has no `/`: write permits per period, such as 10/s",
+            Self::Number => "rate is not a whole number of permits per period: write it such as 10/s or 5/250ms",
+            Self::TooLarge => "rate has a number above 4294967295: write a smaller one",
+            Self::Unit => "rate has an unknown unit of time: write ms, s, m, h or d, such as 10/s or 5/250ms",
+            Self::Zero => "rate has no permits or no period: both are at least 1, such as 10/s",
         })
     }
 }
@@ -174,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_short_form_says_the_same_as_the_constructors() {
+    fn text_and_constructors_give_the_same_rate() {
         let read = |text: &str| text.parse::<Rate>();
         assert_eq!(read("10/s"), Ok(Rate::per_second(10)));
         assert_eq!(read("20000/day"), Ok(Rate::per_day(20_000)));
@@ -184,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_rates_are_refused_by_name() {
+    fn each_malformed_text_has_its_error() {
         for (text, error) in [
             ("10", RateError::NoPeriod),
             ("", RateError::NoPeriod),

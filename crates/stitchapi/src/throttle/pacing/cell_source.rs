@@ -147,7 +147,7 @@ impl CellSource {
         pace.rejoin = rejoin;
         self.known.remember(&mut pace);
         self.dearest.resize(settings.limits.len(), 1);
-        for units in units.iter().filter(|units| !settings.is_plain(units)) {
+        for units in units.iter().filter(|units| !settings.is_one_call(units)) {
             self.dearest.iter_mut().zip(&**units).for_each(|(most, units)| *most = (*units).max(*most));
         }
         if let (Some(rejoin), Some(outage)) = (rejoin, &self.outage) {
@@ -166,7 +166,7 @@ impl CellSource {
         self.last_sent = now;
         self.wanted_since = None;
         let mut total = Total::default();
-        units.iter().for_each(|units| total.add(units, settings.is_plain(units)));
+        units.iter().for_each(|units| total.add(units, settings.is_one_call(units)));
         self.in_flight.push(InFlight { number: self.requests, units: units.clone(), total });
         let voided = self.known.voided();
         Request { number: self.requests, pace, units, voided, sent: now, is_probe }
@@ -187,7 +187,7 @@ impl CellSource {
         }
         let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.active());
         let since = self.known.newest().unwrap_or_default();
-        let booked_until = self.known.booked_until(settings.limits.len(), settings.most_held, request.sent, now);
+        let booked_until = self.known.booked_until(settings.limits.len(), settings.max_booked, request.sent, now);
         // A process that was stopped meanwhile looks for the store before it goes alone.
         let looked = now + BOOKED_AHEAD.saturating_sub(settings.timeout);
         let from = booked_until.max(request.sent + BOOKED_AHEAD).max(looked);
@@ -201,7 +201,7 @@ impl CellSource {
             }
         }
         self.outage = Some(outage);
-        Some(EventKind::OutageBegan { policy: settings.policy, fleet_size, known })
+        Some(EventKind::OutageBegan { policy: settings.outage_policy, fleet_size, known })
     }
 
     /// The process is on its store again, if it was not.

@@ -96,8 +96,8 @@ impl Known {
 
     /// Until when this fleet may have booked, at `sent`: since the newest reply as much as was started, and the slots that one
     /// process may hold.
-    pub(in crate::throttle) fn booked_until(&self, limits: usize, most_held: usize, sent: Tick, now: Tick) -> Tick {
-        let (before, one) = (u64::try_from(most_held).unwrap_or(u64::MAX), vec![1; limits]);
+    pub(in crate::throttle) fn booked_until(&self, limits: usize, max_booked: usize, sent: Tick, now: Tick) -> Tick {
+        let (before, one) = (u64::try_from(max_booked).unwrap_or(u64::MAX), vec![1; limits]);
         let Some(newest) = &self.newest else { return sent };
         let next = newest.gcra.due_behind(repeat_n(before, limits), &one, newest.now.max(self.held_until));
         self.local(next, now) + sent.since(newest.sent)

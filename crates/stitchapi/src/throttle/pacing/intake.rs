@@ -65,7 +65,7 @@ impl State {
         let clock = cell.known.clock_at(now);
         self.slots.refresh(|start| clock.local(start));
         for ((start, stamp), units) in booked.into_iter().zip(&request.units) {
-            let (is_plain, due) = (settings.is_plain(units), clock.local(start));
+            let (is_plain, due) = (settings.is_one_call(units), clock.local(start));
             self.slots.put(Slot { at: At::Store(start, stamp), units: units.clone(), is_plain, due });
         }
         self.drop_void(work);

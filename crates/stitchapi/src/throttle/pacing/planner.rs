@@ -120,11 +120,11 @@ impl State {
             Source::Here(pacing) => serve_paced(&mut self.queue, pacing, now, work),
             Source::Cell(cell) => {
                 let Some(outage) = cell.outage.as_mut().filter(|outage| outage.is_fresh(now)) else { return };
-                match settings.policy {
+                match settings.outage_policy {
                     OutagePolicy::Local => serve_paced(&mut self.queue, &mut outage.pacing, now, work),
                     OutagePolicy::Open => {
                         let free = || {
-                            let units = settings.plain.clone();
+                            let units = settings.one_call.clone();
                             Verdict::Slot(Slot { at: At::Unpaced, units, is_plain: true, due: now })
                         };
                         work.wakers.extend(self.queue.settle_all(free));
@@ -208,7 +208,7 @@ impl State {
         if cell.is_filled() {
             return;
         }
-        let few = (cell.asked_calls() * MORE).min(settings.most_asked);
+        let few = (cell.asked_calls() * MORE).min(settings.max_calls_per_request);
         if !wanted.is_empty() && wanted.len() < few {
             return;
         }
@@ -241,14 +241,14 @@ impl State {
     fn wanted(&self, settings: &Settings) -> Vec<Units> {
         let Source::Cell(cell) = &self.source else { return Vec::new() };
         let outstanding = self.outstanding();
-        let room = settings.most_held.saturating_sub(outstanding).min(settings.most_asked);
+        let room = settings.max_booked.saturating_sub(outstanding).min(settings.max_calls_per_request);
         if room == 0 {
             return Vec::new();
         }
         let mut totals = [self.queue.total(), self.slots.total()].into_iter().chain(cell.asked());
         if totals.all(Total::is_plain) {
             let uncovered = self.queue.len().saturating_sub(outstanding);
-            return vec![settings.plain.clone(); uncovered.min(room)];
+            return vec![settings.one_call.clone(); uncovered.min(room)];
         }
         let mut covered: BTreeMap<&[u32], usize> = BTreeMap::new();
         for units in self.slots.iter().map(|slot| &slot.units).chain(cell.asked_units()) {
@@ -283,7 +283,7 @@ impl State {
                     let before = waiting.enumerate().map(|(index, waiting)| waiting.saturating_sub(booked(index)));
                     return cell.known.due_behind(before, units, now);
                 };
-                (settings.policy == OutagePolicy::Local).then(|| outage.pacing.due_behind(waiting, units, now))
+                (settings.outage_policy == OutagePolicy::Local).then(|| outage.pacing.due_behind(waiting, units, now))
             }
         }
     }

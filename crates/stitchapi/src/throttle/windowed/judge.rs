@@ -29,7 +29,7 @@ pub(in crate::throttle) fn judge(place: &Place, limits: &[Limit]) -> Result<()> 
 
 /// Every request is for one call, and several are under way at once.
 pub(in crate::throttle) fn tune(settings: &mut Settings) {
-    settings.most_asked = 1;
-    settings.at_once = AT_ONCE.into();
+    settings.max_calls_per_request = 1;
+    settings.max_requests = AT_ONCE.into();
     settings.timeout *= TRIES;
 }
