@@ -28,7 +28,7 @@ pub(crate) struct Manner {
 
 impl Manner {
     pub(crate) fn of(options: &Options, client_secret: &str) -> Self {
-        let rate = options.rate.rate;
+        let rate = &options.rate.rate;
         Self {
             limit: rate.permits() as usize + options.burst as usize,
             period: rate.period(),
