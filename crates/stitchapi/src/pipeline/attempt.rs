@@ -12,8 +12,9 @@ use super::{Failed, Run};
 use crate::auth::Credential;
 use crate::circuit::Ticket;
 use crate::error::MAX_ERROR_BODY;
+use crate::rate_limit_headers;
 use crate::runtime::{TimeUp, within};
-use crate::throttle::{Bucket, Cost, Taken, Units, asked, flow};
+use crate::throttle::{Bucket, Cost, Taken, Units, flow};
 use crate::trace::EventKind;
 use crate::{Error, ErrorKind};
 
@@ -145,10 +146,10 @@ fn hold(run: &Run<'_>, charged: &Charged, target: &Target, parts: &Parts) {
     if target.is_abroad() {
         return;
     }
-    let asked = asked(parts.status, &parts.headers, run.trace.runtime.wall());
-    charged.iter().for_each(|(bucket, _)| bucket.went_through(asked, run.starts_at));
-    let bucket = if asked.of_a_part { narrowest } else { widest };
-    bucket.answered(asked, run.starts_at);
+    let signal = rate_limit_headers::read(parts.status, &parts.headers, run.trace.runtime.wall());
+    charged.iter().for_each(|(bucket, _)| bucket.record_acceptance(signal, run.starts_at));
+    let bucket = if signal.is_partial { narrowest } else { widest };
+    bucket.apply_cooldown(signal, run.starts_at);
 }
 
 /// Charges what the call has really cost, where only the answer tells.

@@ -1,45 +1,24 @@
-//! What an answer says about time.
+//! `Retry-After` (RFC 9110, 10.2.3).
 
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, header};
 
-/// What `Retry-After` says (RFC 9110, 10.2.3): seconds, or a date.
+use super::time::{after_response, parse_seconds};
+
+/// Reads the delay that `Retry-After` states, counted from the response.
 ///
-/// * Seconds may have a fraction, which the RFC does not know and Shopify and Discord send.
-/// * A date counts from the answer's own `Date`, so a wrong clock on this side changes nothing; without one, from `wall`. A
-///   date in the past is now.
-/// * A number too large is the longest time there is; of several values the longest is meant; anything else is nothing.
+/// * Seconds may have a fraction, which the RFC does not allow and Shopify and Discord send.
+/// * A date is relative to the response's own `Date`, without one to `wall`. A date before that is a delay of zero.
+/// * Of several values the longest counts. A number that is too large becomes [`Duration::MAX`]. A malformed value is
+///   ignored.
 pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {
     let lines = headers.get_all(header::RETRY_AFTER).iter().filter_map(|line| line.to_str().ok());
     let read = |line: &str| match httpdate::parse_http_date(line.trim()) {
-        Ok(date) => Some(since_the_answer(date, headers, wall)),
-        Err(_) => line.split(',').filter_map(read_seconds).max(),
+        Ok(date) => Some(after_response(date, headers, wall)),
+        Err(_) => line.split(',').filter_map(parse_seconds).max(),
     };
     lines.filter_map(read).max()
-}
-
-/// How long after the answer this is, by its `Date`, or else by our clock; nothing if it was before.
-///
-/// A `Date` has no fraction, so this is up to a second too long, and never too short.
-pub(crate) fn since_the_answer(time: SystemTime, headers: &HeaderMap, wall: SystemTime) -> Duration {
-    let date = headers.get(header::DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
-    time.duration_since(date.unwrap_or(wall)).unwrap_or_default()
-}
-
-/// Digits, perhaps with a fraction, as seconds, rounded up to the microsecond. Too many are the longest time there is.
-pub(crate) fn read_seconds(text: &str) -> Option<Duration> {
-    let text = text.trim();
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|digit| digit.is_ascii_digit());
-    if !are_digits(whole) || !are_digits(fraction) {
-        return None;
-    }
-    let Ok(seconds) = whole.parse() else { return Some(Duration::MAX) };
-    let micros =
-        fraction.bytes().chain([b'0'; 6]).take(6).fold(0, |micros, digit| micros * 10 + u64::from(digit - b'0'));
-    let is_more = fraction.bytes().skip(6).any(|digit| digit != b'0');
-    Some(Duration::from_secs(seconds).saturating_add(Duration::from_micros(micros + u64::from(is_more))))
 }
 
 #[cfg(test)]
@@ -65,14 +44,14 @@ mod tests {
     }
 
     #[test]
-    fn it_is_seconds_or_a_date_and_nothing_else() {
+    fn retry_after_is_seconds_or_a_date() {
         assert_eq!(read("2"), Some(Duration::from_secs(2)));
         assert_eq!(read("0"), Some(Duration::ZERO));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::from_secs(10)));
         assert_eq!(read("Sun, 06 Nov 1994 08:49:17 GMT"), Some(Duration::ZERO));
         assert_eq!(read("99999999999999999999"), Some(Duration::MAX));
-        for garbage in ["-1", "", "soon", "+3", "1e3", ".", "5.", ".5", "1.2.3", "Sun, 06 Nov"] {
-            assert_eq!(read(garbage), None, "{garbage}");
+        for malformed in ["-1", "", "soon", "+3", "1e3", ".", "5.", ".5", "1.2.3", "Sun, 06 Nov"] {
+            assert_eq!(read(malformed), None, "{malformed}");
         }
         assert_eq!(read_at(&[], None), None);
     }
@@ -86,14 +65,14 @@ mod tests {
     }
 
     #[test]
-    fn of_several_values_the_longest_is_meant() {
+    fn the_longest_of_several_values_counts() {
         assert_eq!(read("2, 5"), Some(Duration::from_secs(5)));
         assert_eq!(read("soon, 5"), Some(Duration::from_secs(5)));
         assert_eq!(read_at(&["7", "soon", "Sun, 06 Nov 1994 08:49:37 GMT"], None), Some(Duration::from_secs(10)));
     }
 
     #[test]
-    fn a_date_counts_from_that_of_the_answer() {
+    fn a_date_is_relative_to_the_date_of_the_response() {
         let date = Some("Sun, 06 Nov 1994 09:49:27 GMT");
         assert_eq!(read_at(&["Sun, 06 Nov 1994 09:49:30 GMT"], date), Some(Duration::from_secs(3)));
         assert_eq!(read_at(&["Sun, 06 Nov 1994 08:49:30 GMT"], Some("yesterday")), Some(Duration::from_secs(3)));

@@ -17,7 +17,6 @@ mod windowed;
 
 pub(crate) use bucket::{Bucket, Started, Wait};
 pub(crate) use concurrency::Taken;
-pub(crate) use cooldown::asked;
 pub use declaration::{Cost, Rate, RateError, Scope, Throttle};
 pub use permit::Permit;
 pub(crate) use registry::{Gate, Gates, Ground, flow};

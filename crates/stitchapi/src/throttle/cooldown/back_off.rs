@@ -1,65 +1,66 @@
-//! How long to hold after a refusal that says no time.
+//! Exponential back-off: the length of a hold after a refusal that states none.
 
 use std::time::Duration;
 
 use stitchapi_core::Tick;
 
-/// The first hold: `Retry-After` counts whole seconds, so no API could ask for less by the standard.
-const FIRST: Duration = Duration::from_secs(1);
+/// Length of the first hold. `Retry-After` counts whole seconds, so that no API can request less by the standard.
+const FIRST_LENGTH: Duration = Duration::from_secs(1);
 
-/// A hold that doubles with every refusal that follows one, and comes back by itself.
+/// Length of the next hold: it doubles with every refusal that follows a hold, and halves while none does.
 ///
-/// * A refusal of a request that had started when the last hold was set is an answer to what that hold is for: it holds
-///   nobody again. So a burst of refusals is one.
-/// * The next hold is half as long for every such time without a refusal, and for every call that goes through after one;
-///   never less than the first.
-/// * Each process counts by itself: in a fleet the longest hold counts.
+/// * A refusal of a request that started before the last hold was set causes no other hold: the last hold is for the same
+///   cause. A burst of refusals therefore causes one hold.
+/// * The length halves each time that it has passed without a refusal or a hold, and with each accepted request that
+///   started after the last hold. It is never less than the first length.
+/// * Each process counts for itself: in the fleet the longest hold applies.
 #[derive(Debug)]
 pub(in crate::throttle) struct BackOff {
-    /// How long the next hold is.
-    next: Duration,
-    /// When the newest hold was heard of here.
-    set: Option<Tick>,
-    /// Since when nothing was refused or held.
+    next_length: Duration,
+    /// Time at which this process set or received the newest hold.
+    last_hold: Option<Tick>,
+    /// End of the last hold, or time of the last refusal if that is later.
     quiet_since: Tick,
 }
 
 impl BackOff {
     pub(in crate::throttle) fn new() -> Self {
-        Self { next: FIRST, set: None, quiet_since: Tick(0) }
+        Self { next_length: FIRST_LENGTH, last_hold: None, quiet_since: Tick(0) }
     }
 
-    /// A hold until then is known, whoever asked for it.
-    pub(in crate::throttle) fn held(&mut self, until: Tick, now: Tick) {
+    /// Records a hold until `until`, whichever process has set it.
+    pub(in crate::throttle) fn on_hold(&mut self, until: Tick, now: Tick) {
         self.decay(now);
-        self.set = Some(now);
+        self.last_hold = Some(now);
         self.quiet_since = self.quiet_since.max(until);
     }
 
-    /// A call that started at `started` was refused: how long to hold for that, at most the cap.
-    pub(super) fn refused(&mut self, started: Tick, now: Tick, cap: Duration) -> Option<Duration> {
-        if self.set.is_some_and(|set| started <= set) {
+    /// Records the refusal of a request that started at `started`. Returns the length of the hold for it, at most `cap`, or
+    /// `None` if the last hold covers it.
+    pub(super) fn on_refusal(&mut self, started: Tick, now: Tick, cap: Duration) -> Option<Duration> {
+        if self.last_hold.is_some_and(|last_hold| started <= last_hold) {
             return None;
         }
         self.decay(now);
         self.quiet_since = self.quiet_since.max(now);
-        let length = self.next.min(cap);
-        self.next = length.saturating_mul(2).min(cap).max(FIRST);
+        let length = self.next_length.min(cap);
+        self.next_length = length.saturating_mul(2).min(cap).max(FIRST_LENGTH);
         Some(length)
     }
 
-    /// A call that started at `started` was let through.
-    pub(super) fn went_through(&mut self, started: Tick, now: Tick) {
-        if self.next > FIRST && started >= self.quiet_since {
+    /// Records that the API accepted a request that started at `started`.
+    pub(super) fn on_acceptance(&mut self, started: Tick, now: Tick) {
+        if self.next_length > FIRST_LENGTH && started >= self.quiet_since {
             self.decay(now);
-            self.next = (self.next / 2).max(FIRST);
+            self.next_length = (self.next_length / 2).max(FIRST_LENGTH);
         }
     }
 
+    /// Halves the length once for each time that it fits into the quiet time until `now`.
     fn decay(&mut self, now: Tick) {
-        while self.next > FIRST && now.since(self.quiet_since) >= self.next {
-            self.quiet_since = self.quiet_since + self.next;
-            self.next = (self.next / 2).max(FIRST);
+        while self.next_length > FIRST_LENGTH && now.since(self.quiet_since) >= self.next_length {
+            self.quiet_since = self.quiet_since + self.next_length;
+            self.next_length = (self.next_length / 2).max(FIRST_LENGTH);
         }
     }
 }
@@ -76,15 +77,15 @@ mod tests {
         Tick(secs * 1_000_000)
     }
 
-    /// A refusal and the hold for it, in seconds.
+    /// Reports a refusal and sets the hold that follows, in seconds.
     fn refused(back_off: &mut BackOff, started: u64, now: u64) -> Option<u64> {
-        let length = back_off.refused(at(started), at(now), CAP)?;
-        back_off.held(at(now) + length, at(now));
+        let length = back_off.on_refusal(at(started), at(now), CAP)?;
+        back_off.on_hold(at(now) + length, at(now));
         Some(length.as_secs())
     }
 
     #[test]
-    fn every_refusal_that_follows_a_hold_doubles_the_next_one_up_to_the_cap() {
+    fn each_refusal_after_a_hold_doubles_the_next_hold_up_to_the_cap() {
         let (mut back_off, mut now) = (BackOff::new(), 100);
         let mut holds = Vec::new();
         for _ in 0..8 {
@@ -96,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_of_what_had_started_before_the_hold_are_one() {
+    fn refusals_of_requests_that_started_before_the_hold_count_once() {
         let mut back_off = BackOff::new();
         assert_eq!(refused(&mut back_off, 100, 103), Some(1));
         assert_eq!(refused(&mut back_off, 101, 103), None);
@@ -105,35 +106,35 @@ mod tests {
     }
 
     #[test]
-    fn it_comes_back_by_itself() {
+    fn the_length_halves_with_each_such_time_of_quiet() {
         let (mut back_off, mut now) = (BackOff::new(), 100);
         for _ in 0..8 {
             now += refused(&mut back_off, now, now).unwrap();
         }
-        assert_eq!(back_off.next, CAP);
+        assert_eq!(back_off.next_length, CAP);
         assert_eq!(refused(&mut back_off, now + 60, now + 60), Some(30));
         let later = now + 60 + 30 + 120;
         assert_eq!(refused(&mut back_off, later, later), Some(1));
     }
 
     #[test]
-    fn what_goes_through_after_the_hold_halves_it() {
+    fn each_accepted_request_after_the_hold_halves_the_length() {
         let (mut back_off, mut now) = (BackOff::new(), 100);
         for _ in 0..4 {
             now += refused(&mut back_off, now, now).unwrap();
         }
-        assert_eq!(back_off.next, Duration::from_secs(16));
-        back_off.went_through(at(now - 1), at(now));
-        assert_eq!(back_off.next, Duration::from_secs(16));
+        assert_eq!(back_off.next_length, Duration::from_secs(16));
+        back_off.on_acceptance(at(now - 1), at(now));
+        assert_eq!(back_off.next_length, Duration::from_secs(16));
         for next in [8, 4, 2, 1, 1] {
-            back_off.went_through(at(now), at(now));
-            assert_eq!(back_off.next, Duration::from_secs(next));
+            back_off.on_acceptance(at(now), at(now));
+            assert_eq!(back_off.next_length, Duration::from_secs(next));
         }
     }
 
     proptest! {
         #[test]
-        fn it_is_never_above_the_cap_and_always_back_after_two_caps_of_quiet(
+        fn the_length_never_exceeds_the_cap_and_is_the_first_again_after_three_caps_of_quiet(
             steps in proptest::collection::vec((0..3_u8, 0..200_u64, 0..200_u64), 0..100),
             cap in 0..100_u64,
         ) {
@@ -143,17 +144,17 @@ mod tests {
                 let started = Tick(now.0 - ago * 1_000_000);
                 match what {
                     0 => {
-                        let length = back_off.refused(started, now, cap);
+                        let length = back_off.on_refusal(started, now, cap);
                         prop_assert!(length.is_none_or(|length| length <= cap));
-                        length.into_iter().for_each(|length| back_off.held(now + length, now));
+                        length.into_iter().for_each(|length| back_off.on_hold(now + length, now));
                     }
-                    1 => back_off.held(now + Duration::from_secs(ago).min(cap), now),
-                    _ => back_off.went_through(started, now),
+                    1 => back_off.on_hold(now + Duration::from_secs(ago).min(cap), now),
+                    _ => back_off.on_acceptance(started, now),
                 }
             }
             let quiet = now + cap * 3;
             back_off.decay(quiet);
-            prop_assert_eq!(back_off.next, FIRST);
+            prop_assert_eq!(back_off.next_length, FIRST_LENGTH);
         }
     }
 }

@@ -1,18 +1,10 @@
-//! The pause that an API asks for: what an answer says of it, in every dialect that is known, and how long it is.
+//! Cooldowns: how a throttle applies the [`RateLimitSignal`](crate::rate_limit_headers::RateLimitSignal) of a response.
 //!
-//! `docs/cooldown.md` has the table. A dialect is a file here; each reads one [`Budget`] and knows nothing of the others.
+//! The pipeline reads the signal and passes it to a [`Bucket`](super::Bucket) (`apply.rs`), which stores a hold in its cell,
+//! for the whole fleet. [`BackOff`] gives the length of a hold that the response does not state. `docs/cooldown.md` has the
+//! rules.
 
-mod asked;
+mod apply;
 mod back_off;
-mod budget;
-mod cached;
-mod discord;
-mod drafts;
-mod github;
-mod hold;
-mod ietf;
-mod shopify;
-mod x_rate_limit;
 
-pub(crate) use asked::asked;
 pub(super) use back_off::BackOff;

@@ -47,7 +47,7 @@ impl State {
         }
         work.events.extend(events(&learned));
         if let Some(by) = learned.held {
-            self.back_off.held(now + by, now);
+            self.back_off.on_hold(now + by, now);
         }
         let was_announced = request.pace.rejoin.is_some_and(|rejoin| rejoin.was_announced_in(&reply.cell));
         match &mut cell.outage {

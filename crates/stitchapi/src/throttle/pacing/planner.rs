@@ -316,7 +316,7 @@ impl State {
         now: Tick,
         work: &mut Work,
     ) -> Option<StoreTime> {
-        self.back_off.held(until, now);
+        self.back_off.on_hold(until, now);
         let (is_news, told) = match &mut self.source {
             Source::Here(pacing) => (pacing.hold(until), None),
             Source::Cell(cell) => {

@@ -1,4 +1,4 @@
-//! What an answer asks for is done.
+//! Application of a response's rate-limit signal to a bucket.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -8,33 +8,34 @@ use stitchapi_core::Tick;
 
 use super::super::bucket::Bucket;
 use super::super::pacing::Work;
-use super::asked::{Asked, Pause};
+use crate::rate_limit_headers::{Cooldown, RateLimitSignal};
 use crate::trace::HoldReason;
 
 impl Bucket {
-    /// Lets nobody start for as long as the answer asks that has just come to a call that started at `started`.
-    pub(crate) fn answered(self: &Arc<Self>, asked: Asked, started: Tick) {
+    /// Applies the cooldown that a response requests, at most [`max_hold`](crate::Throttle::max_hold). `started` is the start
+    /// of the request.
+    pub(crate) fn apply_cooldown(self: &Arc<Self>, signal: RateLimitSignal, started: Tick) {
         let cap = self.settings().max_hold;
         let now = self.runtime().now();
-        let (length, reason) = match asked.pause {
-            Pause::No => return,
-            Pause::For(length, reason) => (Some(length), reason),
-            Pause::Unstated => (self.state().back_off.refused(started, now, cap), HoldReason::Refusal),
+        let (length, reason) = match signal.cooldown {
+            Cooldown::None => return,
+            Cooldown::Stated(length, reason) => (Some(length), reason),
+            Cooldown::Unstated => (self.state().back_off.on_refusal(started, now, cap), HoldReason::Refusal),
         };
         if let Some(length) = length.map(|length| length.min(cap)).filter(|length| !length.is_zero()) {
             self.hold(length, reason, now);
         }
     }
 
-    /// A call that started at `started` was answered, and its pace was not refused.
-    pub(crate) fn went_through(&self, asked: Asked, started: Tick) {
-        if asked.went_through {
+    /// Shortens the next hold of unstated length if the API accepted the request that started at `started`.
+    pub(crate) fn record_acceptance(&self, signal: RateLimitSignal, started: Tick) {
+        if signal.is_accepted {
             let now = self.runtime().now();
-            self.state().back_off.went_through(started, now);
+            self.state().back_off.on_acceptance(started, now);
         }
     }
 
-    /// Lets nobody start for so long, in the whole fleet.
+    /// Delays all starts for `length`: here at once, and in the fleet through the cell.
     fn hold(self: &Arc<Self>, length: Duration, reason: HoldReason, now: Tick) {
         let mut work = Work::default();
         let (told, agent) = {
