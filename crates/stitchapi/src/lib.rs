@@ -28,10 +28,11 @@ pub use circuit::Circuit;
 pub use endpoint::decode;
 pub use error::{BoxError, Error, ErrorKind, ErrorResponse, Result};
 pub use outage::{FleetSize, OutagePolicy};
+pub use pipeline::Report;
 pub use principal::Principal;
 pub use retry::Retry;
 pub use seam::{Seam, SeamBuilder};
-pub use stitch::{Call, Report, Response, Stitch, StitchBuilder};
+pub use stitch::{Call, Response, Stitch, StitchBuilder};
 pub use stitchapi_core::{
     self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick,
     Transport, TransportError, TransportErrorKind, async_trait,

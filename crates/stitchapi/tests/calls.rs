@@ -61,7 +61,7 @@ fn an_error_carries_the_answer_of_the_api() {
     let stitch = get(&seam(&sim, &api).build().unwrap());
     let error = sim.block_on(async { stitch.call(()).await }).unwrap_err();
     assert_eq!((error.kind(), error.attempts(), error.is_retryable()), (ErrorKind::Status, 1, false));
-    assert_eq!(error.to_string(), "GET /a: the API answered 422 Unprocessable Entity");
+    assert_eq!(error.to_string(), "GET /a: API responded 422 Unprocessable Entity");
     let response = error.response().unwrap();
     assert_eq!(response.headers["x-request-id"], "r1");
     assert_eq!(response.json::<Problem>().unwrap().code, 17);
@@ -288,7 +288,7 @@ fn what_cannot_be_decoded_is_not_quoted() {
     let shape: Stitch<(), std::collections::BTreeMap<String, u8>> = seam.get("/a").build().unwrap();
     let error = sim.block_on(async { shape.call(()).await }).unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
-    assert_eq!(source.to_string(), "another shape than declared, at line 1 column 17");
+    assert_eq!(source.to_string(), "JSON does not have the declared shape: line 1, column 17");
     assert!(!format!("{error:?} {source:?}").contains("canary"));
     let error = seam.get("/a").header("x-key", "canary{").build::<(), ()>().unwrap_err();
     assert!(!format!("{error} {error:?}").contains("canary"));

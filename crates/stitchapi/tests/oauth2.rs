@@ -232,7 +232,7 @@ fn what_is_wrong_with_the_client_is_said_before_anything_is_sent() {
         let error = seam(&SimRuntime::new(1), &api).auth(auth::session(wrong)).build().unwrap_err();
         let text = error.to_string();
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(text.contains("the token URL: ") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("token URL: ") && !text.contains("hunter2"), "{text}");
     }
     assert!(api.requests().is_empty());
 }

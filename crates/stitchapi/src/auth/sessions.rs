@@ -155,7 +155,7 @@ impl Shared {
         let (flight, began) = self.flights.join(&key, || Box::pin(getting));
         if began {
             // It finishes by itself, whoever leaves: a token request that has been sent is not forgotten.
-            let under_way = context.whole_seam().drain().begin_nested();
+            let under_way = context.whole_seam().in_flight().begin_nested();
             context.runtime().spawn(Box::pin(flight.clone().map(|_| drop(under_way))));
         }
         flight.await

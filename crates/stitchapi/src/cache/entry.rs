@@ -1,4 +1,4 @@
-//! An answer as a store keeps it.
+//! A cached response, and its format in the store.
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http::response::Parts;
@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 
 /// The first byte: the only format so far.
 const FORMAT: u8 = 1;
-/// Format, and the length of the head as four bytes, big end first.
-const FRONT: usize = 5;
+/// The length of the prefix: one byte for the format, and four for the length of the head, big-endian.
+const PREFIX: usize = 5;
 
-/// An answer, whole.
+/// A complete response without its cookies.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) parts: Parts,
-    pub(crate) body: Bytes,
+pub(super) struct Entry {
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
 }
 
-/// Status and headers, as JSON. A header's value may hold any byte, so each byte is the character of that number.
+/// Status and headers, stored as JSON. A header value may hold any byte: each byte is stored as the character of the same
+/// number.
 #[derive(Serialize, Deserialize)]
 struct Head {
     status: u16,
@@ -25,24 +26,25 @@ struct Head {
 }
 
 impl Entry {
-    /// What may be kept of an answer.
-    pub(crate) fn of(mut parts: Parts, body: Bytes) -> Self {
+    /// Creates an entry from a response, without `Set-Cookie`.
+    pub(super) fn new(mut parts: Parts, body: Bytes) -> Self {
         parts.headers.remove(header::SET_COOKIE);
         Self { parts, body }
     }
 
-    /// Whether an answer of this status is kept.
-    pub(crate) fn is_kept(status: StatusCode) -> bool {
-        status.is_success() && status != StatusCode::PARTIAL_CONTENT
+    /// Returns `true` for a success other than 206: a part of a response is not stored.
+    pub(super) fn may_be_stored(&self) -> bool {
+        self.parts.status.is_success() && self.parts.status != StatusCode::PARTIAL_CONTENT
     }
 
-    pub(crate) fn to_bytes(&self) -> Bytes {
+    /// Encodes the entry: prefix, head, body.
+    pub(super) fn to_bytes(&self) -> Bytes {
         let text = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
         let headers = self.parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));
         let head = Head { status: self.parts.status.as_u16(), headers: headers.collect() };
-        // Numbers and text: there is nothing that JSON could not hold.
+        // Numbers and text always have a JSON form.
         let head = serde_json::to_vec(&head).unwrap_or_default();
-        let mut bytes = BytesMut::with_capacity(FRONT + head.len() + self.body.len());
+        let mut bytes = BytesMut::with_capacity(PREFIX + head.len() + self.body.len());
         bytes.put_u8(FORMAT);
         bytes.put_u32(u32::try_from(head.len()).unwrap_or(u32::MAX));
         bytes.put_slice(&head);
@@ -50,9 +52,9 @@ impl Entry {
         bytes.freeze()
     }
 
-    /// `None` for what [`to_bytes`](Self::to_bytes) does not write.
-    pub(crate) fn from_bytes(mut bytes: Bytes) -> Option<Self> {
-        let (&[format, length @ ..], rest) = bytes.split_first_chunk::<FRONT>()?;
+    /// Decodes an entry. Returns `None` for bytes that [`to_bytes`](Self::to_bytes) does not write.
+    pub(super) fn from_bytes(mut bytes: Bytes) -> Option<Self> {
+        let (&[format, length @ ..], rest) = bytes.split_first_chunk::<PREFIX>()?;
         let length = usize::try_from(u32::from_be_bytes(length)).ok()?;
         let head: Head = serde_json::from_slice(rest.get(..length).filter(|_| format == FORMAT)?).ok()?;
         let mut headers = HeaderMap::with_capacity(head.headers.len());
@@ -63,7 +65,7 @@ impl Entry {
         let (mut parts, ()) = Response::new(()).into_parts();
         parts.status = StatusCode::from_u16(head.status).ok()?;
         parts.headers = headers;
-        Some(Self { parts, body: bytes.split_off(FRONT + length) })
+        Some(Self { parts, body: bytes.split_off(PREFIX + length) })
     }
 }
 
@@ -82,20 +84,20 @@ mod tests {
             .header("set-cookie", "secret=1")
             .body(())
             .unwrap();
-        Entry::of(response.into_parts().0, Bytes::from_static(b"\x00body\xff"))
+        Entry::new(response.into_parts().0, Bytes::from_static(b"\x00body\xff"))
     }
 
     #[test]
-    fn an_answer_is_read_as_it_was_kept_without_its_cookies() {
-        let (kept, read) = (entry(), Entry::from_bytes(entry().to_bytes()).unwrap());
-        assert_eq!((read.parts.status, &read.parts.headers), (kept.parts.status, &kept.parts.headers));
-        assert_eq!(read.body, kept.body);
+    fn an_entry_is_read_as_it_was_written_without_its_cookies() {
+        let (written, read) = (entry(), Entry::from_bytes(entry().to_bytes()).unwrap());
+        assert_eq!((read.parts.status, &read.parts.headers), (written.parts.status, &written.parts.headers));
+        assert_eq!(read.body, written.body);
         assert_eq!(read.parts.headers.get_all("x-many").iter().count(), 2);
         assert!(!read.parts.headers.contains_key("set-cookie"));
     }
 
     #[test]
-    fn a_cut_head_and_another_format_are_none() {
+    fn a_truncated_head_and_another_format_are_not_read() {
         let bytes = entry().to_bytes();
         let head = bytes.len() - entry().body.len();
         for end in 0..head {
@@ -107,7 +109,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn reading_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+        fn decoding_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             let _ = Entry::from_bytes(bytes.into());
         }
     }

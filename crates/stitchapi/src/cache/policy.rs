@@ -1,22 +1,24 @@
-//! What is kept, for how long and for whom.
+//! The declaration of a cache: how long responses are kept, and for whom.
 
 use std::time::Duration;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// Whether and how the answers of a stitch are kept. A plain value; `build` judges it.
+/// How long the responses of a stitch are kept, and for whom. A plain value, validated when the seam or the stitch is
+/// built.
 ///
-/// * Kept are successes of GET and HEAD but 206, whole: status, headers (but `Set-Cookie`) and body.
-/// * Two calls share an answer if their method, URL and headers are the same, those of the seam and of the call
-///   included; credentials do not count, so on a seam that has them somebody must say for whom an answer is:
+/// * Responses to GET and HEAD are kept if they are a success other than 206: status, headers without `Set-Cookie`, and
+///   body.
+/// * Two calls share a response if their method, URL and headers are equal, including the headers of the seam and of the
+///   call. Credentials are not compared, so on a seam that has credentials the audience must be declared:
 ///   [`shared`](Self::shared) or [`per_principal`](Self::per_principal).
-/// * Misses coalesce: one call fetches for all that wait in its process, and with a store that has leases one process
-///   for the fleet. If it dies, another takes over within a second.
-/// * A failure is shared by those who waited for it, too; what it says of one user is not.
-/// * A failed store never fails a call: the call goes to the API. A value too large for the store is not kept. Answers
-///   are kept as they are, whatever the [vault](crate::Vault).
-/// * The fetch has the deadline and the `max_wait` of the call that makes it; a call that joins one has its own deadline,
-///   and no slot to wait for.
+/// * Concurrent misses share one fetch: one call fetches for all callers of its process, and with a store that has leases
+///   one process fetches for the fleet. If that process dies, another one takes over within a second.
+/// * Callers that wait for a fetch also share its failure, except for a failure that concerns a single user.
+/// * A store that fails does not fail a call: the call goes to the API. A response that is too large for the store is not
+///   kept. Responses are stored in plain text, whatever the [vault](crate::Vault).
+/// * A fetch has the deadline and the `max_wait` of the call that makes it. A call that joins the fetch has its own
+///   deadline, and waits for no slot.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,19 +29,22 @@ use crate::{Error, Result};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
+    /// `None` keeps nothing.
     ttl: Option<Duration>,
     audience: Option<Audience>,
 }
 
-/// For whom an answer is kept.
+/// The callers that a response is kept for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Audience {
+pub(super) enum Audience {
+    /// All callers.
     Everybody,
+    /// The principal whose call has fetched the response.
     Principal,
 }
 
 impl Cache {
-    /// Keeps answers for this long, whatever they say themselves.
+    /// Keeps responses for this long, whatever their headers say.
     #[must_use]
     pub const fn ttl(ttl: Duration) -> Self {
         Self { ttl: Some(ttl), audience: None }
@@ -48,45 +53,57 @@ impl Cache {
     /// Keeps nothing: for a stitch whose seam has a cache.
     #[must_use]
     pub const fn none() -> Self {
-        Self { ttl: None, audience: Some(Audience::Everybody) }
+        Self { ttl: None, audience: None }
     }
 
-    /// An answer is for everybody, whoever's credentials have fetched it.
+    /// Keeps a response for all callers, whatever the credential of the call that has fetched it.
     #[must_use]
     pub const fn shared(mut self) -> Self {
         self.audience = Some(Audience::Everybody);
         self
     }
 
-    /// An answer is for the [principal](crate::Seam::as_principal) whose call has fetched it. On a seam with
-    /// credentials a call without one is [`ErrorKind::Input`](crate::ErrorKind::Input).
+    /// Keeps a response for the [principal](crate::Seam::as_principal) whose call has fetched it. On a seam with
+    /// credentials, a call without a principal is [`ErrorKind::Input`](crate::ErrorKind::Input).
     #[must_use]
     pub const fn per_principal(mut self) -> Self {
         self.audience = Some(Audience::Principal);
         self
     }
 
-    /// The lifetime and the audience; `None` if nothing is kept.
-    pub(crate) fn judge(&self, authenticated: bool) -> Result<Option<Policy>> {
+    /// Validates the declaration for a seam with or without credentials. Returns `None` if nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a lifetime of zero and a missing audience.
+    pub(crate) fn validate(&self, has_credentials: bool) -> Result<Option<Policy>> {
         let Some(ttl) = self.ttl else { return Ok(None) };
         if ttl.is_zero() {
-            return Err(Error::config("the cache: a ttl of zero keeps nothing: Cache::none() says so"));
+            return Err(Error::config("cache: a ttl of zero keeps nothing; use Cache::none()"));
         }
-        match self.audience {
-            Some(audience) => Ok(Some(Policy { ttl, audience })),
-            None if authenticated => Err(Error::config(
-                "the cache: on a seam with credentials say for whom an answer is kept, .shared() or .per_principal()",
-            )),
-            None => Ok(Some(Policy { ttl, audience: Audience::Everybody })),
-        }
+        let audience = match self.audience {
+            Some(audience) => audience,
+            None if has_credentials => {
+                return Err(Error::config(
+                    "cache: on a seam with credentials an audience is required; add .shared() or .per_principal()",
+                ));
+            }
+            None => Audience::Everybody,
+        };
+        // Two seams of one name may have different credentials, so responses without a principal would be mixed.
+        let requires_principal = has_credentials && audience == Audience::Principal;
+        Ok(Some(Policy { ttl, audience, requires_principal }))
     }
 }
 
-/// A cache that has been judged.
+/// A validated cache declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Policy {
-    pub(crate) ttl: Duration,
-    pub(crate) audience: Audience,
+    /// Lifetime of an entry.
+    pub(super) ttl: Duration,
+    pub(super) audience: Audience,
+    /// A call without a principal is an error.
+    pub(super) requires_principal: bool,
 }
 
 #[cfg(test)]
@@ -94,13 +111,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn on_a_seam_with_credentials_somebody_must_say_for_whom() {
+    fn on_a_seam_with_credentials_an_audience_is_required() {
         let cache = Cache::ttl(Duration::from_secs(1));
-        assert!(cache.judge(true).is_err());
-        assert_eq!(cache.judge(false).unwrap().unwrap().audience, Audience::Everybody);
-        assert_eq!(cache.clone().shared().judge(true).unwrap().unwrap().audience, Audience::Everybody);
-        assert_eq!(cache.per_principal().judge(true).unwrap().unwrap().audience, Audience::Principal);
-        assert_eq!(Cache::none().judge(true).unwrap(), None);
-        assert!(Cache::ttl(Duration::ZERO).shared().judge(false).is_err());
+        assert!(cache.validate(true).is_err());
+        assert_eq!(cache.validate(false).unwrap().unwrap().audience, Audience::Everybody);
+        assert_eq!(cache.clone().shared().validate(true).unwrap().unwrap().audience, Audience::Everybody);
+        assert_eq!(cache.per_principal().validate(true).unwrap().unwrap().audience, Audience::Principal);
+        assert_eq!(Cache::none().validate(true).unwrap(), None);
+        assert!(Cache::ttl(Duration::ZERO).shared().validate(false).is_err());
     }
 }

@@ -8,4 +8,4 @@ mod in_flight;
 
 #[allow(unused_imports, reason = "the layers above move onto it")]
 pub(crate) use call_context::CallContext;
-pub(crate) use in_flight::{InFlight, InFlightGuard};
+pub(crate) use in_flight::InFlight;

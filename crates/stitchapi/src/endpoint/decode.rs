@@ -1,4 +1,20 @@
-//! From an answer to a caller's type.
+//! Decoders: from a response to the caller's type.
+//!
+//! [`StitchBuilder::build`](crate::StitchBuilder::build) decodes JSON.
+//! [`build_with`](crate::StitchBuilder::build_with) takes one of the other functions of this module, or a function of the
+//! same shape:
+//!
+//! ```no_run
+//! # fn main() -> stitchapi::Result<()> {
+//! use stitchapi::{Seam, Stitch, decode};
+//!
+//! let seam = Seam::builder("https://api.example.com").build()?;
+//! let page: Stitch<str, String> = seam.get("/pages/{name}").build_with(decode::text)?;
+//! let image: Stitch<u64, bytes::Bytes> = seam.get("/images/{id}").build_with(decode::bytes)?;
+//! let delete: Stitch<u64, ()> = seam.delete("/images/{id}").build_with(decode::empty)?;
+//! let size: Stitch<u64, usize> = seam.get("/images/{id}").build_with(|_, body| Ok(body.len()))?;
+//! # let _ = (page, image, delete, size); Ok(()) }
+//! ```
 
 use std::error::Error;
 use std::fmt;
@@ -8,30 +24,30 @@ use http::response::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
-use crate::BoxError;
+use crate::error::BoxError;
 
-/// Reads the body as JSON; an empty one as `null`, so that `()` and `Option` fit an answer without a body.
+/// Decodes the body as JSON. An empty body is read as `null`, so that `()` and `Option` fit a response without a body.
 ///
 /// # Errors
 ///
-/// If the body is not JSON, or not of this shape.
+/// If the body is not JSON, or does not have the shape of `T`. The error shows no part of the body.
 #[expect(clippy::needless_pass_by_value, reason = "every decoder has this shape")]
 pub fn json<T: DeserializeOwned>(_: &Parts, body: Bytes) -> Result<T, BoxError> {
     let json: &[u8] = if body.is_empty() { b"null" } else { &body };
-    serde_json::from_slice(json).map_err(|error| NotJson::from(error).into())
+    serde_json::from_slice(json).map_err(|error| JsonError::from(error).into())
 }
 
-/// Reads the body as UTF-8.
+/// Decodes the body as UTF-8 text.
 ///
 /// # Errors
 ///
-/// If it is not UTF-8.
+/// If the body is not UTF-8.
 #[expect(clippy::needless_pass_by_value, reason = "every decoder has this shape")]
 pub fn text(_: &Parts, body: Bytes) -> Result<String, BoxError> {
     Ok(std::str::from_utf8(&body)?.to_owned())
 }
 
-/// Takes the body as it is.
+/// Returns the body unchanged.
 ///
 /// # Errors
 ///
@@ -40,7 +56,7 @@ pub fn bytes(_: &Parts, body: Bytes) -> Result<Bytes, BoxError> {
     Ok(body)
 }
 
-/// Wants nothing of the body, whatever it is.
+/// Ignores the body.
 ///
 /// # Errors
 ///
@@ -49,29 +65,30 @@ pub fn empty(_: &Parts, _: Bytes) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// Where and how an answer is not the declared JSON. The parser's own message would quote the answer, which may be secret.
+/// The kind and the position of a JSON error. The parser's own message is left out: it quotes the body, which may hold a
+/// secret.
 #[derive(Debug)]
-struct NotJson {
+struct JsonError {
     category: Category,
     line: usize,
     column: usize,
 }
 
-impl From<serde_json::Error> for NotJson {
+impl From<serde_json::Error> for JsonError {
     fn from(error: serde_json::Error) -> Self {
         Self { category: error.classify(), line: error.line(), column: error.column() }
     }
 }
 
-impl fmt::Display for NotJson {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = match self.category {
-            Category::Data => "another shape than declared",
-            Category::Eof => "JSON that ends too early",
-            Category::Syntax | Category::Io => "no JSON",
+            Category::Data => "JSON does not have the declared shape",
+            Category::Eof => "JSON ends too early",
+            Category::Syntax | Category::Io => "body is not JSON",
         };
-        write!(f, "{what}, at line {} column {}", self.line, self.column)
+        write!(f, "{what}: line {}, column {}", self.line, self.column)
     }
 }
 
-impl Error for NotJson {}
+impl Error for JsonError {}

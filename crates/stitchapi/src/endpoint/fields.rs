@@ -1,70 +1,84 @@
-//! Takes an input apart into values by position or by name.
+//! Splits an input into values by position or by name.
+//!
+//! In: a caller's input, and which fields are wanted as JSON. Out: [`Fields`]. Called by `input_plan`, which assigns the
+//! values to the places of a request.
 
 use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap, SerializeStruct};
 
-use super::input::{Plan, Rest};
-use super::text::{NoText, Text, TextSerializer, sequence_traits};
+use super::text::{Text, TextError, TextSerializer, sequence_traits};
 
-/// An input taken apart.
+/// The values of an input.
 #[derive(Debug)]
-pub(crate) enum Fields {
+pub(super) enum Fields {
+    /// The values of a scalar, a tuple or a sequence.
     Positional(Vec<Text>),
-    Named(Vec<(String, Value)>),
+    /// The fields of a struct or a map.
+    Named(Vec<(String, FieldValue)>),
 }
 
-/// A field, in the form that its place wants.
+/// The value of a field, in the form that its place in the request takes.
 #[derive(Debug)]
-pub(crate) enum Value {
+pub(super) enum FieldValue {
+    /// For path, query, header and form.
     Text(Text),
+    /// For a JSON body.
     Json(Vec<u8>),
 }
 
-/// Takes `input` apart, each field as its place in `plan` wants it.
-pub(crate) fn fields<I: Serialize + ?Sized>(plan: &Plan, input: &I) -> Result<Fields, NoText> {
-    input.serialize(FieldSerializer { plan })
+/// Splits `input` into its values. A named field for which `is_json` returns `true` is serialized as JSON, any other value
+/// as text.
+///
+/// # Errors
+///
+/// [`TextError`] if a value cannot be serialized, naming the field.
+pub(super) fn split_fields<I: Serialize + ?Sized>(
+    input: &I,
+    is_json: &dyn Fn(&str) -> bool,
+) -> Result<Fields, TextError> {
+    input.serialize(FieldSerializer { is_json })
 }
 
 #[derive(Clone, Copy)]
 struct FieldSerializer<'p> {
-    plan: &'p Plan,
+    is_json: &'p dyn Fn(&str) -> bool,
 }
 
 impl FieldSerializer<'_> {
-    /// One field, as its place wants it.
-    fn value<T: Serialize + ?Sized>(self, name: &str, value: &T) -> Result<Value, NoText> {
-        let within = |error: &dyn std::fmt::Display| NoText::new(format!("the field {name}: {error}"));
-        if self.plan.rest == Rest::Json && !self.plan.has_parameter(name) {
-            return serde_json::to_vec(value).map(Value::Json).map_err(|error| within(&error));
+    /// Serializes one named field.
+    fn field<T: Serialize + ?Sized>(self, name: &str, value: &T) -> Result<FieldValue, TextError> {
+        let in_field = |error: &dyn std::fmt::Display| TextError::new(format!("field `{name}`: {error}"));
+        if (self.is_json)(name) {
+            return serde_json::to_vec(value).map(FieldValue::Json).map_err(|error| in_field(&error));
         }
-        value.serialize(TextSerializer).map(Value::Text).map_err(|error| within(&error))
+        value.serialize(TextSerializer).map(FieldValue::Text).map_err(|error| in_field(&error))
     }
 
-    fn scalar<T: Serialize>(value: T) -> Result<Fields, NoText> {
+    fn scalar<T: Serialize>(value: T) -> Result<Fields, TextError> {
         Ok(Fields::Positional(vec![value.serialize(TextSerializer)?]))
     }
 }
 
 macro_rules! scalars {
     ($($method:ident: $type:ty),*) => {
-        $(fn $method(self, value: $type) -> Result<Fields, NoText> {
+        $(fn $method(self, value: $type) -> Result<Fields, TextError> {
             Self::scalar(value)
         })*
     };
 }
 
-const ENUM: &str = "an enum with data can only be a JSON body";
+const ENUM_WITH_DATA: &str = "an enum with data can only be sent as a JSON body";
 
 impl<'p> ser::Serializer for FieldSerializer<'p> {
     type Ok = Fields;
-    type Error = NoText;
-    type SerializeSeq = Positions;
-    type SerializeTuple = Positions;
-    type SerializeTupleStruct = Positions;
-    type SerializeTupleVariant = Impossible<Fields, NoText>;
-    type SerializeMap = Names<'p>;
-    type SerializeStruct = Names<'p>;
-    type SerializeStructVariant = Impossible<Fields, NoText>;
+    type Error = TextError;
+    type SerializeSeq = PositionalValues;
+    type SerializeTuple = PositionalValues;
+    type SerializeTupleStruct = PositionalValues;
+    type SerializeTupleVariant = Impossible<Fields, TextError>;
+    type SerializeMap = NamedValues<'p>;
+    type SerializeStruct = NamedValues<'p>;
+    type SerializeStructVariant = Impossible<Fields, TextError>;
 
     scalars! {
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
@@ -72,25 +86,25 @@ impl<'p> ser::Serializer for FieldSerializer<'p> {
         serialize_u128: u128, serialize_f32: f32, serialize_f64: f64, serialize_char: char, serialize_str: &str
     }
 
-    fn serialize_bytes(self, _: &[u8]) -> Result<Fields, NoText> {
-        Err(NoText::new("a value of bytes has no text of its own"))
+    fn serialize_bytes(self, bytes: &[u8]) -> Result<Fields, TextError> {
+        ser::Serializer::serialize_bytes(TextSerializer, bytes).map(|text| Fields::Positional(vec![text]))
     }
-    fn serialize_none(self) -> Result<Fields, NoText> {
+    fn serialize_none(self) -> Result<Fields, TextError> {
         self.serialize_unit()
     }
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Fields, NoText> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Fields, TextError> {
         value.serialize(self)
     }
-    fn serialize_unit(self) -> Result<Fields, NoText> {
+    fn serialize_unit(self) -> Result<Fields, TextError> {
         Ok(Fields::Positional(Vec::new()))
     }
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Fields, NoText> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Fields, TextError> {
         self.serialize_unit()
     }
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Fields, NoText> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Fields, TextError> {
         Self::scalar(variant)
     }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Fields, NoText> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Fields, TextError> {
         value.serialize(self)
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -99,17 +113,17 @@ impl<'p> ser::Serializer for FieldSerializer<'p> {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Fields, NoText> {
-        Err(NoText::new(ENUM))
+    ) -> Result<Fields, TextError> {
+        Err(TextError::new(ENUM_WITH_DATA))
     }
-    fn serialize_seq(self, _: Option<usize>) -> Result<Positions, NoText> {
-        Ok(Positions(Vec::new()))
+    fn serialize_seq(self, _: Option<usize>) -> Result<PositionalValues, TextError> {
+        Ok(PositionalValues(Vec::new()))
     }
-    fn serialize_tuple(self, _: usize) -> Result<Positions, NoText> {
-        Ok(Positions(Vec::new()))
+    fn serialize_tuple(self, _: usize) -> Result<PositionalValues, TextError> {
+        Ok(PositionalValues(Vec::new()))
     }
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Positions, NoText> {
-        Ok(Positions(Vec::new()))
+    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<PositionalValues, TextError> {
+        Ok(PositionalValues(Vec::new()))
     }
     fn serialize_tuple_variant(
         self,
@@ -117,13 +131,13 @@ impl<'p> ser::Serializer for FieldSerializer<'p> {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleVariant, NoText> {
-        Err(NoText::new(ENUM))
+    ) -> Result<Self::SerializeTupleVariant, TextError> {
+        Err(TextError::new(ENUM_WITH_DATA))
     }
-    fn serialize_map(self, _: Option<usize>) -> Result<Names<'p>, NoText> {
-        Ok(Names { serializer: self, fields: Vec::new(), key: None })
+    fn serialize_map(self, _: Option<usize>) -> Result<NamedValues<'p>, TextError> {
+        Ok(NamedValues { serializer: self, fields: Vec::new(), key: None })
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Names<'p>, NoText> {
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<NamedValues<'p>, TextError> {
         self.serialize_map(None)
     }
     fn serialize_struct_variant(
@@ -132,16 +146,16 @@ impl<'p> ser::Serializer for FieldSerializer<'p> {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, NoText> {
-        Err(NoText::new(ENUM))
+    ) -> Result<Self::SerializeStructVariant, TextError> {
+        Err(TextError::new(ENUM_WITH_DATA))
     }
 }
 
-/// The values of a tuple or a sequence.
-struct Positions(Vec<Text>);
+/// Collects the values of a tuple or a sequence.
+struct PositionalValues(Vec<Text>);
 
-impl Positions {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+impl PositionalValues {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TextError> {
         self.0.push(value.serialize(TextSerializer)?);
         Ok(())
     }
@@ -151,49 +165,50 @@ impl Positions {
     }
 }
 
-sequence_traits!(Positions, Fields);
+sequence_traits!(PositionalValues, Fields);
 
-/// The fields of a struct or a map.
-struct Names<'p> {
+/// Collects the fields of a struct or a map.
+struct NamedValues<'p> {
     serializer: FieldSerializer<'p>,
-    fields: Vec<(String, Value)>,
+    fields: Vec<(String, FieldValue)>,
+    /// The key of a map whose value has not been serialized yet.
     key: Option<String>,
 }
 
-impl SerializeStruct for Names<'_> {
+impl SerializeStruct for NamedValues<'_> {
     type Ok = Fields;
-    type Error = NoText;
-    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), NoText> {
-        let value = self.serializer.value(name, value)?;
+    type Error = TextError;
+    fn serialize_field<T: Serialize + ?Sized>(&mut self, name: &'static str, value: &T) -> Result<(), TextError> {
+        let value = self.serializer.field(name, value)?;
         self.fields.push((name.to_owned(), value));
         Ok(())
     }
-    fn skip_field(&mut self, name: &'static str) -> Result<(), NoText> {
-        self.fields.push((name.to_owned(), Value::Text(Text::Absent)));
+    fn skip_field(&mut self, name: &'static str) -> Result<(), TextError> {
+        self.fields.push((name.to_owned(), FieldValue::Text(Text::Absent)));
         Ok(())
     }
-    fn end(self) -> Result<Fields, NoText> {
+    fn end(self) -> Result<Fields, TextError> {
         Ok(Fields::Named(self.fields))
     }
 }
 
-impl SerializeMap for Names<'_> {
+impl SerializeMap for NamedValues<'_> {
     type Ok = Fields;
-    type Error = NoText;
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), NoText> {
+    type Error = TextError;
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), TextError> {
         match key.serialize(TextSerializer)? {
             Text::One(key) => self.key = Some(key),
-            _ => return Err(NoText::new("a map's key is no text")),
+            _ => return Err(TextError::new("a map's key is not a single text value")),
         }
         Ok(())
     }
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TextError> {
         let name = self.key.take().unwrap_or_default();
-        let value = self.serializer.value(&name, value)?;
+        let value = self.serializer.field(&name, value)?;
         self.fields.push((name, value));
         Ok(())
     }
-    fn end(self) -> Result<Fields, NoText> {
+    fn end(self) -> Result<Fields, TextError> {
         Ok(Fields::Named(self.fields))
     }
 }

@@ -1,10 +1,24 @@
-//! The pure half of an endpoint: path template, input encoding, response decoding. No I/O, no clock.
+//! The pure half of an endpoint: what a call sends, and how its response is read. No I/O, no clock.
+//!
+//! `template` parses path, query and header templates; `input_plan` encodes a caller's input with them (`fields` and `text`
+//! are its serializers) into an `encoded_input`; `request` makes the request that every attempt sends. `http_url` and
+//! `header` validate text that users write. `decode` turns a response body into the caller's type.
+//!
+//! Called by `stitch` (declaration and encoding) and by `pipeline` (requests).
 
 pub mod decode;
+mod encoded_input;
 mod fields;
-mod input;
+mod header;
+mod http_url;
+mod input_plan;
+mod request;
 mod template;
 mod text;
 
-pub(crate) use input::{Encoded, Plan, Rest};
+pub(crate) use encoded_input::EncodedInput;
+pub(crate) use header::{parse_header_name, parse_header_value};
+pub(crate) use http_url::{UrlError, parse_http_url};
+pub(crate) use input_plan::{ExtraFields, InputPlan};
+pub(crate) use request::PreparedRequest;
 pub(crate) use template::Template;

@@ -1,29 +1,35 @@
-//! Texts with holes: `/repos/{owner}/{repo}`.
+//! Templates: texts with named parameters, such as `/repos/{owner}/{repo}`.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// Everything but the unreserved characters of RFC 3986 is escaped in a parameter, `/` and `@` and line ends included.
-const PARAMETER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+/// The characters of a path parameter that are percent-encoded: all but the unreserved ones of RFC 3986, so `/`, `@` and
+/// line ends as well.
+const ESCAPED_IN_PARAMETER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A text with named holes.
+/// A text with named parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Template {
     pieces: Vec<Piece>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Piece {
+enum Piece {
     Literal(String),
     Parameter(String),
 }
 
 impl Template {
-    /// Reads `{name}` as a hole and `{{`, `}}` as braces; a name is a letter or `_`, then letters, digits and `_`. An error
-    /// names `place` and not the text, which may be a secret.
+    /// Parses `{name}` as a parameter, and `{{` and `}}` as braces. A name is a letter or `_`, followed by letters, digits
+    /// and `_`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config), which names `place` and does not show the text: it may be a
+    /// secret.
     pub(crate) fn parse(text: &str, place: &str) -> Result<Self> {
-        let wrong = |what: &str| Error::config(format!("{place}: {what}"));
+        let invalid = |what: &str| Error::config(format!("{place}: {what}"));
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -37,13 +43,14 @@ impl Template {
                 continue;
             }
             if brace == "}" {
-                return Err(wrong("a } without its {; a brace itself is written twice"));
+                return Err(invalid("`}` without `{`; write a literal brace twice"));
             }
             let (name, after) =
-                rest.split_once('}').ok_or_else(|| wrong("a { without its }; a brace itself is written twice"))?;
-            let is_name = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-            if !is_name || name.is_empty() || name.as_bytes()[0].is_ascii_digit() {
-                return Err(wrong("a parameter is named by letters, digits and _"));
+                rest.split_once('}').ok_or_else(|| invalid("`{` without `}`; write a literal brace twice"))?;
+            if !is_parameter_name(name) {
+                return Err(invalid(
+                    "invalid parameter name; it consists of letters, digits and `_`, and does not start with a digit",
+                ));
             }
             if !literal.is_empty() {
                 pieces.push(Piece::Literal(std::mem::take(&mut literal)));
@@ -58,12 +65,17 @@ impl Template {
         Ok(Self { pieces })
     }
 
-    /// Reads the path of an endpoint, below the seam's base URL.
+    /// Parses the path of an endpoint, relative to the seam's base URL.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) if it is not a path that can be sent.
     pub(crate) fn parse_path(text: &str) -> Result<Self> {
-        let template = Self::parse(text, &format!("the path {text:?}"))?;
-        let wrong = |what: &str| Error::config(format!("the path {text:?}: {what}"));
+        let place = format!("path `{text}`");
+        let template = Self::parse(text, &place)?;
+        let invalid = |what: &str| Error::config(format!("{place}: {what}"));
         if !text.is_empty() && !text.starts_with('/') {
-            return Err(wrong("it starts with / and stands below the seam's base URL"));
+            return Err(invalid("does not start with `/`; paths are relative to the seam's base URL"));
         }
         let literals = template.pieces.iter().filter_map(|piece| match piece {
             Piece::Literal(literal) => Some(literal.as_str()),
@@ -71,24 +83,26 @@ impl Template {
         });
         for literal in literals {
             if literal.contains(['?', '#']) {
-                return Err(wrong("a query goes into .query(name, template), a fragment nowhere"));
+                return Err(invalid(
+                    "contains `?` or `#`; declare a query with .query(name, template), and remove a fragment",
+                ));
             }
             if !literal.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`|{}".contains(&byte)) {
-                return Err(wrong("write it percent-encoded"));
+                return Err(invalid("contains a character that is not allowed in a URL; percent-encode it"));
             }
             if literal.split('%').skip(1).any(|escape| {
                 !escape.as_bytes().get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
             }) {
-                return Err(wrong("a % stands before two hexadecimal digits"));
+                return Err(invalid("`%` is not followed by two hexadecimal digits; write a literal `%` as `%25`"));
             }
         }
         if text.split('/').any(is_dot_segment) {
-            return Err(wrong("a segment of . or .. leads elsewhere"));
+            return Err(invalid("has a `.` or `..` segment, which would lead to another path; remove it"));
         }
         Ok(template)
     }
 
-    /// The names of its holes, in order, each once.
+    /// Returns the names of the parameters in order of first occurrence, without repetition.
     pub(crate) fn parameters(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().enumerate().filter_map(|(index, piece)| match piece {
             Piece::Parameter(name) if !self.pieces[..index].contains(piece) => Some(name.as_str()),
@@ -96,16 +110,16 @@ impl Template {
         })
     }
 
-    /// The only piece, if it is a hole.
-    pub(crate) fn sole_parameter(&self) -> Option<&str> {
+    /// Returns the parameter if the template consists of that parameter only.
+    pub(crate) fn as_single_parameter(&self) -> Option<&str> {
         match &*self.pieces {
             [Piece::Parameter(name)] => Some(name),
             _ => None,
         }
     }
 
-    /// The text with every hole filled by what `value` gives for its name.
-    pub(crate) fn fill<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
+    /// Returns the text with each parameter replaced by its `value`.
+    pub(crate) fn render<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
         self.pieces.iter().try_fold(String::new(), |mut text, piece| {
             text.push_str(match piece {
                 Piece::Literal(literal) => literal,
@@ -115,10 +129,13 @@ impl Template {
         })
     }
 
-    /// The path with every hole filled by an escaped value.
+    /// Returns the path with each parameter replaced by its percent-encoded `value`.
     ///
-    /// A segment that comes out as `.` or `..` is refused, as text or percent-encoded: URLs read `%2e%2e` as `..`.
-    pub(crate) fn fill_path<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
+    /// # Errors
+    ///
+    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if a segment becomes `.` or `..`, as text or percent-encoded:
+    /// URL parsers read `%2e%2e` as `..`.
+    pub(crate) fn render_path<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
         let mut path = String::new();
         let mut segment = String::new();
         for piece in &self.pieces {
@@ -128,29 +145,37 @@ impl Template {
                     let mut segments = literal.split('/');
                     segment.push_str(segments.next().unwrap_or_default());
                     for next in segments {
-                        refuse_dots(&segment)?;
+                        reject_dot_segment(&segment)?;
                         next.clone_into(&mut segment);
                     }
                 }
                 Piece::Parameter(name) => {
                     let value = value(name)?;
-                    path.extend(utf8_percent_encode(value, PARAMETER));
+                    path.extend(utf8_percent_encode(value, ESCAPED_IN_PARAMETER));
                     segment.push_str(value);
                 }
             }
         }
-        refuse_dots(&segment)?;
+        reject_dot_segment(&segment)?;
         Ok(path)
     }
 }
 
-fn refuse_dots(segment: &str) -> Result<()> {
+/// Returns `true` for a letter or `_`, followed by letters, digits and `_`.
+fn is_parameter_name(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit())
+        && !name.is_empty()
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn reject_dot_segment(segment: &str) -> Result<()> {
     if is_dot_segment(segment) {
-        return Err(Error::input("a path segment of . or .. leads elsewhere"));
+        return Err(Error::input("path: a parameter makes a segment `.` or `..`, which would lead to another path"));
     }
     Ok(())
 }
 
+/// Returns `true` if the segment is `.` or `..`, as text or percent-encoded.
 fn is_dot_segment(segment: &str) -> bool {
     let decoded = percent_decode_str(segment).decode_utf8_lossy();
     matches!(segment, "." | "..") || matches!(&*decoded, "." | "..")
@@ -159,45 +184,45 @@ fn is_dot_segment(segment: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
+    use crate::error::ErrorKind;
 
-    fn fill(template: &str, value: &str) -> Result<String> {
-        Template::parse_path(template).unwrap().fill_path(|_| Ok(value))
+    fn render(template: &str, value: &str) -> Result<String> {
+        Template::parse_path(template).unwrap().render_path(|_| Ok(value))
     }
 
     #[test]
     fn a_parameter_cannot_leave_its_segment() {
-        assert_eq!(fill("/a/{x}/b", "c/d").unwrap(), "/a/c%2Fd/b");
-        assert_eq!(fill("/{x}", "@evil.example").unwrap(), "/%40evil.example");
-        assert_eq!(fill("/{x}", "a\r\nb").unwrap(), "/a%0D%0Ab");
-        assert_eq!(fill("/{x}", "http://evil.example").unwrap(), "/http%3A%2F%2Fevil.example");
-        assert_eq!(fill("/{x}", "?#\\% é").unwrap(), "/%3F%23%5C%25%20%C3%A9");
+        assert_eq!(render("/a/{x}/b", "c/d").unwrap(), "/a/c%2Fd/b");
+        assert_eq!(render("/{x}", "@evil.example").unwrap(), "/%40evil.example");
+        assert_eq!(render("/{x}", "a\r\nb").unwrap(), "/a%0D%0Ab");
+        assert_eq!(render("/{x}", "http://evil.example").unwrap(), "/http%3A%2F%2Fevil.example");
+        assert_eq!(render("/{x}", "?#\\% é").unwrap(), "/%3F%23%5C%25%20%C3%A9");
     }
 
     #[test]
-    fn a_segment_of_dots_is_refused_however_it_is_written() {
+    fn a_dot_segment_is_rejected_as_text_and_percent_encoded() {
         for dots in [".", "..", "%2e", "%2E%2e", ".%2e", "%2e."] {
             for template in ["/{x}", "/a/{x}/b", "/{x}/b"] {
-                assert_eq!(fill(template, dots).unwrap_err().kind(), ErrorKind::Input, "{dots} in {template}");
+                assert_eq!(render(template, dots).unwrap_err().kind(), ErrorKind::Input, "{dots} in {template}");
             }
         }
-        assert!(fill("/.{x}", ".").is_err());
-        assert!(fill("/{x}{x}", ".").is_err());
-        assert!(fill("/{x}%2e", ".").is_err());
-        assert_eq!(fill("/a{x}", "..").unwrap(), "/a..");
-        assert_eq!(fill("/{x}", "...").unwrap(), "/...");
+        assert!(render("/.{x}", ".").is_err());
+        assert!(render("/{x}{x}", ".").is_err());
+        assert!(render("/{x}%2e", ".").is_err());
+        assert_eq!(render("/a{x}", "..").unwrap(), "/a..");
+        assert_eq!(render("/{x}", "...").unwrap(), "/...");
     }
 
     #[test]
-    fn a_brace_itself_is_written_twice_and_an_error_does_not_show_the_text() {
-        let filter = Template::parse("{{\"a\":{x}}}", "the query filter").unwrap();
-        assert_eq!(filter.fill(|_| Ok("1")).unwrap(), "{\"a\":1}");
-        let error = Template::parse("s3cr{t", "the header x-key").unwrap_err().to_string();
-        assert!(error.starts_with("the header x-key: ") && !error.contains("s3cr"), "{error}");
+    fn a_literal_brace_is_written_twice_and_an_error_does_not_show_the_text() {
+        let filter = Template::parse("{{\"a\":{x}}}", "query `filter`").unwrap();
+        assert_eq!(filter.render(|_| Ok("1")).unwrap(), "{\"a\":1}");
+        let error = Template::parse("s3cr{t", "header `x-key`").unwrap_err().to_string();
+        assert!(error.starts_with("header `x-key`: ") && !error.contains("s3cr"), "{error}");
     }
 
     #[test]
-    fn bad_templates_do_not_build() {
+    fn invalid_paths_are_configuration_errors() {
         for bad in [
             "/{",
             "/}",

@@ -1,67 +1,69 @@
-//! Values as text, for paths, queries and headers.
+//! Values as text, for paths, queries, headers and forms.
 
 use std::fmt::{self, Display};
 
 use serde::Serialize;
 use serde::ser::{self, Impossible};
 
-/// One value as text.
+/// A value as text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Text {
-    /// `None` or nothing.
+pub(super) enum Text {
+    /// `None` or `()`.
     Absent,
+    /// A scalar.
     One(String),
-    /// A sequence.
+    /// The elements of a sequence, without those that are absent.
     Many(Vec<String>),
 }
 
-/// Why a value has no such text. It never shows the value.
+/// The reason why a value cannot be written as text. It never shows the value.
 #[derive(Debug)]
-pub(crate) struct NoText(String);
+pub(super) struct TextError(String);
 
-impl NoText {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
+impl TextError {
+    pub(super) fn new(what: impl Into<String>) -> Self {
         Self(what.into())
     }
 }
 
-impl Display for NoText {
+impl Display for TextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
 }
 
-impl std::error::Error for NoText {}
+impl std::error::Error for TextError {}
 
-impl ser::Error for NoText {
+impl ser::Error for TextError {
     fn custom<T: Display>(message: T) -> Self {
         Self(message.to_string())
     }
 }
 
-/// Bools and numbers in Serde's text, unit variants by name, sequences of those; nothing else.
+/// Writes bools, numbers, chars and strings as text, unit variants by name, and sequences of those. Any other value is an
+/// error.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct TextSerializer;
+pub(super) struct TextSerializer;
 
-fn one(text: &(impl ToString + ?Sized)) -> Result<Text, NoText> {
+fn one(text: &(impl ToString + ?Sized)) -> Result<Text, TextError> {
     Ok(Text::One(text.to_string()))
 }
 
-fn no(what: &str) -> NoText {
-    NoText(format!("{what} has no text of its own"))
+fn unsupported(what: &str) -> TextError {
+    TextError(format!("{what} cannot be written as text"))
 }
 
-/// A number as JSON writes it, which is the shortest text that reads back as the same.
-fn float(value: impl Serialize) -> Result<Text, NoText> {
+/// Writes a number as JSON does: the shortest text that parses to the same number.
+fn float(value: impl Serialize) -> Result<Text, TextError> {
     match serde_json::to_string(&value) {
         Ok(text) if text != "null" => Ok(Text::One(text)),
-        _ => Err(no("a number that is not finite")),
+        _ => Err(unsupported("a number that is not finite")),
     }
 }
 
-macro_rules! plain {
+macro_rules! displayed {
     ($($method:ident: $type:ty),*) => {
-        $(fn $method(self, value: $type) -> Result<Text, NoText> {
+        $(fn $method(self, value: $type) -> Result<Text, TextError> {
             one(&value)
         })*
     };
@@ -69,46 +71,46 @@ macro_rules! plain {
 
 impl ser::Serializer for TextSerializer {
     type Ok = Text;
-    type Error = NoText;
-    type SerializeSeq = Sequence;
-    type SerializeTuple = Sequence;
-    type SerializeTupleStruct = Sequence;
-    type SerializeTupleVariant = Impossible<Text, NoText>;
-    type SerializeMap = Impossible<Text, NoText>;
-    type SerializeStruct = Impossible<Text, NoText>;
-    type SerializeStructVariant = Impossible<Text, NoText>;
+    type Error = TextError;
+    type SerializeSeq = TextSequence;
+    type SerializeTuple = TextSequence;
+    type SerializeTupleStruct = TextSequence;
+    type SerializeTupleVariant = Impossible<Text, TextError>;
+    type SerializeMap = Impossible<Text, TextError>;
+    type SerializeStruct = Impossible<Text, TextError>;
+    type SerializeStructVariant = Impossible<Text, TextError>;
 
-    plain! {
+    displayed! {
         serialize_bool: bool, serialize_i8: i8, serialize_i16: i16, serialize_i32: i32, serialize_i64: i64,
         serialize_i128: i128, serialize_u8: u8, serialize_u16: u16, serialize_u32: u32, serialize_u64: u64,
         serialize_u128: u128, serialize_char: char, serialize_str: &str
     }
 
-    fn serialize_f32(self, value: f32) -> Result<Text, NoText> {
+    fn serialize_f32(self, value: f32) -> Result<Text, TextError> {
         float(value)
     }
-    fn serialize_f64(self, value: f64) -> Result<Text, NoText> {
+    fn serialize_f64(self, value: f64) -> Result<Text, TextError> {
         float(value)
     }
-    fn serialize_bytes(self, _: &[u8]) -> Result<Text, NoText> {
-        Err(no("a value of bytes"))
+    fn serialize_bytes(self, _: &[u8]) -> Result<Text, TextError> {
+        Err(unsupported("a byte string"))
     }
-    fn serialize_none(self) -> Result<Text, NoText> {
+    fn serialize_none(self) -> Result<Text, TextError> {
         Ok(Text::Absent)
     }
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Text, NoText> {
+    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<Text, TextError> {
         value.serialize(self)
     }
-    fn serialize_unit(self) -> Result<Text, NoText> {
+    fn serialize_unit(self) -> Result<Text, TextError> {
         Ok(Text::Absent)
     }
-    fn serialize_unit_struct(self, _: &'static str) -> Result<Text, NoText> {
+    fn serialize_unit_struct(self, _: &'static str) -> Result<Text, TextError> {
         Ok(Text::Absent)
     }
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Text, NoText> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Text, TextError> {
         one(variant)
     }
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Text, NoText> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Result<Text, TextError> {
         value.serialize(self)
     }
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
@@ -117,16 +119,16 @@ impl ser::Serializer for TextSerializer {
         _: u32,
         _: &'static str,
         _: &T,
-    ) -> Result<Text, NoText> {
-        Err(no("an enum with data"))
+    ) -> Result<Text, TextError> {
+        Err(unsupported("an enum with data"))
     }
-    fn serialize_seq(self, len: Option<usize>) -> Result<Sequence, NoText> {
-        Ok(Sequence(Vec::with_capacity(len.unwrap_or(0).min(64))))
+    fn serialize_seq(self, len: Option<usize>) -> Result<TextSequence, TextError> {
+        Ok(TextSequence(Vec::with_capacity(len.unwrap_or(0).min(64))))
     }
-    fn serialize_tuple(self, len: usize) -> Result<Sequence, NoText> {
+    fn serialize_tuple(self, len: usize) -> Result<TextSequence, TextError> {
         self.serialize_seq(Some(len))
     }
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Sequence, NoText> {
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<TextSequence, TextError> {
         self.serialize_seq(Some(len))
     }
     fn serialize_tuple_variant(
@@ -135,14 +137,14 @@ impl ser::Serializer for TextSerializer {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeTupleVariant, NoText> {
-        Err(no("an enum with data"))
+    ) -> Result<Self::SerializeTupleVariant, TextError> {
+        Err(unsupported("an enum with data"))
     }
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, NoText> {
-        Err(no("a map"))
+    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, TextError> {
+        Err(unsupported("a map"))
     }
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, NoText> {
-        Err(no("a nested struct"))
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, TextError> {
+        Err(unsupported("a nested struct"))
     }
     fn serialize_struct_variant(
         self,
@@ -150,21 +152,21 @@ impl ser::Serializer for TextSerializer {
         _: u32,
         _: &'static str,
         _: usize,
-    ) -> Result<Self::SerializeStructVariant, NoText> {
-        Err(no("an enum with data"))
+    ) -> Result<Self::SerializeStructVariant, TextError> {
+        Err(unsupported("an enum with data"))
     }
 }
 
-/// The texts of a sequence's elements.
+/// Collects the elements of a sequence as text.
 #[derive(Debug)]
-pub(crate) struct Sequence(Vec<String>);
+pub(super) struct TextSequence(Vec<String>);
 
-impl Sequence {
-    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+impl TextSequence {
+    fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TextError> {
         match value.serialize(TextSerializer)? {
             Text::One(text) => self.0.push(text),
             Text::Absent => {}
-            Text::Many(_) => return Err(no("a sequence in a sequence")),
+            Text::Many(_) => return Err(unsupported("a sequence inside a sequence")),
         }
         Ok(())
     }
@@ -174,7 +176,7 @@ impl Sequence {
     }
 }
 
-/// The three traits of a sequence, for a type with `push` and `finish`.
+/// Implements the three traits of a sequence for a collector with `push` and `finish`.
 macro_rules! sequence_traits {
     ($collector:ty, $output:ty) => {
         sequence_traits!($collector, $output, SerializeSeq, serialize_element);
@@ -184,19 +186,19 @@ macro_rules! sequence_traits {
     ($collector:ty, $output:ty, $trait:ident, $push:ident) => {
         impl ::serde::ser::$trait for $collector {
             type Ok = $output;
-            type Error = NoText;
-            fn $push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), NoText> {
+            type Error = TextError;
+            fn $push<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), TextError> {
                 self.push(value)
             }
-            fn end(self) -> Result<$output, NoText> {
+            fn end(self) -> Result<$output, TextError> {
                 Ok(self.finish())
             }
         }
     };
 }
-pub(crate) use sequence_traits;
+pub(super) use sequence_traits;
 
-sequence_traits!(Sequence, Text);
+sequence_traits!(TextSequence, Text);
 
 #[cfg(test)]
 mod tests {
@@ -209,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn scalars_are_written_as_serde_writes_them() {
+    fn scalars_and_sequences_of_scalars_have_a_text() {
         #[derive(Serialize)]
         #[serde(rename_all = "kebab-case")]
         enum Sort {
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_text_is_refused() {
+    fn maps_nested_values_and_non_finite_numbers_are_rejected() {
         #[derive(Serialize)]
         enum Data {
             One(u8),

@@ -1,28 +1,29 @@
-//! Where a redirect leads (RFC 9110, 15.4).
+//! The request that a redirect asks for (RFC 9110, 15.4).
 
 use http::response::Parts;
-use http::{HeaderName, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
-use super::request::Target;
+use crate::endpoint::PreparedRequest;
 
-/// What may cross an origin. Any other header may be a credential, whatever it is called.
-const HARMLESS: [HeaderName; 4] = [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
+/// The headers that are sent to another origin. Any other header may be a credential, whatever its name.
+const CROSS_ORIGIN_HEADERS: [HeaderName; 4] =
+    [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
 
-/// The next target; `None` where the answer leads nowhere that a call may go: no usable `Location`, another scheme than
-/// `http` or `https`, `https` to `http`, a URL too long, or a body
-/// that would have to be sent again by a status that does not say so.
-pub(super) fn follow(from: &Target, answer: &Parts) -> Option<Target> {
-    let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;
-    let mut url = from.url.join(location).ok()?;
+/// Returns the request that a redirect asks for, or `None` if it cannot be followed: no usable `Location`, a scheme other
+/// than `http` and `https`, `https` to `http`, credentials in the URL, a URL that is too long, or a body that would be sent
+/// again by a status that does not ask for it.
+pub(super) fn redirected_request(from: &PreparedRequest, response: &Parts) -> Option<PreparedRequest> {
+    let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
+    let mut url = from.url().join(location).ok()?;
     url.set_fragment(None);
-    let downgrade = from.url.scheme() == "https" && url.scheme() != "https";
-    if downgrade || !matches!(url.scheme(), "http" | "https") || !url.username().is_empty() || url.password().is_some()
-    {
+    let is_downgrade = from.url().scheme() == "https" && url.scheme() != "https";
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    if is_downgrade || has_credentials || !matches!(url.scheme(), "http" | "https") {
         return None;
     }
 
-    let (mut method, mut body, mut headers) = (from.method.clone(), from.body.clone(), from.headers.clone());
-    match answer.status {
+    let (mut method, mut body, mut headers) = (from.method().clone(), from.body().clone(), from.headers().clone());
+    match response.status {
         StatusCode::TEMPORARY_REDIRECT | StatusCode::PERMANENT_REDIRECT => {}
         StatusCode::SEE_OTHER => {
             if method != Method::HEAD {
@@ -31,15 +32,20 @@ pub(super) fn follow(from: &Target, answer: &Parts) -> Option<Target> {
             body.clear();
         }
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND if body.is_empty() && method.is_safe() => {}
-        // Browsers turn a POST into a GET here, clients of APIs repeat it: neither is what the caller asked for.
+        // Browsers turn a POST into a GET here, and API clients repeat the POST: the caller has asked for neither.
         _ => return None,
     }
     if body.is_empty() {
         headers.remove(header::CONTENT_TYPE);
     }
-    let abroad = from.abroad || url.origin() != from.url.origin();
-    if abroad {
-        headers = HARMLESS.into_iter().filter_map(|name| Some((name.clone(), headers.remove(name)?))).collect();
+    let is_cross_origin = from.is_cross_origin() || url.origin() != from.url().origin();
+    if is_cross_origin {
+        headers = harmless_headers(headers);
     }
-    Target::new(method, url, headers, body, abroad).ok()
+    PreparedRequest::from_parts(method, url, headers, body, is_cross_origin).ok()
+}
+
+/// Keeps the headers that may be sent to another origin.
+fn harmless_headers(mut headers: HeaderMap) -> HeaderMap {
+    CROSS_ORIGIN_HEADERS.into_iter().filter_map(|name| Some((name.clone(), headers.remove(name)?))).collect()
 }

@@ -4,20 +4,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header};
 use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
 use url::{Position, Url};
 
 use super::{Inner, Seam};
 use crate::auth::AuthStrategy;
-use crate::cache::{Cache, CacheRoom};
+use crate::cache::{Cache, ResponseCache};
 use crate::circuit::{Circuit, Circuits};
+use crate::endpoint::{UrlError, parse_header_name, parse_header_value, parse_http_url};
+use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Retry;
 use crate::store::Client;
 use crate::throttle::{Gates, Ground, Place, Throttle};
 use crate::trace::{Dispatch, Trace, TraceSink};
 use crate::vault::Vault;
-use crate::{Error, Result};
 
 /// Collects what a seam is. Every mistake of every setter is reported by [`build`](Self::build).
 #[must_use]
@@ -172,12 +173,12 @@ impl SeamBuilder {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming what is wrong and the way out.
     pub fn build(self) -> Result<Seam> {
-        let base = judge_base(&self.base_url)?;
+        let base = validate_base_url(&self.base_url)?;
         let name: Arc<str> = self.name.unwrap_or_else(|| base.as_str().trim_end_matches('/').to_owned()).into();
         if self.deadline.is_zero() || self.attempt_timeout.is_zero() {
             return Err(Error::config("a deadline or an attempt timeout of zero ends every call before it begins"));
         }
-        let headers = judge_headers(&self.headers)?;
+        let headers = validate_headers(&self.headers)?;
         let runtime = match self.runtime {
             Some(runtime) => runtime,
             None => default_runtime()?,
@@ -202,7 +203,7 @@ impl SeamBuilder {
         };
         vault.judge()?;
         let cache = match &self.cache {
-            Some(cache) => cache.judge(self.auth.is_some())?,
+            Some(cache) => cache.validate(self.auth.is_some())?,
             None => None,
         };
         if let Some(circuit) = &self.circuit {
@@ -230,7 +231,7 @@ impl SeamBuilder {
         let inner = Inner {
             circuits: Circuits::new(name.clone(), host, shared, runtime.clone()),
             circuit: self.circuit,
-            cache_room: CacheRoom::new(store.clone(), vault.clone()),
+            response_cache: ResponseCache::new(),
             vault,
             store,
             cache,
@@ -249,7 +250,7 @@ impl SeamBuilder {
             transport,
             runtime,
             dispatch,
-            drain: Arc::default(),
+            in_flight: Arc::default(),
         };
         Ok(Seam { inner: Arc::new(inner), principal: None })
     }
@@ -262,36 +263,28 @@ impl fmt::Debug for SeamBuilder {
     }
 }
 
-fn judge_base(text: &str) -> Result<Url> {
-    let wrong = |what: &str| Error::config(format!("the base URL: {what}"));
-    // The parser's error is enough: the text itself may hold a password.
-    let base = Url::parse(text).map_err(|error| wrong("it is no URL").with_source(error))?;
-    if !matches!(base.scheme(), "http" | "https") {
-        return Err(wrong("its scheme is http or https"));
-    }
-    if base.query().is_some() || base.fragment().is_some() {
-        return Err(wrong("a query goes into .query(name, template) of a stitch, a fragment nowhere"));
-    }
-    if !base.username().is_empty() || base.password().is_some() {
-        return Err(wrong("credentials go into .auth(strategy)"));
+fn validate_base_url(text: &str) -> Result<Url> {
+    let invalid = |what: &str| Error::config(format!("base URL: {what}"));
+    let base = parse_http_url(text).map_err(|error| match error {
+        UrlError::Credentials => invalid("contains a user name or a password; set credentials with .auth(strategy)"),
+        error => invalid(&error.to_string()).with_source(error),
+    })?;
+    if base.query().is_some() {
+        return Err(invalid("has a query; declare it with .query(name, template) of a stitch"));
     }
     Ok(base)
 }
 
-fn judge_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
-    let mut judged = HeaderMap::new();
+fn validate_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
+    let mut validated = HeaderMap::new();
     let agent = concat!("stitchapi/", env!("CARGO_PKG_VERSION"));
-    judged.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+    validated.insert(header::USER_AGENT, HeaderValue::from_static(agent));
     for (name, value) in headers {
-        let header = HeaderName::try_from(name)
-            .map_err(|error| Error::config(format!("{name:?} is no header name")).with_source(error))?;
-        // The value may be a secret, so it is not shown.
-        let value = HeaderValue::try_from(value).map_err(|error| {
-            Error::config(format!("the header {header} would have a value that none can have")).with_source(error)
-        })?;
-        judged.insert(header, value);
+        let header = parse_header_name(name, ErrorKind::Config)?;
+        let value = parse_header_value(&header, value, ErrorKind::Config)?;
+        validated.insert(header, value);
     }
-    Ok(judged)
+    Ok(validated)
 }
 
 /// Where its throttles are, should there be any.

@@ -8,21 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
-use stitchapi_core::{Runtime, Transport};
+use stitchapi_core::{Runtime, Tick, Transport};
 use url::Url;
 
-use crate::context::InFlight;
+use crate::context::{CallContext, InFlight};
 use crate::principal::Principal;
 pub use builder::SeamBuilder;
 
 use crate::auth::AuthStrategy;
-use crate::cache::{CacheRoom, Policy};
+use crate::cache::{Policy, ResponseCache};
 use crate::circuit::{Breaker, Circuit, Circuits};
 use crate::retry::Retry;
 use crate::runtime::{TimeUp, within};
 use crate::store::Client;
 use crate::throttle::{Bucket, Cost, Gate, Gates, Permit, Started, Throttle, ThrottleStatus, Units, Wait, flow};
-use crate::trace::Dispatch;
+use crate::trace::{CallId, Dispatch, Trace};
 use crate::vault::Vault;
 use crate::{Error, ErrorKind, Result, StitchBuilder};
 
@@ -64,14 +64,14 @@ struct Inner {
     vault: Vault,
     store: Arc<Client>,
     cache: Option<Policy>,
-    cache_room: CacheRoom,
+    response_cache: ResponseCache,
     circuits: Circuits,
     /// What its stitches have, if they do not say otherwise.
     circuit: Option<Circuit>,
     transport: Arc<dyn Transport>,
     runtime: Arc<dyn Runtime>,
     dispatch: Arc<Dispatch>,
-    drain: Arc<InFlight>,
+    in_flight: Arc<InFlight>,
 }
 
 macro_rules! methods {
@@ -119,7 +119,7 @@ impl Seam {
     /// [`ErrorKind::Input`] for a cost that can never be paid, [`ErrorKind::Store`] if the store fails and the throttle is
     /// [closed](crate::OutagePolicy::Closed) then.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
-        self.drain().may_begin()?;
+        self.in_flight().may_begin()?;
         let Some(gate) = self.gate() else { return Ok(Permit::free(None)) };
         let bucket = gate.bucket(self.principal())?;
         let odd = bucket.units(&cost.into())?.map(odd);
@@ -137,14 +137,14 @@ impl Seam {
 
     /// Waits for a slot of this bucket, at most until the deadline of a call that begins now.
     async fn start_in_turn(&self, bucket: &Arc<Bucket>, odd: Option<&Units>) -> Result<Started> {
-        let _under_way = self.drain().begin()?;
+        let _under_way = self.in_flight().begin()?;
         let units = odd.unwrap_or(bucket.plain());
         bucket.start_in_turn(units, flow(self.principal()), self.wait(), bucket.trace()).await
     }
 
     /// Waits for a place, and for a slot if the cost draws on a rate, at most until the deadline of a call that begins now.
     async fn permit_in_place(&self, bucket: Arc<Bucket>, odd: Option<Option<Units>>) -> Result<Permit> {
-        let _under_way = self.drain().begin()?;
+        let _under_way = self.in_flight().begin()?;
         let (flow, wait) = (flow(self.principal()), self.wait());
         let permit = async {
             let place = match bucket.places() {
@@ -187,7 +187,7 @@ impl Seam {
     ///
     /// [`ErrorKind::Timeout`] if something was still under way when the time was over.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
-        let (runtime, drain) = (self.runtime(), self.drain());
+        let (runtime, drain) = (self.runtime(), self.in_flight());
         drain.close();
         let end = runtime.now() + grace;
         let drained = within(&**runtime, end, drain.drained()).await;
@@ -196,7 +196,7 @@ impl Seam {
             drain.end();
             self.inner.gates.refuse_all();
         }
-        self.dispatch().flushed().await;
+        self.inner.dispatch.flushed().await;
         match drained {
             Ok(()) => Ok(()),
             Err(TimeUp) => Err(Error::new(ErrorKind::Timeout, format!("{left} calls had not ended in time"))),
@@ -263,8 +263,8 @@ impl Seam {
     pub(crate) fn cache(&self) -> Option<Policy> {
         self.inner.cache
     }
-    pub(crate) fn cache_room(&self) -> &CacheRoom {
-        &self.inner.cache_room
+    pub(crate) fn response_cache(&self) -> &ResponseCache {
+        &self.inner.response_cache
     }
     pub(crate) fn transport(&self) -> &dyn Transport {
         &*self.inner.transport
@@ -272,11 +272,28 @@ impl Seam {
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.inner.runtime
     }
-    pub(crate) fn drain(&self) -> &Arc<InFlight> {
-        &self.inner.drain
+    pub(crate) fn in_flight(&self) -> &Arc<InFlight> {
+        &self.inner.in_flight
     }
-    pub(crate) fn dispatch(&self) -> &Arc<Dispatch> {
-        &self.inner.dispatch
+
+    /// Returns the context of a call of `stitch` that ends at `deadline`, with a new id, for the principal of this seam.
+    pub(crate) fn call_context(&self, stitch: &Arc<str>, deadline: Tick) -> CallContext {
+        let runtime = self.runtime().clone();
+        let trace = Trace {
+            dispatch: self.inner.dispatch.clone(),
+            seam: self.inner.name.clone(),
+            stitch: stitch.clone(),
+            call: CallId(runtime.random()),
+            runtime,
+        };
+        CallContext {
+            trace,
+            principal: self.principal.clone(),
+            store: self.inner.store.clone(),
+            vault: self.inner.vault.clone(),
+            deadline,
+            in_flight: self.inner.in_flight.clone(),
+        }
     }
 }
 

@@ -6,19 +6,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{HeaderName, HeaderValue, Method, header};
+use http::{Method, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stitchapi_core::Body;
 
-use crate::endpoint::{Plan, Rest, Template, decode};
-
-use super::{CostIn, CostOf, Declaration, Declared, Stitch};
+use super::stitch::Stitch;
+use super::typed_declaration::TypedDeclaration;
 use crate::cache::{Cache, Policy};
 use crate::circuit::Circuit;
+use crate::endpoint::{ExtraFields, InputPlan, Template, decode, parse_header_name, parse_header_value};
+use crate::error::{BoxError, Error, ErrorKind, Result};
+use crate::pipeline::{CostOfRequest, CostOfResponse, Declaration};
 use crate::retry::Retry;
-use crate::throttle::Throttle;
-use crate::{BoxError, Cost, Error, Result, Seam};
+use crate::seam::Seam;
+use crate::throttle::{Cost, Throttle};
 
 /// Collects what a stitch is. Not generic: the types are fixed by `build`.
 #[must_use]
@@ -36,8 +38,8 @@ pub struct StitchBuilder {
     cache: Option<Cache>,
     circuit: Option<Circuit>,
     throttle: Option<Throttle>,
-    cost: Option<Box<CostOf>>,
-    settle: Option<Box<CostIn>>,
+    cost: Option<Box<CostOfRequest>>,
+    settle: Option<Box<CostOfResponse>>,
 }
 
 impl StitchBuilder {
@@ -160,46 +162,44 @@ impl StitchBuilder {
         decode: impl Fn(&Parts, Bytes) -> Result<O, BoxError> + Send + Sync + 'static,
     ) -> Result<Stitch<I, O>> {
         let name: Arc<str> = self.name.clone().unwrap_or_else(|| format!("{} {}", self.method, self.path)).into();
-        let declaration = self.judge(&name).map_err(|error| error.with_stitch(&name))?;
-        let declared = Declared { declaration: Arc::new(declaration), decode: Box::new(decode) };
-        Ok(Stitch { declared: Arc::new(declared), principal: None, input: std::marker::PhantomData })
+        let declaration = self.validate(&name).map_err(|error| error.with_stitch(&name))?;
+        Ok(Stitch::new(TypedDeclaration { declaration: Arc::new(declaration), decode: Box::new(decode) }))
     }
 
-    fn judge(self, name: &Arc<str>) -> Result<Declaration> {
+    fn validate(self, name: &Arc<str>) -> Result<Declaration> {
         let path = Template::parse_path(&self.path)?;
         let mut query = Vec::new();
         for (name, template) in self.query {
-            let template = Template::parse(&template, &format!("the query {name}"))?;
+            let template = Template::parse(&template, &format!("query `{name}`"))?;
             query.push((name, template));
         }
         let mut fixed = self.seam.headers().clone();
         let mut headers = Vec::new();
         for (name, template) in self.headers {
-            let header = HeaderName::try_from(&name)
-                .map_err(|error| Error::config(format!("{name:?} is no header name")).with_source(error))?;
-            let template = Template::parse(&template, &format!("the header {header}"))?;
+            let name = parse_header_name(&name, ErrorKind::Config)?;
+            let template = Template::parse(&template, &format!("header `{name}`"))?;
             if template.parameters().next().is_some() {
-                headers.push((header, template));
+                headers.push((name, template));
             } else {
-                let value = HeaderValue::try_from(template.fill(|_| Ok(""))?).map_err(|error| {
-                    Error::config(format!("the header {header} would have a value that none can have"))
-                        .with_source(error)
-                })?;
-                fixed.insert(header, value);
+                let value = parse_header_value(&name, &template.render(|_| Ok(""))?, ErrorKind::Config)?;
+                fixed.insert(name, value);
             }
         }
-        let rest = match (Rest::of(&self.method), self.form) {
-            (Rest::Query, true) => return Err(Error::config(format!("{} has no body for a form", self.method))),
-            (_, true) => Rest::Form,
-            (rest, false) => rest,
+        let extra_fields = match (ExtraFields::of_method(&self.method), self.form) {
+            (ExtraFields::Query, true) => {
+                let what = format!("form: {} requests have no body; remove .form()", self.method);
+                return Err(Error::config(what));
+            }
+            (_, true) => ExtraFields::Form,
+            (extra_fields, false) => extra_fields,
         };
         let retry = self.retry.unwrap_or_else(|| self.seam.retry().clone());
         let deadline = self.deadline.unwrap_or(self.seam.deadline());
         if deadline.is_zero() {
-            return Err(Error::config("a deadline of zero ends every call before it begins"));
+            return Err(Error::config("deadline: must be greater than zero"));
         }
         let gates = self.seam.own_gates(name, self.throttle.as_ref())?;
-        let cache = judge_cache(self.cache.as_ref(), &self.method, &self.seam)?;
+        let cache = validate_cache(self.cache.as_ref(), &self.method, &self.seam)?;
         let circuit = self.seam.circuit_of(name, self.circuit.as_ref())?;
         Ok(Declaration {
             cache,
@@ -209,9 +209,9 @@ impl StitchBuilder {
             settle: self.settle,
             name: name.clone(),
             method: self.method,
-            plan: Plan::new(path, query, headers, rest),
+            plan: InputPlan::new(path, query, headers, extra_fields),
             headers: fixed,
-            idempotent: self.idempotent,
+            is_idempotent: self.idempotent,
             retry,
             deadline,
             seam: self.seam,
@@ -220,12 +220,13 @@ impl StitchBuilder {
 }
 
 /// The stitch's own cache, or else the seam's for what can be kept.
-fn judge_cache(own: Option<&Cache>, method: &Method, seam: &Seam) -> Result<Option<Policy>> {
+fn validate_cache(own: Option<&Cache>, method: &Method, seam: &Seam) -> Result<Option<Policy>> {
     let can_be_kept = [Method::GET, Method::HEAD].contains(method);
     let Some(own) = own else { return Ok(seam.cache().filter(|_| can_be_kept)) };
-    let policy = own.judge(seam.auth().is_some())?;
+    let policy = own.validate(seam.auth().is_some())?;
     if policy.is_some() && !can_be_kept {
-        return Err(Error::config(format!("the cache: answers to {method} are not kept, those to GET and HEAD are")));
+        let what = format!("cache: responses to {method} are not kept; declare a cache for GET and HEAD only");
+        return Err(Error::config(what));
     }
     Ok(policy)
 }

@@ -1,112 +1,104 @@
-//! One call: its overrides, and what comes back.
+//! One call: its input, its overrides, and its start.
 
 use std::fmt;
 use std::future::IntoFuture;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use bytes::Bytes;
+use http::response::Parts;
 use stitchapi_core::BoxFuture;
 
-use super::Declared;
-use crate::endpoint::Encoded;
-use crate::pipeline::{Overrides, run};
-use crate::trace::CacheOutcome;
-use crate::{Cost, Error, ErrorKind, ErrorResponse, Principal, Result};
+use super::response::Response;
+use super::typed_declaration::TypedDeclaration;
+use crate::endpoint::{EncodedInput, parse_header_name, parse_header_value};
+use crate::error::{Error, ErrorKind, ErrorResponse, Result};
+use crate::pipeline::{CallOverrides, execute};
+use crate::principal::Principal;
+use crate::throttle::Cost;
 
-/// One call of a stitch, not yet begun. Await it for the value, or [`send`](Self::send) it for the whole answer.
+/// One call of a stitch that has not begun. Await it for the value, or [`send`](Self::send) it for the whole response.
 ///
-/// Dropped before its slot comes, nothing has happened: its place passes on. Dropped after that, the request may have been
+/// Dropped before its slot: nothing was sent, and its place in the queue passes on. Dropped later: the request may have been
 /// sent.
+///
+/// ```no_run
+/// # async fn run(user: stitchapi::Stitch<str, serde_json::Value>) -> stitchapi::Result<()> {
+/// use std::time::Duration;
+///
+/// let value = user.call("octocat").await?;
+/// let fresh = user.call("octocat").header("cache-control", "no-cache").max_wait(Duration::from_secs(2)).await?;
+/// let response = user.call("octocat").deadline(Duration::from_secs(5)).send().await?;
+/// # let _ = (value, fresh, response); Ok(()) }
+/// ```
 #[must_use = "a call does nothing until it is awaited"]
 pub struct Call<O> {
-    declared: Arc<Declared<O>>,
-    encoded: Result<Encoded>,
-    overrides: Overrides,
-}
-
-/// An API's answer, decoded. Its `Debug` shows no header: one may be a secret.
-#[derive(Clone)]
-#[non_exhaustive]
-pub struct Response<O> {
-    /// What the body says.
-    pub value: O,
-    /// The status, a success.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// How it went.
-    pub report: Report,
-}
-
-/// How a call went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Report {
-    /// How many requests were sent, redirects included.
-    pub attempts: u32,
-    /// How long the call waited for places and slots of the throttle, in sum.
-    pub waited: Duration,
-    /// How the cache answered, if the stitch has one. What another call has fetched took this one no request.
-    pub cache: Option<CacheOutcome>,
+    typed: Arc<TypedDeclaration<O>>,
+    /// The encoded input, or the first error of the input or of a header.
+    input: Result<EncodedInput>,
+    overrides: CallOverrides,
 }
 
 impl<O: Send + 'static> Call<O> {
-    pub(super) fn new(declared: Arc<Declared<O>>, encoded: Result<Encoded>, principal: Option<Principal>) -> Self {
-        Self { declared, encoded, overrides: Overrides { principal, ..Overrides::default() } }
+    pub(super) fn new(
+        typed: Arc<TypedDeclaration<O>>,
+        input: Result<EncodedInput>,
+        principal: Option<Principal>,
+    ) -> Self {
+        Self { typed, input, overrides: CallOverrides { principal, ..CallOverrides::default() } }
     }
 
-    /// Bounds this call instead of the stitch's deadline: waiting, retries, everything.
+    /// Sets the time limit of this call instead of the stitch's: waiting, credentials, store and retries included.
     pub fn deadline(mut self, whole_call: Duration) -> Self {
         self.overrides.deadline = Some(whole_call);
         self
     }
 
-    /// Refuses this call at once if its slot would come later than this.
+    /// Sets the longest wait for a slot. A call whose slot would be later fails at once, as
+    /// [`ErrorKind::Throttled`](crate::ErrorKind::Throttled).
     pub fn max_wait(mut self, in_queue: Duration) -> Self {
         self.overrides.max_wait = Some(in_queue);
         self
     }
 
-    /// What this call costs, instead of what the stitch says: `5`, or `Cost::new(1).and("tokens", 812)`.
+    /// Sets the cost of this call instead of the stitch's: `5`, or `Cost::new(1).and("tokens", 812)`.
     pub fn cost(mut self, cost: impl Into<Cost>) -> Self {
         self.overrides.cost = Some(cost.into());
         self
     }
 
-    /// Sets a header on this call. A wrong one is [`ErrorKind::Input`], before anything is sent.
+    /// Sets a header of this call, instead of a declared one of the same name. An invalid name or value fails the call as
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input), before anything is sent.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-            (Ok(name), Ok(value)) => drop(self.overrides.headers.insert(name, value)),
-            _ if self.encoded.is_ok() => {
-                let what = format!("the header {name:?} has a name or a value that none can have");
-                self.encoded = Err(Error::input(what));
-            }
-            _ => {}
+        let header = parse_header_name(name, ErrorKind::Input)
+            .and_then(|name| parse_header_value(&name, value, ErrorKind::Input).map(|value| (name, value)));
+        match header {
+            Ok((name, value)) => drop(self.overrides.headers.insert(name, value)),
+            Err(error) => self.input = self.input.and(Err(error)),
         }
         self
     }
 
     /// Makes the call.
     ///
-    /// Dropped before its slot: nothing happened, its place passes on. Dropped after: the request may have been sent.
+    /// Dropped before its slot: nothing was sent, and its place in the queue passes on. Dropped later: the request may have
+    /// been sent.
     ///
     /// # Errors
     ///
-    /// [`Error`] of any kind but [`ErrorKind::Config`].
+    /// [`Error`] of any kind but [`ErrorKind::Config`](crate::ErrorKind::Config).
     pub async fn send(self) -> Result<Response<O>> {
-        let Self { declared, encoded, overrides } = self;
-        let name = &declared.declaration.name;
-        let encoded = encoded.map_err(|error| error.with_stitch(name))?;
-        let decode = |parts: &http::response::Parts, body: bytes::Bytes| {
-            (declared.decode)(parts, body.clone()).map_err(|error| {
-                let response = ErrorResponse::new(parts.clone(), body);
-                Error::new(ErrorKind::Decode, "the answer is not what the stitch declares")
+        let Self { typed, input, overrides } = self;
+        let declaration = &typed.declaration;
+        let input = input.map_err(|error| error.with_stitch(&declaration.name))?;
+        let decode = |parts: &Parts, body: Bytes| {
+            (typed.decode)(parts, body.clone()).map_err(|error| {
+                Error::new(ErrorKind::Decode, "response does not match the output type of the stitch")
                     .with_source(error)
-                    .with_response(response)
+                    .with_response(ErrorResponse::new(parts.clone(), body))
             })
         };
-        let (value, parts, report) = run(&declared.declaration, &encoded, &overrides, &decode).await?;
+        let (value, parts, report) = execute(declaration, &input, &overrides, &decode).await?;
         Ok(Response { value, status: parts.status, headers: parts.headers, report })
     }
 }
@@ -122,16 +114,6 @@ impl<O: Send + 'static> IntoFuture for Call<O> {
 
 impl<O> fmt::Debug for Call<O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").field("stitch", &self.declared.declaration.name).finish_non_exhaustive()
-    }
-}
-
-impl<O: fmt::Debug> fmt::Debug for Response<O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Response")
-            .field("value", &self.value)
-            .field("status", &self.status)
-            .field("report", &self.report)
-            .finish_non_exhaustive()
+        f.debug_struct("Call").field("stitch", &self.typed.declaration.name).finish_non_exhaustive()
     }
 }

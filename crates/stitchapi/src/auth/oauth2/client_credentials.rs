@@ -15,6 +15,7 @@ use super::endpoint::Endpoint;
 use super::lifetime::{UNSAID, bounded};
 use crate::auth::bearer::Authorization;
 use crate::auth::{AuthContext, AuthError, Credential, Login, Secret, Session};
+use crate::endpoint::parse_http_url;
 
 /// Logs in with a client's own id and secret (RFC 6749, section 4.4); requests carry the token as
 /// `Authorization: Bearer`.
@@ -150,21 +151,11 @@ impl fmt::Debug for ClientCredentials {
     }
 }
 
-/// The text itself is not shown: it may hold a password.
+/// Validates a token URL. The error does not show the text, which may hold a password.
 fn judged(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("the token URL: it is no URL: {error}"))?;
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err("the token URL: its scheme is http or https".to_owned());
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err("the token URL: credentials go into client id and client secret".to_owned());
-    }
-    // RFC 6749, section 3.2.
-    if url.fragment().is_some() {
-        return Err("the token URL: it has no fragment".to_owned());
-    }
-    // What is sent in the end.
-    http::Uri::try_from(url.as_str()).map_err(|error| format!("the token URL: no request can have it: {error}"))?;
+    let url = parse_http_url(text).map_err(|error| format!("token URL: {error}"))?;
+    // The type that the transport takes.
+    http::Uri::try_from(url.as_str()).map_err(|error| format!("token URL: not a valid URI: {error}"))?;
     Ok(url)
 }
 
@@ -214,7 +205,7 @@ mod tests {
         }
         for wrong in ["", "/token", "ftp://a.example/", "https://a:hunter2@a.example/", "https://a.example/#b"] {
             let error = judged(wrong).unwrap_err();
-            assert!(error.starts_with("the token URL: ") && !error.contains("hunter2"), "{error}");
+            assert!(error.starts_with("token URL: ") && !error.contains("hunter2"), "{error}");
         }
     }
 }

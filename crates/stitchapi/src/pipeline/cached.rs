@@ -1,0 +1,63 @@
+//! A call with a cache: the response is looked up, and fetched by one exchange if it is missing.
+
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use http::response::Parts;
+
+use super::call_run::CallRun;
+use super::exchange::exchange;
+use super::report::Report;
+use crate::cache::{CachedResponse, Fetch, FetchError, Policy};
+use crate::context::CallContext;
+use crate::endpoint::PreparedRequest;
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::{TimeUp, within};
+
+/// Returns the response from the cache, or from an exchange that all calls share which wait for the same response.
+///
+/// # Errors
+///
+/// [`ErrorKind::Input`] if responses are kept per principal and the call has none; the failure of the exchange.
+pub(super) async fn respond_from_cache(
+    run: &mut CallRun,
+    policy: Policy,
+    request: PreparedRequest,
+) -> Result<(Parts, Bytes)> {
+    let report = Arc::new(OnceLock::new());
+    let fetch = fetch_by_exchange(run, request.clone(), report.clone());
+    let cached = run.seam.response_cache().get_or_fetch(&run.context, policy, &request, fetch).await;
+    // Requests count for the call that has made the exchange, and not for the calls that waited for it.
+    run.report = report.get().copied().unwrap_or_default();
+    let CachedResponse { parts, body, outcome } = cached?;
+    run.report.cache = Some(outcome);
+    Ok((parts, body))
+}
+
+/// Returns the fetch of a missing response: an exchange under the trace of this call, which writes its report into `report`.
+///
+/// The exchange ends at this call's deadline, or at the stitch's own deadline counted from the beginning of the fetch if
+/// that is later: other calls may wait for it longer than this one.
+fn fetch_by_exchange(run: &CallRun, request: PreparedRequest, report: Arc<OnceLock<Report>>) -> Arc<Fetch> {
+    let (declaration, seam, call) = (run.declaration.clone(), run.seam.clone(), run.context.clone());
+    let (max_wait, cost) = (run.max_wait, run.cost.clone());
+    Arc::new(move |begun_at| {
+        let deadline = call.deadline.max(begun_at + declaration.deadline);
+        let context = CallContext { deadline, ..call.clone() };
+        let mut run = CallRun::new(declaration.clone(), seam.clone(), context, max_wait, cost.clone());
+        let (request, report) = (request.clone(), report.clone());
+        Box::pin(async move {
+            let _in_flight = run.context.in_flight.begin_nested();
+            let runtime = run.runtime().clone();
+            let result = match within(&*runtime, deadline, exchange(&mut run, request)).await {
+                Ok(result) => result.map(|response| (response.parts, response.body)),
+                Err(TimeUp) => Err(Error::new(ErrorKind::Timeout, "no response within the deadline of the stitch")),
+            };
+            let _ = report.set(run.report);
+            result.map_err(|error| {
+                let is_own_deadline = error.kind() == ErrorKind::Timeout && runtime.now() >= deadline;
+                FetchError { error, is_own_deadline }
+            })
+        })
+    })
+}

@@ -1,0 +1,80 @@
+//! The state of one call between its stages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stitchapi_core::{Runtime, Tick};
+
+use super::declaration::Declaration;
+use super::report::Report;
+use crate::auth::AuthContext;
+use crate::context::CallContext;
+use crate::error::Error;
+use crate::seam::Seam;
+use crate::throttle::{Cost, Wait};
+use crate::trace::Trace;
+
+/// The state of one call, or of one exchange that several calls share.
+pub(super) struct CallRun {
+    pub(super) declaration: Arc<Declaration>,
+    /// The declaration's seam, for the principal of the call.
+    pub(super) seam: Seam,
+    pub(super) context: CallContext,
+    /// The call's own longest wait for a concurrency permit and for each slot.
+    pub(super) max_wait: Option<Duration>,
+    /// The cost that the call itself states.
+    pub(super) cost: Option<Cost>,
+    pub(super) report: Report,
+    /// The start of the current attempt: the reading of the clock that passed the throttle's lateness test.
+    pub(super) attempt_started_at: Tick,
+    /// Number of retries so far.
+    pub(super) retries: u32,
+    /// The failure that led to the current retry.
+    pub(super) last_failure: Option<Error>,
+    /// The API has rejected a credential of this call before.
+    pub(super) is_reauthenticated: bool,
+    /// Number of redirects followed so far.
+    pub(super) redirects: u8,
+}
+
+impl CallRun {
+    pub(super) fn new(
+        declaration: Arc<Declaration>,
+        seam: Seam,
+        context: CallContext,
+        max_wait: Option<Duration>,
+        cost: Option<Cost>,
+    ) -> Self {
+        let attempt_started_at = context.runtime().now();
+        Self {
+            declaration,
+            seam,
+            context,
+            max_wait,
+            cost,
+            report: Report::default(),
+            attempt_started_at,
+            retries: 0,
+            last_failure: None,
+            is_reauthenticated: false,
+            redirects: 0,
+        }
+    }
+
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        self.context.runtime()
+    }
+
+    pub(super) fn trace(&self) -> &Trace {
+        &self.context.trace
+    }
+
+    /// Returns the longest wait for a concurrency permit or a slot.
+    pub(super) fn wait(&self) -> Wait {
+        Wait { deadline: self.context.deadline, at_most: self.max_wait }
+    }
+
+    pub(super) fn auth_context(&self) -> AuthContext<'_> {
+        AuthContext::new(&self.seam, &self.context.trace)
+    }
+}

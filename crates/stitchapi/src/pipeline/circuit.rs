@@ -1,0 +1,57 @@
+//! The circuit of an attempt: admission before it, its outcome after it.
+
+use std::error::Error as _;
+
+use stitchapi_core::{Tick, TransportError, TransportErrorKind};
+
+use super::call_run::CallRun;
+use super::intake::ReceivedResponse;
+use super::retry::AttemptError;
+use crate::circuit::{Outcome, Symptom, Ticket, is_failure};
+use crate::endpoint::PreparedRequest;
+use crate::error::{ErrorKind, Result};
+
+/// Asks the circuit to admit an attempt. Returns `None` if the stitch has no circuit, or the request goes to another
+/// origin.
+///
+/// # Errors
+///
+/// [`ErrorKind::CircuitOpen`].
+pub(super) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Option<Ticket>> {
+    let Some(circuit) = run.declaration.circuit.as_ref().filter(|_| !request.is_cross_origin()) else {
+        return Ok(None);
+    };
+    circuit.admit(run.trace(), run.context.deadline).await.map(Some)
+}
+
+/// Reports the outcome of an attempt to its circuit.
+pub(super) async fn report(run: &CallRun, ticket: Ticket, result: &Result<ReceivedResponse, AttemptError>) {
+    let outcome = ticket.sent_at().map_or(Outcome::Unknown, |sent_at| classify(run, result, sent_at));
+    ticket.end(outcome, run.trace()).await;
+}
+
+/// Returns what an attempt that was sent says about the health of the API.
+fn classify(run: &CallRun, result: &Result<ReceivedResponse, AttemptError>, sent_at: Tick) -> Outcome {
+    let error = match result {
+        Ok(response) if is_failure(response.parts.status) => {
+            return Outcome::Failed(Symptom::Status(response.parts.status.as_u16()));
+        }
+        Ok(_) => return Outcome::Answered,
+        Err(AttemptError { error, .. }) => error,
+    };
+    let transport = error.source().and_then(|source| source.downcast_ref::<TransportError>());
+    match (error.kind(), transport.map(TransportError::kind)) {
+        (ErrorKind::Transport, Some(TransportErrorKind::Connect)) => Outcome::Failed(Symptom::Connect),
+        (ErrorKind::Transport, Some(TransportErrorKind::Broken)) => Outcome::Failed(Symptom::Broken),
+        (ErrorKind::Transport, Some(TransportErrorKind::Timeout)) => Outcome::Failed(Symptom::Timeout),
+        // A timeout because of the call's own short deadline says nothing about the API.
+        (ErrorKind::Timeout, _) if had_half_of_its_time(run, sent_at) => Outcome::Failed(Symptom::Timeout),
+        _ => Outcome::Unknown,
+    }
+}
+
+/// Returns `true` if an attempt that timed out had at least half of the time that the stitch allows for one.
+fn had_half_of_its_time(run: &CallRun, sent_at: Tick) -> bool {
+    let allowed = run.seam.attempt_timeout().min(run.declaration.deadline);
+    run.runtime().now().since(sent_at) >= allowed / 2
+}

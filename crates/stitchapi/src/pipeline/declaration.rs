@@ -1,0 +1,48 @@
+//! The declaration of a stitch, as its calls use it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http::{HeaderMap, Method};
+use stitchapi_core::Body;
+
+use crate::cache::Policy;
+use crate::circuit::Breaker;
+use crate::endpoint::InputPlan;
+use crate::retry::Retry;
+use crate::seam::Seam;
+use crate::throttle::{Cost, Gate};
+
+/// The validated settings of a stitch, without its input and output types. Made by
+/// [`StitchBuilder`](crate::StitchBuilder).
+pub(crate) struct Declaration {
+    /// The seam, without a principal of a call.
+    pub(crate) seam: Seam,
+    /// Name in errors, events and keys of the store.
+    pub(crate) name: Arc<str>,
+    pub(crate) method: Method,
+    /// Encodes the input of a call.
+    pub(crate) plan: InputPlan,
+    /// Fixed headers of the seam and of the stitch.
+    pub(crate) headers: HeaderMap,
+    /// The caller has declared that repeating a request is safe, whatever its method.
+    pub(crate) is_idempotent: bool,
+    pub(crate) retry: Retry,
+    /// Time limit of a whole call.
+    pub(crate) deadline: Duration,
+    pub(crate) cache: Option<Policy>,
+    pub(crate) circuit: Option<Arc<Breaker>>,
+    /// Throttles besides the seam's, narrowest first. The seam's is passed after them.
+    pub(crate) gates: Vec<Gate>,
+    /// Computes the cost of a call; without it a call costs one.
+    pub(crate) cost: Option<Box<CostOfRequest>>,
+    /// Computes the real cost of a call, where only the response states it.
+    pub(crate) settle: Option<Box<CostOfResponse>>,
+}
+
+/// Computes the cost of a call from its request.
+pub(crate) type CostOfRequest = dyn Fn(&http::Request<Body>) -> Cost + Send + Sync;
+/// Computes the real cost of a call from its response; `None` leaves the cost unchanged.
+pub(crate) type CostOfResponse = dyn Fn(&Parts, &Bytes) -> Option<Cost> + Send + Sync;

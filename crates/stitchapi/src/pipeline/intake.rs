@@ -1,0 +1,86 @@
+//! The intake of a response: cooldowns by its headers, its body, its real cost.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::response::Parts;
+use stitchapi_core::Collected;
+
+use super::call_run::CallRun;
+use super::retry::AttemptError;
+use super::send::SentRequest;
+use super::throttle::Admission;
+use crate::auth::Credential;
+use crate::endpoint::PreparedRequest;
+use crate::error::MAX_ERROR_BODY;
+use crate::rate_limit_headers;
+use crate::runtime::{TimeUp, within};
+use crate::trace::EventKind;
+
+/// A response, read to its end or to the size limit.
+pub(super) struct ReceivedResponse {
+    pub(super) parts: Parts,
+    pub(super) body: Bytes,
+    /// The body was not cut off at the size limit.
+    pub(super) is_complete: bool,
+    /// The credential that the request carried.
+    pub(super) credential: Option<Arc<dyn Credential>>,
+}
+
+/// Applies the cooldown that a response requests, reads its body, and settles the cost of the attempt.
+///
+/// # Errors
+///
+/// [`AttemptError`] if the body of a success does not arrive in time. The status of any other response says more than its
+/// body, so that its body is left out instead.
+pub(super) async fn receive(
+    run: &CallRun,
+    request: &PreparedRequest,
+    admission: &Admission,
+    sent: SentRequest,
+    credential: Option<Arc<dyn Credential>>,
+) -> Result<ReceivedResponse, AttemptError> {
+    let SentRequest { response, sent_at, ends_at } = sent;
+    let (parts, body) = response.into_parts();
+    apply_cooldown(run, admission, request, &parts);
+    let runtime = run.runtime();
+    let limit = if parts.status.is_success() { run.seam.body_limit() } else { MAX_ERROR_BODY };
+    let collected = match within(&**runtime, ends_at, body.collect(limit)).await {
+        Ok(Ok(collected)) => collected,
+        _ if !parts.status.is_success() => Collected { bytes: Bytes::new(), complete: false },
+        Ok(Err(error)) => return Err(AttemptError::of_transport(error)),
+        Err(TimeUp) => return Err(AttemptError::timeout()),
+    };
+    run.trace().emit(EventKind::Response { status: parts.status, elapsed: runtime.now().since(sent_at) });
+    settle(run, admission, &parts, &collected.bytes);
+    Ok(ReceivedResponse { parts, body: collected.bytes, is_complete: collected.complete, credential })
+}
+
+/// Applies the cooldown that a response requests to its bucket. A response of another origin says nothing about the API.
+fn apply_cooldown(run: &CallRun, admission: &Admission, request: &PreparedRequest, parts: &Parts) {
+    let charges = &admission.charges;
+    let (Some((narrowest, _)), Some((widest, _))) = (charges.first(), charges.last()) else { return };
+    if request.is_cross_origin() {
+        return;
+    }
+    let signal = rate_limit_headers::read(parts.status, &parts.headers, run.runtime().wall());
+    charges.iter().for_each(|(bucket, _)| bucket.record_acceptance(signal, run.attempt_started_at));
+    let bucket = if signal.is_partial { narrowest } else { widest };
+    bucket.apply_cooldown(signal, run.attempt_started_at);
+}
+
+/// Charges the real cost of the attempt, where only the response states it. Runs in a task of its own.
+fn settle(run: &CallRun, admission: &Admission, parts: &Parts, body: &Bytes) {
+    if admission.charges.is_empty() {
+        return;
+    }
+    let Some(actual) = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body)) else { return };
+    let charges = admission.charges.clone();
+    let in_flight = run.context.in_flight.begin_nested();
+    run.runtime().spawn(Box::pin(async move {
+        for (bucket, units) in &charges {
+            bucket.settle(units, &actual).await;
+        }
+        drop(in_flight);
+    }));
+}

@@ -1,0 +1,66 @@
+//! Waits before a retry, or ends the call.
+
+use std::time::Duration;
+
+use stitchapi_core::{TransportError, TransportErrorKind};
+
+use super::call_run::CallRun;
+use super::declaration::Declaration;
+use crate::error::{Error, ErrorKind, Result};
+use crate::retry::is_idempotent;
+use crate::trace::EventKind;
+
+/// The failure of an attempt without a response.
+pub(super) struct AttemptError {
+    pub(super) error: Error,
+    /// The connection failed before anything was sent, so another attempt may succeed.
+    pub(super) may_retry: bool,
+}
+
+impl AttemptError {
+    /// The transport has failed.
+    pub(super) fn of_transport(error: TransportError) -> Self {
+        let may_retry = error.kind() == TransportErrorKind::Connect;
+        Self { error: error.into(), may_retry }
+    }
+
+    /// The time of one attempt is over.
+    pub(super) fn timeout() -> Self {
+        Error::new(ErrorKind::Timeout, "no response within the time of one attempt").into()
+    }
+}
+
+impl From<Error> for AttemptError {
+    fn from(error: Error) -> Self {
+        Self { error, may_retry: false }
+    }
+}
+
+/// Sleeps before another attempt: the backoff of the stitch's [`Retry`](crate::Retry), and `retry_after` before it.
+///
+/// # Errors
+///
+/// `error`, if `may_retry` is `false`, the request is not idempotent, the retries are used up, or the sleep would end after
+/// the deadline of the call.
+pub(super) async fn wait_before_retry(
+    run: &mut CallRun,
+    error: Error,
+    may_retry: bool,
+    retry_after: Option<Duration>,
+) -> Result<()> {
+    let Declaration { method, is_idempotent: declared_idempotent, retry, .. } = &*run.declaration;
+    if !may_retry || !(*declared_idempotent || is_idempotent(method)) {
+        return Err(error);
+    }
+    let runtime = run.runtime().clone();
+    let Some(pause) = retry.pause(run.retries, retry_after, runtime.random()) else { return Err(error) };
+    let until = runtime.now() + pause;
+    if until >= run.context.deadline {
+        return Err(error);
+    }
+    run.retries += 1;
+    run.last_failure = Some(error);
+    run.trace().emit(EventKind::Retry { pause });
+    runtime.sleep_until(until).await;
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! The throttles of an attempt: concurrency permits first, then slots, narrowest throttle first.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use stitchapi_core::Body;
+
+use super::call_run::CallRun;
+use crate::error::Result;
+use crate::throttle::{Bucket, Cost, Taken, Units, flow};
+use crate::trace::EventKind;
+
+/// What an attempt has acquired from its throttles.
+#[derive(Default)]
+pub(super) struct Admission {
+    /// The buckets that the attempt was charged to, narrowest first, with the units of each.
+    pub(super) charges: Vec<(Arc<Bucket>, Units)>,
+    /// Concurrency permits, held until this is dropped.
+    permits: Vec<Taken>,
+}
+
+impl Admission {
+    /// Returns `true` if the lease of each concurrency permit is still held.
+    pub(super) fn holds_permits(&self) -> bool {
+        self.permits.iter().all(Taken::is_held)
+    }
+}
+
+/// Waits for the concurrency permits and slots of the throttles that the call passes, and sets the start of the attempt.
+///
+/// # Errors
+///
+/// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after the seam's shutdown, and those of a bucket.
+pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Admission> {
+    run.attempt_started_at = run.runtime().now();
+    run.context.in_flight.may_start()?;
+    let principal = run.context.principal.as_ref();
+    let flow = flow(principal);
+    let gates = run.declaration.gates.iter().chain(run.seam.gate());
+    let buckets: Vec<Arc<Bucket>> = gates.map(|gate| gate.bucket(principal)).collect::<Result<_>>()?;
+    let mut admission = Admission::default();
+    for bucket in &buckets {
+        let Some(places) = bucket.places() else { continue };
+        let permit = places.take(flow, run.wait()).await?;
+        run.attempt_started_at = run.runtime().now();
+        record_wait(run, permit.waited());
+        admission.permits.push(permit);
+    }
+    for bucket in buckets {
+        let Some(units) = bucket.units(&cost)? else { continue };
+        let started = bucket.start(&units, flow, run.wait(), run.trace()).await?;
+        run.attempt_started_at = started.at;
+        record_wait(run, started.waited);
+        let units = units.into_owned();
+        admission.charges.push((bucket, units));
+    }
+    Ok(admission)
+}
+
+/// Returns the cost of an attempt, as far as it is known before the response.
+pub(super) fn cost_of(run: &CallRun, request: &http::Request<Body>) -> Cost {
+    match (&run.cost, &run.declaration.cost) {
+        (Some(cost), _) => cost.clone(),
+        (None, Some(cost)) => cost(request),
+        (None, None) => Cost::default(),
+    }
+}
+
+/// Adds a wait to the report, and emits it.
+fn record_wait(run: &mut CallRun, waited: Duration) {
+    run.report.waited += waited;
+    if !waited.is_zero() {
+        run.trace().emit_at(run.attempt_started_at, EventKind::Waited { waited });
+    }
+}
