@@ -1,4 +1,4 @@
-//! Making ready comes before the slot, and what is ready is sent at once.
+//! Authentication strategies: a credential is prepared before the slot, and the request is sent as soon as the slot begins.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -17,13 +17,16 @@ use stitchapi::auth::{AuthContext, AuthError, AuthStrategy, Credential, Verdict}
 use stitchapi::{Body, Result, Seam, Stitch, Throttle, async_trait, decode};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
-/// Logs in anew at each call: number after number, each good for a while.
+/// A strategy whose credentials are numbers: it prepares the next number for each attempt.
 #[derive(Debug, Default)]
 struct Numbers {
-    given: Arc<AtomicU32>,
+    prepared: Arc<AtomicU32>,
+    /// Time that preparing a number takes.
     takes: Duration,
-    good_for: Option<Duration>,
-    came_expired: bool,
+    /// Time after which a number expires.
+    lifetime: Option<Duration>,
+    /// Whether a number has expired when it is prepared.
+    is_expired: bool,
 }
 
 #[derive(Debug)]
@@ -44,10 +47,10 @@ impl AuthStrategy for Numbers {
     async fn prepare(&self, context: &AuthContext<'_>) -> std::result::Result<Arc<dyn Credential>, AuthError> {
         let runtime = context.runtime();
         runtime.sleep_until(runtime.now() + self.takes).await;
-        let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
-        let expires = match (self.came_expired, self.good_for) {
+        let number = self.prepared.fetch_add(1, Ordering::Relaxed) + 1;
+        let expires = match (self.is_expired, self.lifetime) {
             (true, _) => Some(runtime.wall() - Duration::from_secs(60)),
-            (false, good_for) => good_for.map(|good_for| runtime.wall() + good_for),
+            (false, lifetime) => lifetime.map(|lifetime| runtime.wall() + lifetime),
         };
         Ok(Arc::new(Number(number, expires)))
     }
@@ -74,7 +77,7 @@ fn get(seam: &Seam) -> Stitch<(), ()> {
 }
 
 #[test]
-fn calls_that_waited_for_a_login_do_not_leave_in_a_bunch() -> Result<()> {
+fn calls_that_waited_for_a_login_start_at_the_rate_of_the_throttle() -> Result<()> {
     let (sim, (sink, taken), api) = (SimRuntime::new(1), events(), ok());
     let slow = Numbers { takes: Duration::from_secs(3), ..Numbers::default() };
     let stitch = get(&seam(&sim, &api).auth(slow).throttle(Throttle::rate("10/s")).sink(sink).build()?);
@@ -87,23 +90,23 @@ fn calls_that_waited_for_a_login_do_not_leave_in_a_bunch() -> Result<()> {
 }
 
 #[test]
-fn a_credential_that_expires_in_the_queue_is_made_ready_again() -> Result<()> {
+fn a_credential_that_expires_while_its_call_waits_for_a_slot_is_prepared_again() -> Result<()> {
     let (sim, api) = (SimRuntime::new(1), ok());
-    let brief = Numbers { good_for: Some(Duration::from_millis(150)), ..Numbers::default() };
+    let brief = Numbers { lifetime: Some(Duration::from_millis(150)), ..Numbers::default() };
     let stitch = get(&seam(&sim, &api).auth(brief).throttle(Throttle::rate("10/s")).build()?);
     sim.block_on(async {
         let _ = join_all((0..3).map(|_| async { stitch.call(()).await })).await;
     });
     let numbers = numbers(&api);
     assert_eq!(numbers.len(), 3);
-    assert!(numbers.iter().any(|number| *number > 3), "one went back: {numbers:?}");
+    assert!(numbers.iter().any(|number| *number > 3), "one credential was prepared again: {numbers:?}");
     Ok(())
 }
 
 #[test]
-fn a_credential_that_comes_expired_is_sent_and_not_asked_for_for_ever() -> Result<()> {
+fn a_credential_that_is_expired_when_it_is_prepared_is_sent() -> Result<()> {
     let (sim, api) = (SimRuntime::new(1), ok());
-    let wrong_clock = Numbers { came_expired: true, ..Numbers::default() };
+    let wrong_clock = Numbers { is_expired: true, ..Numbers::default() };
     let stitch = get(&seam(&sim, &api).auth(wrong_clock).throttle(Throttle::rate("10/s")).build()?);
     sim.block_on(stitch.call(()).send())?;
     assert_eq!(numbers(&api), [1]);
@@ -111,7 +114,7 @@ fn a_credential_that_comes_expired_is_sent_and_not_asked_for_for_ever() -> Resul
 }
 
 #[test]
-fn a_rejected_credential_is_replaced_once_on_a_slot_of_its_own() -> Result<()> {
+fn a_rejected_credential_is_replaced_once_and_its_request_takes_another_slot() -> Result<()> {
     let api = MockTransport::new(|_| {
         let mut response = http::Response::new(Bytes::new());
         *response.status_mut() = http::StatusCode::UNAUTHORIZED;

@@ -1,4 +1,4 @@
-//! The client credentials grant, against token endpoints of every kind.
+//! The client credentials grant against a mock token endpoint: the request, and every kind of response.
 
 #![cfg(feature = "oauth2")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -14,30 +14,30 @@ use http::response::Parts;
 use http::{HeaderMap, Method, Request, Response};
 use secrecy::ExposeSecret;
 use stitchapi::auth::oauth2::ClientCredentials;
-use stitchapi::auth::{self, AuthContext, AuthError, AuthStrategy, Credential, Login, Secret, Session, Verdict};
+use stitchapi::auth::{AuthContext, AuthError, AuthStrategy, Credential, Login, Secret, Session, Verdict};
 use stitchapi::{ErrorKind, Runtime, SealingKey, Stitch, TransportErrorKind, Vault, async_trait, decode};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const TOKEN: &str = "/token";
 
-/// A session, or everything an error shows and whether it may be made good.
-type Outcome = Result<Session, (String, bool)>;
+/// A session; or the texts of an error, and whether it is retryable.
+type LoginResult = Result<Session, (String, bool)>;
 
-/// Logs in at each call, and keeps what came of it.
+/// Strategy that logs in at each call and keeps the results.
 #[derive(Debug, Clone)]
-struct EachCall {
+struct LoginPerCall {
     login: ClientCredentials,
-    got: Arc<Mutex<Vec<Outcome>>>,
+    results: Arc<Mutex<Vec<LoginResult>>>,
 }
 
 #[async_trait]
-impl AuthStrategy for EachCall {
+impl AuthStrategy for LoginPerCall {
     async fn prepare(&self, context: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError> {
-        let got = self.login.login(context, None).await;
-        let kept =
-            got.as_ref().map(Session::clone).map_err(|error| (format!("{error} {error:?}"), error.is_retryable()));
-        self.got.lock().unwrap().push(kept);
-        self.login.credential(&got?)
+        let result = self.login.login(context, None).await;
+        let shown =
+            result.as_ref().map(Session::clone).map_err(|error| (format!("{error} {error:?}"), error.is_retryable()));
+        self.results.lock().unwrap().push(shown);
+        self.login.credential(&result?)
     }
 
     async fn rejected(&self, _: &AuthContext<'_>, _: &dyn Credential, _: &Parts) -> Result<Verdict, AuthError> {
@@ -49,24 +49,25 @@ fn client() -> ClientCredentials {
     ClientCredentials::new("https://login.example.com/token", "my client", Secret::value("hunter2:ü&"))
 }
 
-/// What a login at `api` brings.
-fn log_in(login: ClientCredentials, api: &MockTransport, sim: &SimRuntime) -> Outcome {
-    let strategy = EachCall { login, got: Arc::default() };
-    let got = strategy.got.clone();
+/// Logs in at `api`.
+fn log_in(login: ClientCredentials, api: &MockTransport, sim: &SimRuntime) -> LoginResult {
+    let strategy = LoginPerCall { login, results: Arc::default() };
+    let results = strategy.results.clone();
     let stitch: Stitch<(), ()> =
         seam(sim, api).auth(strategy).build().unwrap().get("/a").build_with(decode::empty).unwrap();
     let _ = sim.block_on(stitch.call(()).send());
-    got.lock().unwrap().remove(0)
+    results.lock().unwrap().remove(0)
 }
 
-/// What a login brings if the endpoint answers so.
-fn answered(status: u16, body: &str) -> Outcome {
+/// Logs in at an endpoint with this response.
+fn respond(status: u16, body: &str) -> LoginResult {
     let api = MockTransport::routes().on(Method::POST, TOKEN, status, body.to_owned());
     log_in(client(), &api, &SimRuntime::new(1))
 }
 
+/// Logs in at an endpoint with this response, and returns the texts of the error, which is not retryable.
 fn refused(status: u16, body: &str) -> String {
-    let (text, retryable) = answered(status, body).unwrap_err();
+    let (text, retryable) = respond(status, body).unwrap_err();
     assert!(!retryable, "{text}");
     text
 }
@@ -89,7 +90,7 @@ fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_request_is_that_of_rfc_6749_with_basic_credentials() {
+fn the_token_request_follows_rfc_6749_with_basic_credentials() {
     let (api, sim) = (good(), SimRuntime::new(1));
     log_in(client().scope("a").scope("b c").param("audience", "x&y"), &api, &sim).unwrap();
     let request = &api.requests()[0];
@@ -107,7 +108,7 @@ fn the_request_is_that_of_rfc_6749_with_basic_credentials() {
 }
 
 #[test]
-fn credentials_go_in_the_body_if_that_is_said() {
+fn credentials_in_body_sends_id_and_secret_in_the_body() {
     let (api, sim) = (good(), SimRuntime::new(1));
     log_in(client().credentials_in_body(), &api, &sim).unwrap();
     let request = &api.requests()[0];
@@ -117,7 +118,7 @@ fn credentials_go_in_the_body_if_that_is_said() {
 }
 
 #[test]
-fn the_token_goes_with_the_call_as_a_sensitive_bearer() {
+fn a_call_carries_the_token_as_a_sensitive_bearer_header() {
     let (api, sim) = (good(), SimRuntime::new(1));
     let session = log_in(client(), &api, &sim).unwrap();
     assert_eq!(session.token().expose_secret(), "t-1");
@@ -130,21 +131,21 @@ fn the_token_goes_with_the_call_as_a_sensitive_bearer() {
 }
 
 #[test]
-fn a_tokens_life_is_counted_from_when_it_was_asked_for() {
+fn the_lifetime_of_a_token_counts_from_the_sending_of_its_request() {
     let sim = SimRuntime::new(1);
     let api = good().taking(Duration::from_secs(7), Arc::new(sim.clone()));
-    let asked_at = sim.wall();
-    assert_eq!(log_in(client(), &api, &sim).unwrap().expires_at(), asked_at + Duration::from_secs(60));
+    let requested_at = sim.wall();
+    assert_eq!(log_in(client(), &api, &sim).unwrap().expires_at(), requested_at + Duration::from_secs(60));
 }
 
 #[test]
-fn no_lifetime_is_for_ever() {
+fn a_lifetime_is_30_s_to_30_days_and_an_hour_by_default() {
     let lifetime = |login: ClientCredentials, expires_in: &str| {
         let body = format!(r#"{{"access_token":"t"{expires_in}}}"#);
         let (api, sim) = (MockTransport::routes().on(Method::POST, TOKEN, 200, body), SimRuntime::new(1));
-        let asked_at = sim.wall();
+        let requested_at = sim.wall();
         let session = log_in(login, &api, &sim).unwrap();
-        session.expires_at().duration_since(asked_at).unwrap().as_secs()
+        session.expires_at().duration_since(requested_at).unwrap().as_secs()
     };
     let cases = [
         ("", 3_600),
@@ -162,58 +163,58 @@ fn no_lifetime_is_for_ever() {
     for (expires_in, expected) in cases {
         assert_eq!(lifetime(client(), expires_in), expected, "{expires_in}");
     }
-    let unsaid = |lifetime_if_unsaid| lifetime(client().lifetime_if_unsaid(lifetime_if_unsaid), "");
-    assert_eq!(unsaid(Duration::from_secs(300)), 300);
-    assert_eq!(unsaid(Duration::ZERO), 30);
-    assert_eq!(unsaid(Duration::MAX), 2_592_000);
+    let default = |default_lifetime| lifetime(client().default_lifetime(default_lifetime), "");
+    assert_eq!(default(Duration::from_secs(300)), 300);
+    assert_eq!(default(Duration::ZERO), 30);
+    assert_eq!(default(Duration::MAX), 2_592_000);
 }
 
 #[test]
 fn an_oauth_error_shows_its_code_and_nothing_else() {
     let body = r#"{"error":"invalid_client","error_description":"no client has hunter2:ü&","error_uri":"hunter2"}"#;
     let text = refused(401, body);
-    assert!(text.contains("the token endpoint answered 401 Unauthorized: invalid_client"), "{text}");
+    assert!(text.contains("the token endpoint responded 401 Unauthorized: invalid_client"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
     assert!(refused(200, body).contains("invalid_client"));
     let text = refused(400, r#"{"error":"hunter2"}"#);
-    assert!(text.contains("answered 400 Bad Request") && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("responded 400 Bad Request") && !text.contains("hunter2"), "{text}");
 }
 
 #[test]
-fn an_answer_that_is_no_token_response_is_an_error_without_its_body() {
+fn an_error_shows_nothing_of_a_response_that_is_not_a_token_response() {
     for body in ["", "hunter2", r#"{"access_token":["hunter2"]}"#, r#"{"token":"hunter2"}"#, r#"["hunter2"]"#] {
         let text = refused(200, body);
-        assert!(text.contains("is no token response") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("is not a token response") && !text.contains("hunter2"), "{text}");
     }
     for status in [201, 302, 404] {
         let text = refused(status, r#"{"access_token":"hunter2","token_type":"Bearer"}"#);
-        assert!(text.contains("and no OAuth error") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("without an OAuth error code") && !text.contains("hunter2"), "{text}");
     }
 }
 
 #[test]
-fn a_token_that_no_request_can_carry_is_an_error() {
+fn a_token_that_a_header_cannot_have_fails_the_login() {
     for token in ["", "a\\nb", "a\\u0000b"] {
         let text = refused(200, &format!(r#"{{"access_token":"{token}"}}"#));
-        assert!(text.contains("empty token") || text.contains("no header can carry"), "{text}");
+        assert!(text.contains("empty token") || text.contains("a header value cannot have"), "{text}");
     }
 }
 
 #[test]
-fn a_type_of_token_is_bearer_in_any_letters_or_none_at_all() {
+fn a_token_type_is_bearer_in_any_case_or_missing() {
     for kind in ["", r#","token_type":"bearer""#, r#","token_type":"BEARER""#, r#","token_type":null"#] {
-        assert!(answered(200, &format!(r#"{{"access_token":"t"{kind}}}"#)).is_ok(), "{kind}");
+        assert!(respond(200, &format!(r#"{{"access_token":"t"{kind}}}"#)).is_ok(), "{kind}");
     }
-    assert!(refused(200, r#"{"access_token":"t","token_type":"mac"}"#).contains("no bearer token"));
+    assert!(refused(200, r#"{"access_token":"t","token_type":"mac"}"#).contains("not a bearer token"));
 }
 
 #[test]
-fn what_the_endpoint_cannot_do_now_may_be_tried_again() {
+fn a_temporary_failure_of_the_endpoint_is_retryable() {
     for status in [408, 429, 500, 502, 503, 504] {
-        let (text, retryable) = answered(status, r#"{"error":"invalid_client","x":"hunter2"}"#).unwrap_err();
+        let (text, retryable) = respond(status, r#"{"error":"invalid_client","x":"hunter2"}"#).unwrap_err();
         assert!(retryable && text.contains(&status.to_string()) && !text.contains("hunter2"), "{text}");
     }
-    assert!(answered(400, r#"{"error":"temporarily_unavailable"}"#).unwrap_err().1);
+    assert!(respond(400, r#"{"error":"temporarily_unavailable"}"#).unwrap_err().1);
     let silent = good().failing(1, TransportErrorKind::Connect);
     assert!(log_in(client(), &silent, &SimRuntime::new(1)).unwrap_err().1);
     let sim = SimRuntime::new(1);
@@ -222,14 +223,14 @@ fn what_the_endpoint_cannot_do_now_may_be_tried_again() {
 }
 
 #[test]
-fn what_is_wrong_with_the_client_is_said_before_anything_is_sent() {
+fn a_missing_secret_and_an_invalid_token_url_are_errors_before_a_request_is_sent() {
     let api = good();
     let missing = ClientCredentials::new("https://a.example/token", "me", stitchapi::env("STITCHAPI_NO_SUCH_SECRET"));
     let (text, _) = log_in(missing, &api, &SimRuntime::new(1)).unwrap_err();
     assert!(text.contains("STITCHAPI_NO_SUCH_SECRET"), "{text}");
     for url in ["a.example/token", "ftp://a.example/", "https://me:hunter2@a.example/", "https://a.example/#a"] {
-        let wrong = ClientCredentials::new(url, "me", Secret::value("hunter2"));
-        let error = seam(&SimRuntime::new(1), &api).auth(auth::session(wrong)).build().unwrap_err();
+        let invalid = ClientCredentials::new(url, "me", Secret::value("hunter2"));
+        let error = seam(&SimRuntime::new(1), &api).auth(invalid).build().unwrap_err();
         let text = error.to_string();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(text.contains("token URL: ") && !text.contains("hunter2"), "{text}");
@@ -237,7 +238,8 @@ fn what_is_wrong_with_the_client_is_said_before_anything_is_sent() {
     assert!(api.requests().is_empty());
 }
 
-/// Hands out a new token at each login, each good for a minute, and takes the newest only.
+/// An API with a token endpoint: each login returns a new token with a lifetime of a minute, and the API accepts the newest
+/// token only.
 fn rotating() -> MockTransport {
     let newest = Mutex::new(0);
     MockTransport::new(move |request| {
@@ -263,10 +265,10 @@ fn logins(api: &MockTransport) -> usize {
 }
 
 #[test]
-fn a_session_is_logged_in_for_once_and_again_when_it_has_ended() {
+fn calls_log_in_once_and_again_after_the_token_has_expired() {
     let (sim, api) = (SimRuntime::new(1), rotating());
     let vault = Vault::sealed(SealingKey::from_bytes("k1", [7; 32]));
-    let seam = seam(&sim, &api).auth(auth::session(client())).vault(vault).build().unwrap();
+    let seam = seam(&sim, &api).auth(client()).vault(vault).build().unwrap();
     let stitch: Stitch<(), ()> = seam.get("/a").build_with(decode::empty).unwrap();
     sim.block_on(async {
         for _ in 0..3 {
@@ -280,10 +282,10 @@ fn a_session_is_logged_in_for_once_and_again_when_it_has_ended() {
 }
 
 #[test]
-fn a_login_that_is_refused_fails_the_call_and_is_not_tried_again() {
+fn a_refused_login_fails_the_call_and_is_not_retried() {
     let body = r#"{"error":"invalid_client"}"#;
     let (sim, api) = (SimRuntime::new(1), MockTransport::routes().on(Method::POST, TOKEN, 401, body));
-    let seam = seam(&sim, &api).auth(auth::session(client())).vault(Vault::plaintext()).build().unwrap();
+    let seam = seam(&sim, &api).auth(client()).vault(Vault::plaintext()).build().unwrap();
     let stitch: Stitch<(), ()> = seam.get("/a").build_with(decode::empty).unwrap();
     let error = sim.block_on(stitch.call(()).send()).unwrap_err();
     assert_eq!((error.kind(), error.is_retryable(), api.requests().len()), (ErrorKind::Auth, false, 1));

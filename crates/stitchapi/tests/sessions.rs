@@ -1,4 +1,4 @@
-//! One login for a fleet, whatever happens to whoever makes it.
+//! One login for a fleet, whatever happens to the process that makes it, to the store and to the session.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -23,23 +23,29 @@ use stitchapi::{
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// To the store.
-const WAY: Duration = Duration::from_millis(5);
+/// Longest time of a message to the store or back.
+const STORE_DELAY: Duration = Duration::from_millis(5);
 
-/// An account somewhere: each login gives the next of `secret-1`, `secret-2`, ...
+/// An account at a login service: each login returns the next of the tokens `secret-1`, `secret-2`, ...
 #[derive(Debug, Clone)]
-struct Account(Arc<Mutex<Desk>>);
+struct Account(Arc<Mutex<LoginService>>);
 
 #[derive(Debug)]
-struct Desk {
+struct LoginService {
+    /// Number of logins so far.
     logins: u32,
+    /// Time that a login takes.
     takes: Duration,
+    /// Lifetime of a session.
     lifetime: Duration,
-    /// So many logins fail, and whether that may be made good.
+    /// Number of the first logins that fail, and whether their failure is retryable.
     failing: (u32, bool),
+    /// Time that a failure asks to wait.
     retry_after: Option<Duration>,
+    /// Whether a session has a refresh token.
     refreshable: bool,
     per_principal: bool,
+    /// Token of the previous session that each login received.
     previous: Vec<Option<String>>,
 }
 
@@ -58,7 +64,7 @@ impl Credential for Token {
 
 impl Account {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new(Desk {
+        Self(Arc::new(Mutex::new(LoginService {
             logins: 0,
             takes: Duration::from_millis(300),
             lifetime: Duration::from_secs(3600),
@@ -70,12 +76,12 @@ impl Account {
         })))
     }
 
-    fn desk(&self) -> std::sync::MutexGuard<'_, Desk> {
+    fn service(&self) -> std::sync::MutexGuard<'_, LoginService> {
         self.0.lock().unwrap()
     }
 
     fn logins(&self) -> u32 {
-        self.desk().logins
+        self.service().logins
     }
 }
 
@@ -88,21 +94,21 @@ impl Login for Account {
     async fn login(&self, context: &AuthContext<'_>, previous: Option<&Session>) -> Result<Session, AuthError> {
         let runtime = context.runtime();
         let (number, takes, lifetime, fails) = {
-            let mut desk = self.desk();
-            desk.logins += 1;
-            desk.previous.push(previous.map(secret));
-            let fails = (desk.failing.0 >= desk.logins).then_some(desk.failing.1);
-            (desk.logins, desk.takes, desk.lifetime, fails)
+            let mut service = self.service();
+            service.logins += 1;
+            service.previous.push(previous.map(secret));
+            let fails = (service.failing.0 >= service.logins).then_some(service.failing.1);
+            (service.logins, service.takes, service.lifetime, fails)
         };
         runtime.sleep_until(runtime.now() + takes).await;
         match fails {
             Some(retryable) => {
-                let after = self.desk().retry_after;
-                Err(AuthError::new("the desk is closed").with_retryable(retryable).with_retry_after(after))
+                let after = self.service().retry_after;
+                Err(AuthError::new("the login service is closed").with_retryable(retryable).with_retry_after(after))
             }
             None => {
                 let session = Session::new(format!("secret-{number}"), runtime.wall() + lifetime);
-                Ok(if self.desk().refreshable { session.with_refresh_token("refresh".to_owned()) } else { session })
+                Ok(if self.service().refreshable { session.with_refresh_token("refresh".to_owned()) } else { session })
             }
         }
     }
@@ -112,7 +118,7 @@ impl Login for Account {
     }
 
     fn is_per_principal(&self) -> bool {
-        self.desk().per_principal
+        self.service().per_principal
     }
 }
 
@@ -129,7 +135,7 @@ fn ok() -> MockTransport {
     MockTransport::new(|_| http::Response::new(Bytes::new()))
 }
 
-/// Rejects these tokens.
+/// An API that responds 401 to these tokens.
 fn rejecting(rejected: &'static [&'static str]) -> MockTransport {
     MockTransport::new(|request| {
         let token = request.headers()["x-token"].to_str().unwrap();
@@ -146,14 +152,14 @@ fn tokens(api: &MockTransport) -> Vec<String> {
 }
 
 fn seam(runtime: impl Runtime, api: &MockTransport, account: &Account) -> SeamBuilder {
-    Seam::builder("https://api.example.com").runtime(runtime).transport(api.clone()).auth(session(account.clone()))
+    Seam::builder("https://api.example.com").runtime(runtime).transport(api.clone()).auth(account.clone())
 }
 
 fn stitch(seam: SeamBuilder) -> Stitch<(), ()> {
     seam.build().unwrap().get("/a").build_with(decode::empty).unwrap()
 }
 
-/// The stitch of each of four processes on one store.
+/// Four processes on one store, each with its stitch.
 fn fleet(
     sim: &SimRuntime,
     api: &MockTransport,
@@ -168,7 +174,7 @@ fn fleet(
     (0..4).map(process).collect()
 }
 
-/// So many calls at once in a process; how they end, in the order of ending.
+/// Makes `number` calls at once in a process, and returns their results.
 async fn calls(process: &Process, stitch: &Stitch<(), ()>, number: usize) -> Vec<Result<(), stitchapi::Error>> {
     let stitch = stitch.clone();
     process.run(async move { join_all((0..number).map(|_| async { stitch.call(()).await })).await }).await
@@ -195,13 +201,25 @@ fn count(events: &Mutex<Vec<Event>>, wanted: impl Fn(&EventKind) -> bool) -> usi
 fn a_fleet_logs_in_once_whatever_the_interleaving() {
     for seed in 0..100 {
         let (sim, api, account) = (SimRuntime::new(seed), ok(), Account::new());
-        let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(WAY));
+        let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(STORE_DELAY));
         let begun = sim.now();
         assert!(within_a_minute(&sim, all_calls(&fleet, 25)).iter().all(Result::is_ok));
         assert_eq!((account.logins(), api.requests().len()), (1, 100));
         let took = sim.now().since(begun);
-        assert!(took < Duration::from_millis(400), "nobody waits much longer than for the login: {took:?}");
+        assert!(took < Duration::from_millis(400), "each call waits little longer than the login takes: {took:?}");
     }
+}
+
+#[test]
+fn session_of_a_login_is_the_strategy_that_auth_makes_of_the_login() {
+    let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
+    let store = Spy::on(sim.clone());
+    let on_the_store = |builder: SeamBuilder| stitch(builder.store(store.clone()).vault(sealed()));
+    let of_the_login = on_the_store(seam(sim.clone(), &api, &account));
+    let of_the_strategy = on_the_store(seam(sim.clone(), &api, &account).auth(session(account.clone())));
+    sim.block_on(of_the_login.call(()).send()).unwrap();
+    sim.block_on(of_the_strategy.call(()).send()).unwrap();
+    assert_eq!(account.logins(), 1, "both use one session in the store");
 }
 
 #[test]
@@ -217,35 +235,35 @@ fn without_a_shared_store_each_process_logs_in_once() {
 }
 
 #[test]
-fn when_the_process_that_logs_in_is_killed_one_other_logs_in_and_nobody_else_fails() {
+fn when_the_process_that_logs_in_is_killed_one_other_process_logs_in_and_no_other_call_fails() {
     for seed in 0..20 {
         let (sim, api, account) = (SimRuntime::new(seed), ok(), Account::new());
-        let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(WAY));
+        let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(STORE_DELAY));
         let (victim, rest) = fleet.split_first().unwrap();
-        let last_words = calls(&victim.0, &victim.1, 5);
-        let story = async {
-            let mut last_words = Box::pin(last_words);
-            assert!((&mut last_words).now_or_never().is_none());
+        let victims_calls = calls(&victim.0, &victim.1, 5);
+        let scenario = async {
+            let mut victims_calls = Box::pin(victims_calls);
+            assert!((&mut victims_calls).now_or_never().is_none());
             sim.sleep(Duration::from_millis(150)).await;
             assert_eq!(account.logins(), 1);
             victim.0.stop();
             let begun = sim.now();
-            let ended = all_calls(rest, 25).await;
-            (ended, sim.now().since(begun))
+            let results = all_calls(rest, 25).await;
+            (results, sim.now().since(begun))
         };
-        let (ended, took) = within_a_minute(&sim, story);
-        assert!(ended.iter().all(Result::is_ok));
+        let (results, took) = within_a_minute(&sim, scenario);
+        assert!(results.iter().all(Result::is_ok));
         assert_eq!(account.logins(), 2);
-        assert!(took < Duration::from_millis(1_400), "a lease of a second, and a login: {took:?}");
+        assert!(took < Duration::from_millis(1_400), "the lease expires after a second, then a login: {took:?}");
     }
 }
 
 #[test]
-fn a_login_that_was_paused_beyond_its_lease_gives_way_to_the_one_that_replaced_it() {
+fn a_process_paused_beyond_its_lease_uses_the_session_of_the_process_that_logged_in_meanwhile() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
     let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
     let (frozen, rest) = fleet.split_first().unwrap();
-    let story = async {
+    let scenario = async {
         let mut thawed = Box::pin(calls(&frozen.0, &frozen.1, 1));
         assert!((&mut thawed).now_or_never().is_none());
         sim.sleep(Duration::from_millis(150)).await;
@@ -255,33 +273,33 @@ fn a_login_that_was_paused_beyond_its_lease_gives_way_to_the_one_that_replaced_i
         assert!(thawed.await.iter().all(Result::is_ok));
         assert!(calls(&frozen.0, &frozen.1, 1).await.iter().all(Result::is_ok));
     };
-    within_a_minute(&sim, story);
+    within_a_minute(&sim, scenario);
     assert_eq!(account.logins(), 2);
     assert!(tokens(&api).iter().all(|token| token == "secret-2"), "{:?}", tokens(&api));
 }
 
 #[test]
-fn a_caller_that_leaves_does_not_take_the_login_with_it() {
+fn a_login_continues_when_its_caller_is_dropped() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
     let stitch = stitch(seam(sim.clone(), &api, &account));
-    let story = async {
-        let mut gone = Box::pin(stitch.call(()).send());
-        assert!((&mut gone).now_or_never().is_none());
+    let scenario = async {
+        let mut dropped = Box::pin(stitch.call(()).send());
+        assert!((&mut dropped).now_or_never().is_none());
         sim.sleep(Duration::from_millis(100)).await;
-        drop(gone);
+        drop(dropped);
         sim.sleep(Duration::from_millis(300)).await;
         stitch.call(()).send().await.unwrap();
     };
-    within_a_minute(&sim, story);
+    within_a_minute(&sim, scenario);
     assert_eq!(account.logins(), 1);
 }
 
 #[test]
-fn a_session_that_ends_is_replaced_once_and_the_login_is_given_the_old_one() {
+fn an_expiring_session_is_replaced_once_and_the_login_receives_it() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().lifetime = Duration::from_secs(100);
+    account.service().lifetime = Duration::from_secs(100);
     let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
-    let story = async {
+    let scenario = async {
         all_calls(&fleet, 1).await;
         sim.sleep(Duration::from_secs(89)).await;
         all_calls(&fleet, 1).await;
@@ -289,9 +307,9 @@ fn a_session_that_ends_is_replaced_once_and_the_login_is_given_the_old_one() {
         sim.sleep(Duration::from_secs(2)).await;
         assert!(all_calls(&fleet, 5).await.iter().all(Result::is_ok));
     };
-    sim.block_on(story);
+    sim.block_on(scenario);
     assert_eq!(account.logins(), 2);
-    assert_eq!(account.desk().previous, [None, Some("secret-1".to_owned())]);
+    assert_eq!(account.service().previous, [None, Some("secret-1".to_owned())]);
 }
 
 #[test]
@@ -303,14 +321,14 @@ fn a_rejected_session_is_replaced_once_for_the_whole_fleet() {
         sim.block_on(all_calls(&fleet(&sim, &good, &account, &store), 1));
         let fleet = fleet(&sim, &api, &account, &store);
         sim.block_on(sim.sleep(10 * SECOND));
-        let ended = within_a_minute(&sim, all_calls(&fleet, 25));
-        assert!(ended.iter().all(Result::is_ok), "{:?}", ended.iter().find(|ended| ended.is_err()));
+        let results = within_a_minute(&sim, all_calls(&fleet, 25));
+        assert!(results.iter().all(Result::is_ok), "{:?}", results.iter().find(|results| results.is_err()));
         assert_eq!(account.logins(), 2);
     }
 }
 
 #[test]
-fn a_session_that_is_rejected_as_soon_as_it_is_new_is_not_replaced_in_a_loop() {
+fn a_session_that_is_rejected_within_5_s_of_its_login_is_not_replaced() {
     let (sim, api, account) = (SimRuntime::new(1), rejecting(&["secret-1", "secret-2", "secret-3"]), Account::new());
     let stitch = stitch(seam(sim.clone(), &api, &account));
     let error = sim.block_on(stitch.call(()).send()).unwrap_err();
@@ -322,37 +340,37 @@ fn a_session_that_is_rejected_as_soon_as_it_is_new_is_not_replaced_in_a_loop() {
 }
 
 #[test]
-fn a_login_that_fails_fails_for_everybody_who_waits_and_for_a_second() {
+fn a_failed_login_fails_every_waiting_call_and_those_of_the_next_second() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().failing = (1, false);
+    account.service().failing = (1, false);
     let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
-    let story = async {
-        let ended = all_calls(&fleet, 10).await;
-        assert!(ended.iter().all(|ended| ended.as_ref().unwrap_err().kind() == ErrorKind::Auth));
+    let scenario = async {
+        let results = all_calls(&fleet, 10).await;
+        assert!(results.iter().all(|results| results.as_ref().unwrap_err().kind() == ErrorKind::Auth));
         assert!(all_calls(&fleet, 10).await.iter().all(Result::is_err));
         assert_eq!(account.logins(), 1);
         sim.sleep(Duration::from_millis(2_100)).await;
         assert!(all_calls(&fleet, 10).await.iter().all(Result::is_ok));
     };
-    within_a_minute(&sim, story);
+    within_a_minute(&sim, scenario);
     assert_eq!((account.logins(), api.requests().len()), (2, 40));
 }
 
 #[test]
-fn a_login_that_may_be_made_good_is_tried_again_as_the_seam_says() {
+fn a_retryable_failure_of_a_login_is_retried_by_the_policy_of_the_seam() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().failing = (2, true);
+    account.service().failing = (2, true);
     sim.block_on(stitch(seam(sim.clone(), &api, &account)).call(()).send()).unwrap();
     assert_eq!(account.logins(), 3);
     let account = Account::new();
-    account.desk().failing = (1, true);
-    let impatient = stitch(seam(sim.clone(), &api, &account).retry(Retry::none()));
-    assert_eq!(sim.block_on(impatient.call(()).send()).unwrap_err().kind(), ErrorKind::Auth);
+    account.service().failing = (1, true);
+    let without_retries = stitch(seam(sim.clone(), &api, &account).retry(Retry::none()));
+    assert_eq!(sim.block_on(without_retries.call(()).send()).unwrap_err().kind(), ErrorKind::Auth);
     assert_eq!(account.logins(), 1);
 }
 
 #[test]
-fn nothing_in_the_store_shows_a_token_an_account_or_a_user() {
+fn a_sealed_store_shows_no_token_no_account_and_no_user() {
     let (sim, api, account, store) = (SimRuntime::new(1), ok(), Account::new(), Spy::on(SimRuntime::new(1)));
     let stitch = stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(sealed()));
     sim.block_on(stitch.as_principal("grace@example.com").call(()).send()).unwrap();
@@ -364,31 +382,31 @@ fn nothing_in_the_store_shows_a_token_an_account_or_a_user() {
     let plain = Spy::on(sim.clone());
     let open = seam(sim.clone(), &api, &account).store(plain.clone()).vault(Vault::plaintext());
     sim.block_on(self::stitch(open).call(()).send()).unwrap();
-    assert!(plain.has_seen("secret-2"), "on purpose, and the search above can find");
+    assert!(plain.has_seen("secret-2"), "a plaintext vault stores the token, and the search above finds tokens");
 }
 
 #[test]
-fn a_flipped_byte_and_another_key_are_a_miss_and_an_event() {
+fn a_session_that_was_changed_in_the_store_is_a_miss_and_an_event() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
     let store = Spy::on(sim.clone());
     let on = |vault: Vault| {
-        let (sink, taken) = events();
-        (stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(vault).sink(sink)), taken)
+        let (sink, recorded) = events();
+        (stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(vault).sink(sink)), recorded)
     };
     sim.block_on(on(sealed()).0.call(()).send()).unwrap();
     sim.block_on(store.tamper("session"));
-    let (tampered, taken) = on(sealed());
+    let (tampered, recorded) = on(sealed());
     sim.block_on(tampered.call(()).send()).unwrap();
     assert_eq!(account.logins(), 2);
     sim.block_on(sim.sleep(SECOND));
     let unreadable = |kind: &EventKind| *kind == EventKind::Unreadable { what: Unreadable::Session };
-    assert!(count(&taken, unreadable) > 0);
+    assert!(count(&recorded, unreadable) > 0);
 
-    let (whole, taken) = on(sealed());
+    let (whole, recorded) = on(sealed());
     sim.block_on(whole.call(()).send()).unwrap();
-    assert_eq!(account.logins(), 2, "what replaced it can be read");
+    assert_eq!(account.logins(), 2, "the session that replaced it can be read");
     sim.block_on(sim.sleep(SECOND));
-    assert_eq!(count(&taken, unreadable), 0);
+    assert_eq!(count(&recorded, unreadable), 0);
 }
 
 #[test]
@@ -415,26 +433,26 @@ fn sessions_in_a_store_need_a_vault_and_the_error_says_so() {
 }
 
 #[test]
-fn while_the_store_fails_a_process_goes_on_and_logs_in_alone_if_it_must() {
+fn while_the_store_fails_a_process_uses_its_session_or_logs_in_for_itself() {
     for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt, StoreErrorKind::Timeout] {
         let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
         let store = Spy::on(sim.clone());
         let fleet = fleet(&sim, &api, &account, &store);
-        let story = async {
+        let scenario = async {
             all_calls(&fleet[..2], 1).await;
             store.fail(Some(kind));
             assert!(all_calls(&fleet, 5).await.iter().all(Result::is_ok));
-            assert_eq!(account.logins(), 3, "two knew the session, two did not");
+            assert_eq!(account.logins(), 3, "two processes had the session, and two logged in");
             store.fail(None);
             assert!(all_calls(&fleet, 5).await.iter().all(Result::is_ok));
         };
-        within_a_minute(&sim, story);
+        within_a_minute(&sim, scenario);
         assert_eq!(account.logins(), 3);
     }
 }
 
 #[test]
-fn a_known_session_costs_no_trip_to_the_store() {
+fn a_call_with_a_cached_session_does_no_store_operation() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
     let store = Spy::on(sim.clone());
     let stitch = stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(sealed()));
@@ -447,7 +465,7 @@ fn a_known_session_costs_no_trip_to_the_store() {
 }
 
 #[test]
-fn in_a_runtime_where_callers_cannot_join_each_waits_for_the_lease() {
+fn where_callers_cannot_join_each_call_waits_for_the_lease() {
     #[derive(Debug)]
     struct Worker(Process);
     impl Runtime for Worker {
@@ -473,13 +491,13 @@ fn in_a_runtime_where_callers_cannot_join_each_waits_for_the_lease() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
     let worker = Worker(Process::on(&sim));
     let stitch = stitch(seam(worker, &api, &account).store(Spy::on(sim.clone())).vault(sealed()));
-    let ended = within_a_minute(&sim, join_all((0..8).map(|_| async { stitch.call(()).await })));
-    assert!(ended.iter().all(Result::is_ok));
+    let results = within_a_minute(&sim, join_all((0..8).map(|_| async { stitch.call(()).await })));
+    assert!(results.iter().all(Result::is_ok));
     assert_eq!(account.logins(), 1);
 }
 
 #[test]
-fn a_store_that_fails_once_makes_nobody_log_in_alone() {
+fn a_single_failure_of_the_store_causes_no_second_login() {
     for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Timeout, StoreErrorKind::Contended] {
         for number in 1..=60 {
             let (sim, api, account) = (SimRuntime::new(7), ok(), Account::new());
@@ -493,9 +511,9 @@ fn a_store_that_fails_once_makes_nobody_log_in_alone() {
 }
 
 #[test]
-fn an_outage_during_a_login_makes_nobody_log_in_alone() {
+fn a_short_outage_during_a_login_causes_no_second_login() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().takes = 3 * SECOND;
+    account.service().takes = 3 * SECOND;
     let store = Spy::on(sim.clone());
     let fleet = fleet(&sim, &api, &account, &store);
     let outage = async {
@@ -504,22 +522,22 @@ fn an_outage_during_a_login_makes_nobody_log_in_alone() {
         sim.sleep(Duration::from_millis(400)).await;
         store.fail(None);
     };
-    let ended = within_a_minute(&sim, futures_util::future::join(all_calls(&fleet, 3), outage)).0;
-    assert!(ended.iter().all(Result::is_ok));
+    let results = within_a_minute(&sim, futures_util::future::join(all_calls(&fleet, 3), outage)).0;
+    assert!(results.iter().all(Result::is_ok));
     assert_eq!(account.logins(), 1);
 }
 
 #[test]
-fn a_login_that_takes_longer_than_a_lease_is_the_only_one() {
+fn a_login_longer_than_a_lease_is_the_only_one() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().takes = 20 * SECOND;
-    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(WAY));
+    account.service().takes = 20 * SECOND;
+    let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()).far(STORE_DELAY));
     assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_ok));
     assert_eq!(account.logins(), 1);
 }
 
 #[test]
-fn a_store_at_the_end_of_the_world_is_slow_and_no_more() {
+fn a_store_with_a_round_trip_of_two_seconds_causes_no_second_login() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
     let far = Spy::on(sim.clone()).far(Duration::from_millis(950)).timeout(2 * SECOND);
     let fleet = fleet(&sim, &api, &account, &far);
@@ -528,7 +546,7 @@ fn a_store_at_the_end_of_the_world_is_slow_and_no_more() {
 }
 
 #[test]
-fn a_store_that_hangs_costs_a_few_timeouts_and_no_call() {
+fn a_store_that_hangs_delays_a_call_by_two_timeouts_and_fails_none() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
     let store = Spy::on(sim.clone());
     store.hang(true);
@@ -540,100 +558,105 @@ fn a_store_that_hangs_costs_a_few_timeouts_and_no_call() {
 }
 
 #[test]
-fn a_login_that_hangs_holds_up_nobody_for_ever() {
+fn a_login_that_hangs_ends_at_the_deadline_of_the_seam() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().takes = 3600 * SECOND;
+    account.service().takes = 3600 * SECOND;
     let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
-    let story = async {
+    let scenario = async {
         assert!(all_calls(&fleet, 2).await.iter().all(Result::is_err));
-        account.desk().takes = SECOND;
+        account.service().takes = SECOND;
         sim.sleep(5 * SECOND).await;
         assert!(all_calls(&fleet, 2).await.iter().all(Result::is_ok));
     };
-    sim.block_on(story);
+    sim.block_on(scenario);
 }
 
 #[test]
-fn a_session_that_ends_while_the_next_one_is_got_is_written_over() {
+fn a_session_that_expires_during_the_login_is_overwritten() {
     for seed in 0..20 {
         let (sim, api, account) = (SimRuntime::new(seed), ok(), Account::new());
-        account.desk().lifetime = 100 * SECOND;
+        account.service().lifetime = 100 * SECOND;
         let store = Spy::on(sim.clone());
         let old = fleet(&sim, &api, &account, &store);
-        let story = async {
+        let scenario = async {
             all_calls(&old, 1).await;
             sim.sleep(Duration::from_millis(99_850)).await;
             assert!(all_calls(&old, 1).await.iter().all(Result::is_ok));
             let new = fleet(&sim, &api, &account, &store);
             assert!(all_calls(&new, 1).await.iter().all(Result::is_ok));
         };
-        sim.block_on(story);
+        sim.block_on(scenario);
         assert_eq!(account.logins(), 2);
     }
 }
 
 #[test]
-fn a_session_with_a_refresh_token_outlives_its_end_for_the_next_login() {
+fn an_expired_session_with_a_refresh_token_is_kept_for_the_next_login() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    (account.desk().lifetime, account.desk().refreshable) = (100 * SECOND, true);
+    (account.service().lifetime, account.service().refreshable) = (100 * SECOND, true);
     let store = Spy::on(sim.clone());
-    let story = async {
+    let scenario = async {
         all_calls(&fleet(&sim, &api, &account, &store), 1).await;
         sim.sleep(3600 * SECOND).await;
         all_calls(&fleet(&sim, &api, &account, &store), 1).await;
     };
-    sim.block_on(story);
-    assert_eq!(account.desk().previous, [None, Some("secret-1".to_owned())]);
+    sim.block_on(scenario);
+    assert_eq!(account.service().previous, [None, Some("secret-1".to_owned())]);
 }
 
 #[test]
-fn a_session_that_the_store_has_lost_is_remembered_for_the_next_login() {
+fn a_session_that_the_store_has_lost_is_kept_in_memory_for_the_next_login() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    (account.desk().lifetime, account.desk().refreshable) = (100 * SECOND, true);
+    (account.service().lifetime, account.service().refreshable) = (100 * SECOND, true);
     let store = Spy::on(sim.clone());
     let fleet = fleet(&sim, &api, &account, &store);
-    let story = async {
+    let scenario = async {
         all_calls(&fleet, 1).await;
         store.delete(&store.keys("session")[0]).await.unwrap();
         sim.sleep(3600 * SECOND).await;
         all_calls(&fleet, 1).await;
     };
-    sim.block_on(story);
-    assert_eq!(account.desk().previous, [None, Some("secret-1".to_owned())]);
+    sim.block_on(scenario);
+    assert_eq!(account.service().previous, [None, Some("secret-1".to_owned())]);
 }
 
 #[test]
-fn a_session_that_has_ended_when_it_comes_is_everybodys_all_the_same() {
+fn a_session_that_is_expired_when_it_is_obtained_is_used_for_4_5_s() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().lifetime = Duration::ZERO;
+    account.service().lifetime = Duration::ZERO;
     let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
-    assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
-    assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
-    assert_eq!(account.logins(), 1);
+    let logins_after = |pause: Duration| {
+        sim.block_on(sim.sleep(pause));
+        assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
+        account.logins()
+    };
+    assert_eq!(logins_after(Duration::ZERO), 1);
+    assert_eq!(logins_after(Duration::from_millis(4_400)), 1);
+    assert_eq!(logins_after(Duration::from_millis(200)), 2);
 }
 
 #[test]
-fn a_login_that_fails_while_the_session_lasts_fails_no_call() {
+fn a_failed_login_fails_no_call_before_the_old_session_expires() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().lifetime = 100 * SECOND;
+    account.service().lifetime = 100 * SECOND;
     let stitch = stitch(seam(sim.clone(), &api, &account));
-    let story = async {
+    let scenario = async {
         stitch.call(()).send().await.unwrap();
-        account.desk().failing = (u32::MAX, true);
+        account.service().failing = (u32::MAX, true);
         sim.sleep(95 * SECOND).await;
         stitch.call(()).send().await.unwrap();
         sim.sleep(6 * SECOND).await;
         assert_eq!(stitch.call(()).send().await.unwrap_err().kind(), ErrorKind::Auth);
     };
-    sim.block_on(story);
+    sim.block_on(scenario);
 }
 
 #[test]
-fn who_is_told_to_come_back_later_does_and_says_so() {
+fn a_failure_with_a_retry_after_delays_the_next_login_and_is_stated_to_callers() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    (account.desk().failing, account.desk().retry_after) = ((u32::MAX, true), Some(30 * SECOND));
+    (account.service().failing, account.service().retry_after) = ((u32::MAX, true), Some(30 * SECOND));
     let fleet = fleet(&sim, &api, &account, &Spy::on(sim.clone()));
-    let story = async {
+    let scenario = async {
         for _ in 0..50 {
             for error in all_calls(&fleet, 1).await.into_iter().map(Result::unwrap_err) {
                 assert!(error.is_retryable(), "{error:?}");
@@ -642,14 +665,14 @@ fn who_is_told_to_come_back_later_does_and_says_so() {
             sim.sleep(SECOND).await;
         }
     };
-    sim.block_on(story);
+    sim.block_on(scenario);
     assert!(account.logins() <= 3, "{}", account.logins());
 }
 
 #[test]
-fn without_a_shared_store_a_failed_login_holds_off_the_next_one_too() {
+fn without_a_store_a_failed_login_delays_the_next_one_as_well() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().failing = (u32::MAX, false);
+    account.service().failing = (u32::MAX, false);
     let stitch = stitch(seam(sim.clone(), &api, &account));
     sim.block_on(async { join_all((0..20).map(|_| async { stitch.call(()).await })).await });
     for _ in 0..20 {
@@ -659,7 +682,7 @@ fn without_a_shared_store_a_failed_login_holds_off_the_next_one_too() {
 }
 
 #[test]
-fn a_worker_whose_clock_is_ahead_does_not_make_its_token_young_for_ever() {
+fn a_session_from_a_process_whose_clock_is_ahead_is_replaced_when_it_is_rejected() {
     let (sim, account, store) = (SimRuntime::new(1), Account::new(), Spy::on(SimRuntime::new(1)));
     let on = |process: Process, api: &MockTransport| {
         stitch(seam(process, api, &account).store(store.clone()).vault(sealed()))
@@ -673,9 +696,9 @@ fn a_worker_whose_clock_is_ahead_does_not_make_its_token_young_for_ever() {
 }
 
 #[test]
-fn one_session_is_everybodys_where_the_login_says_so() {
+fn a_login_that_is_not_per_principal_has_one_session_for_all_users() {
     let (sim, api, account) = (SimRuntime::new(1), ok(), Account::new());
-    account.desk().per_principal = false;
+    account.service().per_principal = false;
     let stitch = stitch(seam(sim.clone(), &api, &account).store(Spy::on(sim.clone())).vault(sealed()));
     for user in ["ada", "grace", "edsger"] {
         sim.block_on(stitch.as_principal(user).call(()).send()).unwrap();
@@ -687,24 +710,24 @@ fn one_session_is_everybodys_where_the_login_says_so() {
 fn a_session_that_was_moved_to_another_user_is_a_miss_and_an_event() {
     let (sim, api, account, store) = (SimRuntime::new(1), ok(), Account::new(), Spy::on(SimRuntime::new(1)));
     let on = || {
-        let (sink, taken) = events();
-        (stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(sealed()).sink(sink)), taken)
+        let (sink, recorded) = events();
+        (stitch(seam(sim.clone(), &api, &account).store(store.clone()).vault(sealed()).sink(sink)), recorded)
     };
     sim.block_on(on().0.as_principal("ada").call(()).send()).unwrap();
     let adas = store.keys("session");
     sim.block_on(on().0.as_principal("grace").call(()).send()).unwrap();
     let graces = store.keys("session").into_iter().find(|key| !adas.contains(key)).unwrap();
     sim.block_on(store.copy(&adas[0], &graces));
-    let (stitch, taken) = on();
+    let (stitch, recorded) = on();
     sim.block_on(stitch.as_principal("grace").call(()).send()).unwrap();
     assert_eq!(tokens(&api), ["secret-1", "secret-2", "secret-3"]);
     sim.block_on(sim.sleep(SECOND));
-    assert!(count(&taken, |kind| *kind == EventKind::Unreadable { what: Unreadable::Session }) > 0);
+    assert!(count(&recorded, |kind| *kind == EventKind::Unreadable { what: Unreadable::Session }) > 0);
 }
 
 #[test]
-fn a_rejection_of_an_old_token_says_nothing_of_the_new_one() {
-    /// Answers on `/slow` after 20 s.
+fn the_rejection_of_a_replaced_token_does_not_reject_its_replacement() {
+    /// Sends requests for `/slow` after 20 s.
     #[derive(Debug)]
     struct Slow(MockTransport, SimRuntime);
     #[async_trait]
@@ -721,7 +744,7 @@ fn a_rejection_of_an_old_token_says_nothing_of_the_new_one() {
     let seam = seam(sim.clone(), &api, &account).transport(slow).attempt_timeout(30 * SECOND).build().unwrap();
     let on = |path: &str| seam.get(path).build_with::<(), ()>(decode::empty).unwrap();
     let (slow, quick) = (on("/slow"), on("/a"));
-    let story = async {
+    let scenario = async {
         let later = async {
             sim.sleep(6 * SECOND).await;
             quick.call(()).send().await
@@ -729,6 +752,6 @@ fn a_rejection_of_an_old_token_says_nothing_of_the_new_one() {
         let (first, second) = futures_util::future::join(slow.call(()).send(), later).await;
         first.and(second).unwrap();
     };
-    sim.block_on(story);
+    sim.block_on(scenario);
     assert_eq!(account.logins(), 2);
 }

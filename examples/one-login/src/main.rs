@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde::Deserialize;
+use stitchapi::auth::Secret;
 use stitchapi::auth::oauth2::ClientCredentials;
-use stitchapi::auth::{self, Secret};
 use stitchapi::{Cache, SealingKey, Seam, Stitch, Vault};
 use stitchapi_sqlite::SqliteStore;
 
@@ -26,7 +26,7 @@ fn worker(url: &str, file: &Path) -> Result<Stitch<(), Prices>, Box<dyn Error>> 
         .name("shop")
         .store(SqliteStore::open(file)?)
         .vault(Vault::sealed(key))
-        .auth(auth::session(login))
+        .auth(login)
         .build()?;
     let hour = Cache::ttl(Duration::from_secs(3600));
     Ok(shop.get("/prices").cache(hour.shared()).build()?)

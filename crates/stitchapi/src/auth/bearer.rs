@@ -1,4 +1,4 @@
-//! `Authorization: Bearer`.
+//! A static token in the header `Authorization: Bearer`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,17 +10,29 @@ use http::{HeaderValue, header};
 use secrecy::{ExposeSecret, SecretString};
 use stitchapi_core::Body;
 
-use super::{AuthContext, AuthError, AuthStrategy, Credential, Secret, Verdict};
+use super::context::AuthContext;
+use super::error::AuthError;
+use super::secret::Secret;
+use super::strategy::{AuthStrategy, Credential, Verdict};
 
-/// Sends a static token as `Authorization: Bearer` (RFC 6750). Made by [`bearer`].
+/// Strategy that sends a static token as `Authorization: Bearer` (RFC 6750). Created by [`bearer`].
 #[derive(Debug)]
 pub struct Bearer {
     secret: Secret,
 }
 
-/// Sends this secret as `Authorization: Bearer`, marked sensitive.
+/// Creates a strategy that sends `secret` as `Authorization: Bearer`, marked as sensitive.
 ///
-/// It is read at each call and stored nowhere. A 401 stands: there is nothing to refresh.
+/// * The secret is read at each call and stored nowhere.
+/// * A call to which the API responds 401 fails, because there is no login to repeat.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+/// use stitchapi::{Seam, auth, env};
+///
+/// let github = Seam::builder("https://api.github.com").auth(auth::bearer(env("GITHUB_TOKEN"))).build()?;
+/// # Ok(()) }
+/// ```
 #[must_use]
 pub fn bearer(secret: impl Into<Secret>) -> Bearer {
     Bearer { secret: secret.into() }
@@ -37,16 +49,21 @@ impl AuthStrategy for Bearer {
     }
 }
 
-/// A ready value of the `Authorization` header, marked sensitive.
+/// Value of the header `Authorization`, marked as sensitive.
 pub(super) struct Authorization {
     value: HeaderValue,
     expires_at: Option<SystemTime>,
 }
 
 impl Authorization {
+    /// Creates the value `Bearer TOKEN`.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError`] if the token has characters that a header value cannot have.
     pub(super) fn bearer(token: &SecretString, expires_at: Option<SystemTime>) -> Result<Self, AuthError> {
         let mut value = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| AuthError::new("the bearer token has characters that no header can carry"))?;
+            .map_err(|_| AuthError::new("the bearer token has characters that a header value cannot have"))?;
         value.set_sensitive(true);
         Ok(Self { value, expires_at })
     }

@@ -1,51 +1,126 @@
-//! Logging in, and no more.
+//! How to log in: the part of a session that differs from API to API.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::{AuthContext, AuthError, Credential, Session};
+use super::context::AuthContext;
+use super::error::AuthError;
+use super::session::Session;
+use super::strategy::Credential;
 
-/// How to log in. Everything else is the library's: keeping the session in the store, sealed; one login for the whole
-/// fleet; logging in anew when it has ended or is rejected. [`session`](super::session()) makes the strategy of it.
+/// How to log in, and what requests carry afterwards.
+///
+/// [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts a login. The library keeps the session in the store, sealed, logs
+/// in once for the whole fleet, and again when the session has expired or is rejected: see [`session`](super::session()).
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::{Duration, SystemTime};
+///
+/// use http::HeaderValue;
+/// use secrecy::ExposeSecret;
+/// use stitchapi::auth::{AuthContext, AuthError, Credential, Login, Session};
+/// use stitchapi::{Body, Seam, async_trait};
+///
+/// #[derive(Debug)]
+/// struct PasswordLogin {
+///     user: String,
+/// }
+///
+/// #[async_trait]
+/// impl Login for PasswordLogin {
+///     fn account(&self) -> String {
+///         format!("login.example.com {}", self.user)
+///     }
+///
+///     async fn login(&self, context: &AuthContext<'_>, _: Option<&Session>) -> Result<Session, AuthError> {
+///         let password = std::env::var("PASSWORD").map_err(|_| AuthError::new("PASSWORD is not set"))?;
+///         let body = format!("user={}&password={password}", self.user);
+///         let request = http::Request::post("https://login.example.com/session").body(Body::from(body))
+///             .map_err(|error| AuthError::new("the login request is invalid").with_source(error))?;
+///         let asked_at = context.runtime().wall();
+///         let response = context.send(request).await?;
+///         if !response.status().is_success() {
+///             return Err(AuthError::new(format!("the login was refused with {}", response.status())));
+///         }
+///         let token = String::from_utf8(response.into_body().to_vec())
+///             .map_err(|_| AuthError::new("the session token is not text"))?;
+///         Ok(Session::new(token, asked_at + Duration::from_secs(3600)))
+///     }
+///
+///     fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError> {
+///         let mut value = HeaderValue::try_from(session.token().expose_secret())
+///             .map_err(|_| AuthError::new("the session token has characters that a header cannot have"))?;
+///         value.set_sensitive(true);
+///         Ok(Arc::new(SessionHeader(value)))
+///     }
+/// }
+///
+/// #[derive(Debug)]
+/// struct SessionHeader(HeaderValue);
+///
+/// impl Credential for SessionHeader {
+///     fn apply(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
+///         request.headers_mut().insert("x-session", self.0.clone());
+///         Ok(())
+///     }
+///
+///     fn expires_at(&self) -> Option<SystemTime> {
+///         None
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+/// let api = Seam::builder("https://api.example.com").auth(PasswordLogin { user: "ada".to_owned() }).build()?;
+/// # Ok(()) }
+/// ```
 #[async_trait]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a login",
+    label = "does not implement `Login`",
+    note = "`session` makes a strategy of a `Login`; a value that is an `AuthStrategy` already goes into `.auth(..)` as it is"
+)]
 pub trait Login: Debug + Send + Sync + 'static {
-    /// Whose sessions these are. What differs between two accounts must differ here: address, user, scopes. It becomes
-    /// part of a key of the store, hashed; it holds no secret all the same.
+    /// Returns the identity of the account: text that differs between any two accounts, such as address, user and scopes.
+    ///
+    /// It becomes a part of a store key, hashed. It holds no secret nevertheless.
     fn account(&self) -> String;
 
-    /// Logs in, or makes `previous` last longer: the session that was there, if it is known still, which has ended or was
-    /// rejected.
+    /// Logs in. `previous` is the last session this process knows of, expired or rejected, with which the login may be
+    /// a refresh.
     ///
-    /// Runs once for all callers of the fleet that wait for it, in a task of its own that is not dropped with them (where
-    /// callers cannot wait for each other, as in a Worker, it is its caller's). It is dropped after the seam's deadline.
+    /// * It runs once for all callers of the fleet that wait for it.
+    /// * It runs in a task of its own, which is not dropped with its callers. In a runtime where callers
+    ///   [cannot join](stitchapi_core::Runtime::joins_callers) each other, it runs in the caller's future.
+    /// * It is dropped at the deadline that the seam sets for a whole call, counted from the login's begin.
     ///
     /// # Errors
     ///
-    /// [`AuthError`], for everybody who waits. One that [may be made good](AuthError::with_retryable) is tried again as
-    /// the seam's [`Retry`](crate::Retry) says.
+    /// [`AuthError`]: every waiting caller fails with it. One that is [retryable](AuthError::with_retryable), with a
+    /// `retry_after` of at most 1 s if any, is first retried by the [`Retry`](crate::Retry) policy of the seam.
     async fn login(&self, context: &AuthContext<'_>, previous: Option<&Session>) -> Result<Session, AuthError>;
 
-    /// What a request carries to show this session.
+    /// Returns the credential that requests of this session carry.
     ///
     /// # Errors
     ///
     /// [`AuthError`] if no request can carry it.
     fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError>;
 
-    /// Whether each of your users ([`Seam::as_principal`](crate::Seam::as_principal)) has a session of its own, which `login`
-    /// gets for [`AuthContext::principal`]. `false`: one session is everybody's.
+    /// Returns `true`, the default, if each of your users ([`Seam::as_principal`](crate::Seam::as_principal)) has a session
+    /// of its own, for which `login` finds the user in [`AuthContext::principal`]. With `false` all calls share one session.
     fn is_per_principal(&self) -> bool {
         true
     }
 
-    /// What is wrong with its settings: reported when the seam is built.
+    /// Checks the settings of the login when the seam is built. The default accepts them.
     ///
     /// # Errors
     ///
-    /// [`AuthError`], naming the setting.
-    fn judge(&self) -> Result<(), AuthError> {
+    /// [`AuthError`] that names the setting: `build` fails with [`ErrorKind::Config`](crate::ErrorKind::Config).
+    fn validate(&self) -> Result<(), AuthError> {
         Ok(())
     }
 }
@@ -56,16 +131,20 @@ impl<L: Login + ?Sized> Login for Arc<L> {
     fn account(&self) -> String {
         (**self).account()
     }
+
     async fn login(&self, context: &AuthContext<'_>, previous: Option<&Session>) -> Result<Session, AuthError> {
         (**self).login(context, previous).await
     }
+
     fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError> {
         (**self).credential(session)
     }
+
     fn is_per_principal(&self) -> bool {
         (**self).is_per_principal()
     }
-    fn judge(&self) -> Result<(), AuthError> {
-        (**self).judge()
+
+    fn validate(&self) -> Result<(), AuthError> {
+        (**self).validate()
     }
 }

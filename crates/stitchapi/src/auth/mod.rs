@@ -1,18 +1,42 @@
-//! How a call shows who it is.
+//! Authentication: how the calls of a seam show who makes them.
+//!
+//! [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts a strategy ([`AuthStrategy`], such as [`bearer`]) or a login
+//! ([`Login`], such as `oauth2::ClientCredentials`). A call prepares a [`Credential`] before it books its slot and applies it
+//! to the request afterwards. A login becomes the strategy [`Sessions`], which keeps one session for the whole fleet: it
+//! reads the session from memory, then from the store, and otherwise logs in by single flight.
+//!
+//! ```no_run
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+//! use stitchapi::{Seam, auth, env};
+//!
+//! let api = Seam::builder("https://api.example.com").auth(auth::bearer(env("API_TOKEN"))).build()?;
+//! # Ok(()) }
+//! ```
 
 mod bearer;
-mod keep;
+mod context;
+mod error;
+mod into_strategy;
 mod login;
+mod login_settings;
 #[cfg(feature = "oauth2")]
 pub mod oauth2;
 mod secret;
 mod session;
+mod session_cache;
+mod session_key;
+mod session_refresh;
 mod sessions;
+mod stored_session;
 mod strategy;
 
 pub use bearer::{Bearer, bearer};
+pub use context::AuthContext;
+pub use error::AuthError;
+pub use into_strategy::{IntoAuthStrategy, LoginKind, StrategyKind};
 pub use login::Login;
+pub(crate) use login_settings::LoginSettings;
 pub use secret::{Secret, env};
 pub use session::Session;
 pub use sessions::{Sessions, session};
-pub use strategy::{AuthContext, AuthError, AuthStrategy, Credential, Verdict};
+pub use strategy::{AuthStrategy, Credential, Verdict};

@@ -1,14 +1,25 @@
-//! Secrets by reference.
+//! Secrets that are read when they are used.
 
 use std::fmt;
 
 use secrecy::SecretString;
 
-use super::AuthError;
+use super::error::AuthError;
 
-/// Where a secret is; it is read at each call, so that a changed one is noticed.
+/// Reference to a secret: the name of an environment variable, or the value itself.
 ///
-/// Its `Debug` shows where and never what.
+/// An environment variable is read at each use, so that a changed value takes effect without a restart. `Debug` shows the
+/// name of the variable and never the secret.
+///
+/// ```
+/// use stitchapi::auth::{Secret, bearer};
+/// use stitchapi::env;
+///
+/// let from_environment = bearer(env("API_TOKEN"));
+/// let from_a_file = bearer(Secret::value("the text that the file holds"));
+/// assert_eq!(format!("{:?}", env("API_TOKEN")), "env(API_TOKEN)");
+/// # let _ = (from_environment, from_a_file);
+/// ```
 #[derive(Clone)]
 pub struct Secret(Source);
 
@@ -18,28 +29,42 @@ enum Source {
     Value(SecretString),
 }
 
-/// The value of an environment variable. An unset or empty one fails the call with
-/// [`ErrorKind::Auth`](crate::ErrorKind::Auth), naming the variable.
+/// Refers to the environment variable `name`, which is read at each use.
+///
+/// If it is not set, empty or not Unicode, the call fails with [`ErrorKind::Auth`](crate::ErrorKind::Auth) and the error
+/// names the variable.
+///
+/// ```
+/// use stitchapi::{auth, env};
+///
+/// let strategy = auth::bearer(env("API_TOKEN"));
+/// # let _ = strategy;
+/// ```
 #[must_use]
 pub fn env(name: impl Into<String>) -> Secret {
     Secret(Source::Env(name.into()))
 }
 
 impl Secret {
-    /// A secret that is here already.
+    /// Creates a secret from its value.
     #[must_use]
     pub fn value(secret: impl Into<SecretString>) -> Self {
         Self(Source::Value(secret.into()))
     }
 
+    /// Reads the secret.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthError`] that names the environment variable which is not set, empty or not Unicode.
     pub(super) fn resolve(&self) -> Result<SecretString, AuthError> {
         match &self.0 {
             Source::Value(secret) => Ok(secret.clone()),
             Source::Env(name) => match std::env::var(name) {
                 Ok(secret) if !secret.is_empty() => Ok(secret.into()),
                 Ok(_) => Err(AuthError::new(format!("the environment variable {name} is empty"))),
-                // Not the error itself: it shows the variable's bytes.
-                Err(_) => Err(AuthError::new(format!("the environment variable {name} is not set to text"))),
+                // The error is not kept as a source, because it shows the bytes of the variable.
+                Err(_) => Err(AuthError::new(format!("the environment variable {name} is not set to Unicode text"))),
             },
         }
     }

@@ -1,4 +1,4 @@
-//! What a login brings.
+//! The result of a login, and its bytes in the store.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -7,15 +7,25 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-/// How long after its end a session with a refresh token is kept.
-const REFRESHABLE: Duration = Duration::from_secs(30 * 86_400);
+/// Time for which a session with a refresh token is kept after its expiry.
+const REFRESHABLE_FOR: Duration = Duration::from_secs(30 * 86_400);
 
-/// A login's result: a token, and how long it is good for.
+/// The result of a login: a token and its expiry.
 ///
-/// * One that ends within 5 s of the login is used for 5 s all the same: else each call would log in.
-/// * With a refresh token it is kept for 30 days after its end, for the next login.
+/// * A session that expires within 5 s of its login counts as expiring 5 s after it, because otherwise each call would log
+///   in. It is used for 4.5 s, since a session is replaced before its expiry by a tenth of its lifetime.
+/// * A session with a refresh token is kept for 30 days after its expiry, for the next login.
+/// * `Debug` shows no secret.
 ///
-/// Its `Debug` shows no secret.
+/// ```
+/// use std::time::{Duration, SystemTime};
+/// use stitchapi::auth::Session;
+///
+/// let asked_at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+/// let session = Session::new("access-token", asked_at + Duration::from_secs(3600)).with_refresh_token("refresh-token");
+/// assert!(session.refresh_token().is_some());
+/// assert!(!format!("{session:?}").contains("access-token"));
+/// ```
 #[derive(Clone)]
 pub struct Session {
     token: SecretString,
@@ -25,86 +35,88 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that is good until `expires_at`. There is none without an end: choose one, a rejected token is replaced
-    /// before it, too.
+    /// Creates a session that expires at `expires_at`, by the wall clock.
+    ///
+    /// Every session expires. For a token without an expiry choose one; a token that the API rejects is replaced before it.
     #[must_use]
     pub fn new(token: impl Into<SecretString>, expires_at: SystemTime) -> Self {
         Self { token: token.into(), refresh_token: None, expires_at, obtained_at: SystemTime::UNIX_EPOCH }
     }
 
-    /// Keeps what a later login needs to make this one last longer.
+    /// Sets the token with which a later login refreshes the session.
     #[must_use]
     pub fn with_refresh_token(mut self, token: impl Into<SecretString>) -> Self {
         self.refresh_token = Some(token.into());
         self
     }
 
-    /// Makes it last until `at` at least.
-    pub(crate) fn lasting_until(mut self, at: SystemTime) -> Self {
+    /// Sets the expiry to `at` if it is earlier.
+    pub(crate) fn with_min_expiry(mut self, at: SystemTime) -> Self {
         self.expires_at = self.expires_at.max(at);
         self
     }
 
-    /// Until when somebody may build upon it: one with a refresh token outlives its end.
-    pub(crate) fn is_of_use_until(&self) -> SystemTime {
-        if self.refresh_token.is_some() { self.expires_at + REFRESHABLE } else { self.expires_at }
-    }
-
-    /// Says when it was got.
+    /// Sets when the session was obtained, by the wall clock of the process that logged in.
     pub(crate) fn with_obtained_at(mut self, obtained_at: SystemTime) -> Self {
         self.obtained_at = obtained_at;
         self
     }
 
-    /// What requests carry.
+    /// Returns the token that requests carry.
     #[must_use]
     pub fn token(&self) -> &SecretString {
         &self.token
     }
 
-    /// What a later login may use.
+    /// Returns the token with which a later login refreshes the session.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&SecretString> {
         self.refresh_token.as_ref()
     }
 
-    /// When it ends, by the wall clock.
+    /// Returns the expiry, by the wall clock.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.expires_at
     }
 
-    /// When it was got, by the wall clock of the process that got it. 1970 if nobody said.
+    /// Returns when the session was obtained, by the wall clock of the process that logged in; 1970 if it was not set.
     pub(crate) fn obtained_at(&self) -> SystemTime {
         self.obtained_at
     }
 
-    /// As it is kept, for [`from_bytes`](Self::from_bytes): JSON, times in milliseconds since 1970, rounded down; what is
-    /// earlier is 1970.
+    /// Returns until when a process has use for the session: until its expiry, or with a refresh token 30 days longer.
+    pub(crate) fn useful_until(&self) -> SystemTime {
+        if self.refresh_token.is_some() { self.expires_at + REFRESHABLE_FOR } else { self.expires_at }
+    }
+
+    /// Encodes the session for [`from_bytes`](Self::from_bytes): JSON, with times in milliseconds since 1970, rounded down.
+    /// A time before 1970 is encoded as 1970.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let token = self.token.expose_secret();
         let refresh_token = self.refresh_token.as_ref().map(ExposeSecret::expose_secret);
         let secrets = token.len() + refresh_token.map_or(0, str::len);
-        // One byte is six at most in JSON; so it does not grow, which would leave a copy behind.
-        let mut bytes = Zeroizing::new(Vec::with_capacity(LAYOUT + 6 * secrets));
-        let (expires_at, obtained_at) = (millis(self.expires_at), millis(self.obtained_at));
-        serde_json::to_writer(&mut *bytes, &Kept { v: VERSION, token, refresh_token, expires_at, obtained_at })
-            .expect("text and numbers are JSON, and memory takes them");
+        // JSON escapes one byte as six at most. The buffer therefore never grows, which would leave a copy of the secret
+        // in freed memory.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LAYOUT + 6 * secrets));
+        let (expires_at, obtained_at) = (to_millis(self.expires_at), to_millis(self.obtained_at));
+        serde_json::to_writer(&mut *bytes, &SessionJson { v: FORMAT, token, refresh_token, expires_at, obtained_at })
+            .expect("text and numbers can be encoded as JSON, and writing to a `Vec` cannot fail");
         bytes
     }
 
-    /// What [`to_bytes`](Self::to_bytes) made, by this version of the library or a later one that kept its meaning.
-    /// `None`: it is something else.
+    /// Decodes what [`to_bytes`](Self::to_bytes) wrote, in this version of the library or in a later one with the same
+    /// format number. `None` for anything else.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let kept: Kept<SecretString> = serde_json::from_slice(bytes).ok()?;
-        if kept.v != VERSION {
+        let json: SessionJson<SecretString> = serde_json::from_slice(bytes).ok()?;
+        if json.v != FORMAT {
             return None;
         }
         Some(Self {
-            token: kept.token,
-            refresh_token: kept.refresh_token,
-            expires_at: time(kept.expires_at)?,
-            obtained_at: time(kept.obtained_at)?,
+            token: json.token,
+            refresh_token: json.refresh_token,
+            expires_at: from_millis(json.expires_at)?,
+            obtained_at: from_millis(json.obtained_at)?,
         })
     }
 }
@@ -118,13 +130,14 @@ impl fmt::Debug for Session {
     }
 }
 
-const VERSION: u32 = 1;
-/// No session's JSON is longer than this without its secrets.
-const LAYOUT: usize = 160;
+/// Number of the encoding.
+const FORMAT: u32 = 1;
+/// Upper bound of the length of a session's JSON without its secrets, in bytes.
+const MAX_LAYOUT: usize = 160;
 
-/// A session's JSON. A new field is ignored by older versions; a new `v` makes older versions log in anew.
+/// A session as JSON. Older versions of the library ignore a new field, and log in again when `v` is a new number.
 #[derive(Serialize, Deserialize)]
-struct Kept<S> {
+struct SessionJson<S> {
     v: u32,
     token: S,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -133,12 +146,12 @@ struct Kept<S> {
     obtained_at: u64,
 }
 
-fn millis(time: SystemTime) -> u64 {
+fn to_millis(time: SystemTime) -> u64 {
     let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn time(millis: u64) -> Option<SystemTime> {
+fn from_millis(millis: u64) -> Option<SystemTime> {
     SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 
@@ -149,17 +162,22 @@ mod tests {
     use super::*;
 
     fn at(millis: u64) -> SystemTime {
-        time(millis).unwrap()
+        from_millis(millis).unwrap()
     }
 
     fn parts(session: &Session) -> (&str, Option<&str>, u64, u64) {
         let refresh_token = session.refresh_token().map(ExposeSecret::expose_secret);
-        (session.token().expose_secret(), refresh_token, millis(session.expires_at()), millis(session.obtained_at()))
+        (
+            session.token().expose_secret(),
+            refresh_token,
+            to_millis(session.expires_at()),
+            to_millis(session.obtained_at()),
+        )
     }
 
-    /// Other versions of the library read these bytes, too.
+    /// Other versions of the library read these bytes, so that they must not change.
     #[test]
-    fn a_session_is_kept_as_json_with_a_version() {
+    fn the_encoding_is_json_with_a_format_number() {
         let session = Session::new("a\"b", at(1_700_000_000_001)).with_obtained_at(at(2));
         let json = r#"{"v":1,"token":"a\"b","expires_at":1700000000001,"obtained_at":2}"#;
         assert_eq!(*session.to_bytes(), json.as_bytes());
@@ -168,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_ignored_and_another_version_is_not_read() {
+    fn unknown_fields_are_ignored_and_another_format_is_rejected() {
         let read = |v: u32| {
             let json = format!(r#"{{"v":{v},"new":[{{}}],"token":"t","expires_at":3,"obtained_at":2}}"#);
             Session::from_bytes(json.as_bytes())
@@ -178,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_session_is_not_read() {
+    fn bytes_that_encode_no_session_are_rejected() {
         let json = r#"{"v":1,"token":"t","expires_at":3,"obtained_at":2}"#;
         assert!(Session::from_bytes(json.as_bytes()).is_some());
         for cut in 0..json.len() {
@@ -191,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn times_are_rounded_down_and_begin_in_1970() {
+    fn times_are_rounded_down_to_milliseconds_and_not_before_1970() {
         let early = Session::new("t", SystemTime::UNIX_EPOCH - Duration::from_secs(1));
         let exact = early.clone().with_obtained_at(at(7) + Duration::from_nanos(999_999));
         assert_eq!(parts(&Session::from_bytes(&exact.to_bytes()).unwrap()), ("t", None, 0, 7));
@@ -205,7 +223,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_kept_session_is_read_as_it_was(token: String, refresh: Option<String>, times: [u32; 2]) {
+        fn a_session_is_decoded_as_it_was_encoded(token: String, refresh: Option<String>, times: [u32; 2]) {
             let times = times.map(|seconds| u64::from(seconds) * 1_009);
             let mut session = Session::new(token.as_str(), at(times[0])).with_obtained_at(at(times[1]));
             if let Some(refresh) = &refresh {
@@ -216,15 +234,15 @@ mod tests {
         }
 
         #[test]
-        fn its_bytes_never_move(length in 0_usize..500) {
+        fn the_buffer_never_grows(length in 0_usize..500) {
             let worst = "\u{1}".repeat(length);
             let session = Session::new(worst.as_str(), at(1 << 53)).with_refresh_token(worst.as_str());
             let bytes = session.with_obtained_at(at(1 << 53)).to_bytes();
-            prop_assert!(bytes.len() <= LAYOUT + 12 * length);
+            prop_assert!(bytes.len() <= MAX_LAYOUT + 12 * length);
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn decoding_never_panics(bytes: Vec<u8>) {
             prop_assert!(Session::from_bytes(&bytes).is_none());
         }
     }

@@ -1,38 +1,81 @@
-//! The two steps of authentication: making ready, which may take time, and applying, which may not.
+//! The two steps of authentication: preparing a credential, which may do I/O, and applying it, which may not.
 
 use std::any::Any;
-use std::error::Error;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use http::header;
 use http::response::Parts;
-use stitchapi_core::{Body, Runtime, TransportError};
+use stitchapi_core::Body;
 
-use crate::error::{ErrorKind, MAX_ERROR_BODY};
-use crate::runtime::{TimeUp, within};
-use crate::single_flight::SharedSource;
-use crate::trace::Trace;
-use crate::{BoxError, Principal, Seam};
+use super::context::AuthContext;
+use super::error::AuthError;
 
-/// A way to authenticate.
+/// A way to authenticate the requests of a seam: see [`SeamBuilder::auth`](crate::SeamBuilder::auth).
 ///
-/// `prepare` runs **before** the throttle's slot is booked and may do I/O; what it returns cannot. So nothing happens
-/// between a slot and its request: ten calls that wait for one login do not leave in a bunch, and a signature does not
-/// age in the queue.
+/// [`prepare`](Self::prepare) runs **before** a slot of the throttle is booked and may do I/O; the [`Credential`] it returns
+/// is applied without I/O. So no waiting lies between a slot and its request: ten calls that wait for one login are not
+/// sent in one burst, and a signature does not expire in the queue.
+///
+/// For a login whose session is stored and renewed, implement [`Login`](super::Login) instead. A strategy of its own, which
+/// reads a key at each call:
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::time::SystemTime;
+///
+/// use http::HeaderValue;
+/// use http::response::Parts;
+/// use stitchapi::auth::{AuthContext, AuthError, AuthStrategy, Credential, Verdict};
+/// use stitchapi::{Body, Seam, async_trait};
+///
+/// #[derive(Debug)]
+/// struct ApiKey;
+///
+/// #[derive(Debug)]
+/// struct KeyHeader(HeaderValue);
+///
+/// #[async_trait]
+/// impl AuthStrategy for ApiKey {
+///     async fn prepare(&self, _: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError> {
+///         let key = std::fs::read("api.key").map_err(|error| AuthError::new("no API key").with_source(error))?;
+///         let mut value = HeaderValue::try_from(key)
+///             .map_err(|_| AuthError::new("the API key has characters that a header cannot have"))?;
+///         value.set_sensitive(true);
+///         Ok(Arc::new(KeyHeader(value)))
+///     }
+///
+///     async fn rejected(&self, _: &AuthContext<'_>, _: &dyn Credential, _: &Parts) -> Result<Verdict, AuthError> {
+///         Ok(Verdict::GiveUp)
+///     }
+/// }
+///
+/// impl Credential for KeyHeader {
+///     fn apply(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
+///         request.headers_mut().insert("x-api-key", self.0.clone());
+///         Ok(())
+///     }
+///
+///     fn expires_at(&self) -> Option<SystemTime> {
+///         None
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+/// let api = Seam::builder("https://api.example.com").auth(ApiKey).build()?;
+/// # Ok(()) }
+/// ```
 #[async_trait]
 pub trait AuthStrategy: Debug + Send + Sync + 'static {
-    /// Makes a credential ready. Dropped with the call that asked for it.
+    /// Prepares a credential for one attempt of a call. The future is dropped with the call.
     ///
     /// # Errors
     ///
-    /// [`AuthError`]: the call fails with [`ErrorKind::Auth`](crate::ErrorKind::Auth), and nothing is sent.
+    /// [`AuthError`]: the call fails with [`ErrorKind::Auth`](crate::ErrorKind::Auth), and no request is sent.
     async fn prepare(&self, context: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError>;
 
-    /// The API answered 401 to a request with this credential. Asked once a call.
+    /// Decides about a credential to which the API responded 401. It is called at most once for each call.
     ///
     /// # Errors
     ///
@@ -44,17 +87,18 @@ pub trait AuthStrategy: Debug + Send + Sync + 'static {
         response: &Parts,
     ) -> Result<Verdict, AuthError>;
 
-    /// Whether it keeps sessions in the seam's store, which then needs a [`Vault`](crate::Vault).
+    /// Returns `true` if the strategy keeps sessions in the store of the seam. A seam with a store then needs a
+    /// [`Vault`](crate::Vault). The default is `false`.
     fn keeps_sessions(&self) -> bool {
         false
     }
 
-    /// What is wrong with its settings: reported when the seam is built.
+    /// Checks the settings of the strategy when the seam is built. The default accepts them.
     ///
     /// # Errors
     ///
-    /// [`AuthError`], naming the setting.
-    fn judge(&self) -> Result<(), AuthError> {
+    /// [`AuthError`] that names the setting: `build` fails with [`ErrorKind::Config`](crate::ErrorKind::Config).
+    fn validate(&self) -> Result<(), AuthError> {
         Ok(())
     }
 }
@@ -79,189 +123,34 @@ impl<A: AuthStrategy + ?Sized> AuthStrategy for Arc<A> {
         (**self).keeps_sessions()
     }
 
-    fn judge(&self) -> Result<(), AuthError> {
-        (**self).judge()
+    fn validate(&self) -> Result<(), AuthError> {
+        (**self).validate()
     }
 }
 
-/// What a request carries.
+/// A credential that is ready to be put on a request, such as the value of a header: see [`AuthStrategy`] for an example.
 pub trait Credential: Any + Debug + Send + Sync {
-    /// Puts itself on a request.
+    /// Puts the credential on a request, without I/O.
     ///
     /// # Errors
     ///
-    /// [`AuthError`] if the request cannot carry it.
+    /// [`AuthError`] if the request cannot carry the credential.
     fn apply(&self, request: &mut http::Request<Body>) -> Result<(), AuthError>;
 
-    /// After this it is made ready again, if the throttle kept the call waiting past it. `None`: it does not expire.
+    /// Returns when the credential expires, by the wall clock; `None` if it does not expire.
+    ///
+    /// A call whose credential expires while it waits for its slot gives the slot back and prepares a new credential. A
+    /// credential that has expired before that wait is sent as it is, because a wrong clock would make the call prepare
+    /// credentials without end.
     fn expires_at(&self) -> Option<SystemTime>;
 }
 
-/// What to do about a rejected credential.
+/// What a call does after the API rejected its credential with 401.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verdict {
-    /// Prepare again and send again.
+    /// The call prepares a credential again and sends its request again.
     TryAgain,
-    /// The 401 stands.
+    /// The call fails with the 401.
     GiveUp,
-}
-
-/// For whom a credential is made ready, and with what.
-#[derive(Clone, Copy)]
-pub struct AuthContext<'a> {
-    seam: &'a Seam,
-    trace: &'a Trace,
-}
-
-impl<'a> AuthContext<'a> {
-    pub(crate) fn new(seam: &'a Seam, trace: &'a Trace) -> Self {
-        Self { seam, trace }
-    }
-
-    /// The name of the seam.
-    #[must_use]
-    pub fn seam(&self) -> &'a str {
-        self.seam.name()
-    }
-
-    /// The name of the stitch whose call asked first.
-    #[must_use]
-    pub fn stitch(&self) -> &'a str {
-        &self.trace.stitch
-    }
-
-    /// For which of your users, if the call is [for one](crate::Seam::as_principal).
-    #[must_use]
-    pub fn principal(&self) -> Option<&'a Principal> {
-        self.seam.principal()
-    }
-
-    /// The seam's runtime.
-    #[must_use]
-    pub fn runtime(&self) -> &'a dyn Runtime {
-        &**self.seam.runtime()
-    }
-
-    /// Sends a request through the seam's transport, and reads the answer: at most 64 KiB of it, in the time of one
-    /// attempt. It is not paced, not tried again, and follows no redirect. Dropped: the request may have been sent.
-    ///
-    /// # Errors
-    ///
-    /// [`AuthError`] if no whole answer comes; [retryable](AuthError::with_retryable).
-    pub async fn send(&self, mut request: http::Request<Body>) -> Result<http::Response<Bytes>, AuthError> {
-        let (runtime, ends) = (self.runtime(), self.runtime().now() + self.seam.attempt_timeout());
-        if let Some(agent) = self.seam.headers().get(header::USER_AGENT) {
-            request.headers_mut().entry(header::USER_AGENT).or_insert_with(|| agent.clone());
-        }
-        let failed = |what: &str| AuthError::new(what).with_retryable(true);
-        let exchange = async {
-            let answer = self.seam.transport().send(request).await?;
-            let (parts, body) = answer.into_parts();
-            Ok((parts, body.collect(MAX_ERROR_BODY).await?))
-        };
-        match within(runtime, ends, exchange).await {
-            Ok(Ok((parts, body))) if body.complete => Ok(http::Response::from_parts(parts, body.bytes)),
-            Ok(Ok(_)) => Err(AuthError::new("the answer to the login is larger than 64 KiB")),
-            Ok(Err(error)) => {
-                let error: TransportError = error;
-                Err(failed("no answer to the login").with_source(error))
-            }
-            Err(TimeUp) => Err(failed("no answer to the login in the time of one attempt")),
-        }
-    }
-
-    pub(super) fn whole_seam(&self) -> &'a Seam {
-        self.seam
-    }
-
-    pub(super) fn trace(&self) -> &'a Trace {
-        self.trace
-    }
-}
-
-impl Debug for AuthContext<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AuthContext")
-            .field("seam", &self.seam())
-            .field("stitch", &self.stitch())
-            .finish_non_exhaustive()
-    }
-}
-
-/// No credential could be made ready or applied. Its text holds no secret.
-#[derive(Debug)]
-pub struct AuthError {
-    what: String,
-    retryable: bool,
-    retry_after: Option<Duration>,
-    source: Option<BoxError>,
-}
-
-impl AuthError {
-    /// Says what was attempted: lower case, no full stop, no secret.
-    #[must_use]
-    pub fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), retryable: false, retry_after: None, source: None }
-    }
-
-    /// Says whether the same may succeed later. Not said, it may not.
-    #[must_use]
-    pub fn with_retryable(mut self, retryable: bool) -> Self {
-        self.retryable = retryable;
-        self
-    }
-
-    /// Whether the same may succeed later.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        self.retryable
-    }
-
-    /// Says when whoever refused wants to be asked again.
-    #[must_use]
-    pub fn with_retry_after(mut self, after: Option<Duration>) -> Self {
-        self.retry_after = after;
-        self
-    }
-
-    /// When whoever refused wants to be asked again, if that was said.
-    #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
-        self.retry_after
-    }
-
-    /// A failure that several callers share, for one of them.
-    pub(super) fn of_flight(shared: &Arc<Self>) -> Self {
-        let source = SharedSource::new(shared.clone(), Error::source).map(|source| Box::new(source) as BoxError);
-        Self { what: shared.what.clone(), retryable: shared.retryable, retry_after: shared.retry_after, source }
-    }
-
-    /// Keeps the error behind it.
-    #[must_use]
-    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
-        self.source = Some(source.into());
-        self
-    }
-}
-
-impl From<AuthError> for crate::error::Error {
-    fn from(error: AuthError) -> Self {
-        Self::new(ErrorKind::Auth, "no credential could be prepared")
-            .with_retryable(error.is_retryable())
-            .with_retry_after(error.retry_after())
-            .with_source(error)
-    }
-}
-
-impl fmt::Display for AuthError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl Error for AuthError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
-    }
 }

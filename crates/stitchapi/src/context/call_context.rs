@@ -14,7 +14,6 @@ use crate::vault::Vault;
 ///
 /// The pipeline builds it; a lower layer receives a reference, or a clone for a spawned task.
 #[derive(Debug, Clone)]
-#[allow(dead_code, reason = "the layers above move onto it")]
 pub(crate) struct CallContext {
     /// Event stream of the call; it names the seam, the stitch and the call.
     pub(crate) trace: Trace,
@@ -30,7 +29,6 @@ pub(crate) struct CallContext {
     pub(crate) in_flight: Arc<InFlight>,
 }
 
-#[allow(dead_code, reason = "the layers above move onto it")]
 impl CallContext {
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.trace.runtime

@@ -6,6 +6,5 @@
 mod call_context;
 mod in_flight;
 
-#[allow(unused_imports, reason = "the layers above move onto it")]
 pub(crate) use call_context::CallContext;
 pub(crate) use in_flight::InFlight;

@@ -75,6 +75,6 @@ impl CallRun {
     }
 
     pub(super) fn auth_context(&self) -> AuthContext<'_> {
-        AuthContext::new(&self.seam, &self.context.trace)
+        AuthContext::new(&self.context, self.seam.login_settings())
     }
 }

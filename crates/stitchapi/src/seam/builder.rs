@@ -9,7 +9,7 @@ use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
 use url::{Position, Url};
 
 use super::{Inner, Seam};
-use crate::auth::AuthStrategy;
+use crate::auth::{AuthStrategy, IntoAuthStrategy, LoginSettings};
 use crate::cache::{Cache, ResponseCache};
 use crate::circuit::{Circuit, Circuits};
 use crate::endpoint::{UrlError, parse_header_name, parse_header_value, parse_http_url};
@@ -84,9 +84,24 @@ impl SeamBuilder {
         self
     }
 
-    /// How its calls show who they are. The default is not at all.
-    pub fn auth(mut self, strategy: impl AuthStrategy) -> Self {
-        self.auth = Some(Arc::new(strategy));
+    /// Sets how its calls authenticate: an [`AuthStrategy`], such as [`bearer`](crate::auth::bearer()), or a
+    /// [`Login`](crate::auth::Login), such as `ClientCredentials`. By default they carry no credentials.
+    ///
+    /// ```no_run
+    /// # #[cfg(feature = "oauth2")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+    /// use stitchapi::auth::oauth2::ClientCredentials;
+    /// use stitchapi::{Seam, auth, env};
+    ///
+    /// let with_a_token = Seam::builder("https://api.example.com").auth(auth::bearer(env("API_TOKEN"))).build()?;
+    ///
+    /// let login = ClientCredentials::new("https://login.example.com/token", "my-client", env("CLIENT_SECRET"));
+    /// let with_a_login = Seam::builder("https://api.example.com").auth(login).build()?;
+    /// # Ok(()) }
+    /// # #[cfg(not(feature = "oauth2"))] fn main() {}
+    /// ```
+    pub fn auth<Kind>(mut self, auth: impl IntoAuthStrategy<Kind>) -> Self {
+        self.auth = Some(Arc::new(auth.into_auth_strategy()));
         self
     }
 
@@ -188,7 +203,7 @@ impl SeamBuilder {
             None => default_transport()?,
         };
         if let Some(auth) = &self.auth {
-            auth.judge().map_err(|error| Error::config(format!("the credentials: {error}")).with_source(error))?;
+            auth.validate().map_err(|error| Error::config(format!("auth: {error}")).with_source(error))?;
         }
         let keeps_sessions = self.auth.as_ref().is_some_and(AuthStrategy::keeps_sessions);
         let vault = match self.vault {
@@ -201,7 +216,7 @@ impl SeamBuilder {
             // What never leaves the process needs no seal.
             None => Vault::plaintext(),
         };
-        vault.judge()?;
+        vault.validate()?;
         let cache = match &self.cache {
             Some(cache) => cache.validate(self.auth.is_some())?,
             None => None,
@@ -228,6 +243,13 @@ impl SeamBuilder {
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
         let store = Arc::new(Client::new(store, runtime.clone()));
         let shared = is_shared.then(|| store.clone());
+        let login_settings = Arc::new(LoginSettings {
+            transport: transport.clone(),
+            user_agent: headers.get(header::USER_AGENT).cloned(),
+            attempt_timeout: self.attempt_timeout,
+            deadline: self.deadline,
+            retry: self.retry.clone(),
+        });
         let inner = Inner {
             circuits: Circuits::new(name.clone(), host, shared, runtime.clone()),
             circuit: self.circuit,
@@ -247,6 +269,7 @@ impl SeamBuilder {
             gate,
             throttle,
             auth: self.auth,
+            login_settings,
             transport,
             runtime,
             dispatch,

@@ -15,7 +15,7 @@ use crate::context::{CallContext, InFlight};
 use crate::principal::Principal;
 pub use builder::SeamBuilder;
 
-use crate::auth::AuthStrategy;
+use crate::auth::{AuthStrategy, LoginSettings};
 use crate::cache::{Policy, ResponseCache};
 use crate::circuit::{Breaker, Circuit, Circuits};
 use crate::retry::Retry;
@@ -61,6 +61,8 @@ struct Inner {
     /// What each of its stitches has for itself, if it is not that of all its calls.
     throttle: Option<Throttle>,
     auth: Option<Arc<dyn AuthStrategy>>,
+    /// What `auth` uses of the seam.
+    login_settings: Arc<LoginSettings>,
     vault: Vault,
     store: Arc<Client>,
     cache: Option<Policy>,
@@ -209,9 +211,6 @@ impl Seam {
         &self.inner.name
     }
 
-    pub(crate) fn name_arc(&self) -> Arc<str> {
-        self.inner.name.clone()
-    }
     pub(crate) fn base(&self) -> &Url {
         &self.inner.base
     }
@@ -251,14 +250,11 @@ impl Seam {
     pub(crate) fn auth(&self) -> Option<&dyn AuthStrategy> {
         self.inner.auth.as_deref()
     }
+    pub(crate) fn login_settings(&self) -> &Arc<LoginSettings> {
+        &self.inner.login_settings
+    }
     pub(crate) fn principal(&self) -> Option<&Principal> {
         self.principal.as_ref()
-    }
-    pub(crate) fn vault(&self) -> &Vault {
-        &self.inner.vault
-    }
-    pub(crate) fn store(&self) -> &Arc<Client> {
-        &self.inner.store
     }
     pub(crate) fn cache(&self) -> Option<Policy> {
         self.inner.cache

@@ -1,13 +1,13 @@
-//! The bytes of a kept value.
+//! The layout of a stored value.
 //!
 //! | | format | head | | |
 //! |---|---|---|---|---|
 //! | sealed | `01` | length of the key's id, 1 byte; the id | nonce, 24 bytes | ciphertext and its tag of 16 bytes |
 //! | plaintext | `02` | | | the value |
 //!
-//! Sealed is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). The nonce is random, from the operating system: 192 bits
-//! do not meet by chance (section 3.1 of the draft). The associated data are format and head, whose end is known from
-//! themselves, and then what the caller gives.
+//! The cipher is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). The nonce is random, from the operating system; a
+//! collision of 192 random bits is negligible (section 3.1 of the draft). The associated data are the format, the head,
+//! and then the caller's. The head states its own length, so that two inputs never make the same associated data.
 
 use std::error::Error;
 use std::fmt;
@@ -16,102 +16,120 @@ use bytes::Bytes;
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 use zeroize::Zeroizing;
 
-use super::SealingKey;
+use super::key::SealingKey;
 
+/// Format byte of a sealed value.
 const SEALED: u8 = 1;
+/// Format byte of a value in plaintext.
 const PLAINTEXT: u8 = 2;
+/// Length of the nonce, in bytes.
 const NONCE: usize = 24;
+/// Length of the authentication tag, in bytes.
 const TAG: usize = 16;
 
-/// `plain`, for holders of `key` that give the same `aad`.
+/// Seals `plain` with `key` and the associated data `aad`.
+///
+/// # Errors
+///
+/// [`SealError`] if the operating system provides no random bytes, the id of the key has more than 255 bytes, or the value
+/// is longer than the cipher allows (256 GiB).
 pub(super) fn seal(key: &SealingKey, aad: &[u8], plain: &[u8]) -> Result<Bytes, SealError> {
     let id = key.id().as_bytes();
-    let length = u8::try_from(id.len()).map_err(|_| SealError::new("the sealing key's id is too long"))?;
+    let length =
+        u8::try_from(id.len()).map_err(|_| SealError::new("the id of the sealing key has more than 255 bytes"))?;
     let mut nonce = [0; NONCE];
     getrandom::fill(&mut nonce)
-        .map_err(|error| SealError { what: "the operating system gives no random bytes", source: Some(error) })?;
-    // At its full size from the start: growing would leave a copy of the plaintext behind.
+        .map_err(|error| SealError { what: "the operating system provides no random bytes", source: Some(error) })?;
+    // Allocated at its full size, because growing would leave a copy of the plaintext in freed memory.
     let mut envelope = Vec::with_capacity(2 + id.len() + NONCE + plain.len() + TAG);
     envelope.extend([SEALED, length]);
     envelope.extend(id);
     let aad = [&envelope, aad].concat();
     envelope.extend(nonce);
-    let begins = envelope.len();
+    let text_begins = envelope.len();
     envelope.extend(plain);
-    let tag = encrypt(key.envelopes(), &nonce, &aad, &mut envelope[begins..])?;
+    let tag = encrypt(key.sealing_subkey(), &nonce, &aad, &mut envelope[text_begins..])?;
     envelope.extend(tag);
     Ok(envelope.into())
 }
 
-/// What [`seal`] was given.
-pub(super) fn open(key: &SealingKey, aad: &[u8], stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-    let rest = after(SEALED, stored)?;
-    let (length, rest) = rest.split_first().ok_or(Unreadable::Damaged)?;
-    let (id, rest) = rest.split_at_checked(usize::from(*length)).ok_or(Unreadable::Damaged)?;
+/// Opens what [`seal`] sealed with the same key and the same associated data.
+///
+/// # Errors
+///
+/// [`OpenError`] for any other bytes.
+pub(super) fn open(key: &SealingKey, aad: &[u8], stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    let rest = strip_format(SEALED, stored)?;
+    let (length, rest) = rest.split_first().ok_or(OpenError::Damaged)?;
+    let (id, rest) = rest.split_at_checked(usize::from(*length)).ok_or(OpenError::Damaged)?;
     if id != key.id().as_bytes() {
-        return Err(Unreadable::Key);
+        return Err(OpenError::Key);
     }
-    let (nonce, rest) = rest.split_first_chunk::<NONCE>().ok_or(Unreadable::Damaged)?;
-    let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(Unreadable::Damaged)?;
+    let (nonce, rest) = rest.split_first_chunk::<NONCE>().ok_or(OpenError::Damaged)?;
+    let (ciphertext, tag) = rest.split_last_chunk::<TAG>().ok_or(OpenError::Damaged)?;
     let aad = [&stored[..2 + id.len()], aad].concat();
     let mut plain = Zeroizing::new(ciphertext.to_vec());
-    XChaCha20Poly1305::new(key.envelopes().into())
+    XChaCha20Poly1305::new(key.sealing_subkey().into())
         .decrypt_inout_detached(nonce.into(), &aad, plain.as_mut_slice().into(), tag.into())
-        .map_err(|_| Unreadable::Damaged)?;
+        .map_err(|_| OpenError::Damaged)?;
     Ok(plain)
 }
 
-/// `plain` as it is.
-pub(super) fn wrap(plain: &[u8]) -> Bytes {
+/// Encodes `plain` without sealing it.
+pub(super) fn encode_plaintext(plain: &[u8]) -> Bytes {
     [&[PLAINTEXT], plain].concat().into()
 }
 
-/// What [`wrap`] was given.
-pub(super) fn unwrap(stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
-    after(PLAINTEXT, stored).map(|plain| Zeroizing::new(plain.to_vec()))
+/// Decodes what [`encode_plaintext`] encoded.
+///
+/// # Errors
+///
+/// [`OpenError`] if the first byte differs.
+pub(super) fn decode_plaintext(stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+    strip_format(PLAINTEXT, stored).map(|plain| Zeroizing::new(plain.to_vec()))
 }
 
-/// What follows the format, if it is `format`.
-fn after(format: u8, stored: &[u8]) -> Result<&[u8], Unreadable> {
+/// Returns the bytes after the format byte, if that is `format`.
+fn strip_format(format: u8, stored: &[u8]) -> Result<&[u8], OpenError> {
     match stored.split_first() {
         Some((first, rest)) if *first == format => Ok(rest),
-        Some(_) => Err(Unreadable::Format),
-        None => Err(Unreadable::Damaged),
+        Some(_) => Err(OpenError::Format),
+        None => Err(OpenError::Damaged),
     }
 }
 
-/// Encrypts in place and gives the tag.
+/// Encrypts `text` in place and returns its tag.
 fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE], aad: &[u8], text: &mut [u8]) -> Result<[u8; TAG], SealError> {
     XChaCha20Poly1305::new(key.into())
         .encrypt_inout_detached(nonce.into(), aad, text.into())
         .map(Into::into)
-        .map_err(|_| SealError::new("the value is too large to be sealed"))
+        .map_err(|_| SealError::new("the value is longer than the cipher allows"))
 }
 
-/// Why a value could not be opened. To its reader it is as good as absent.
+/// Why a stored value could not be opened. Its reader treats it as missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreadable {
-    /// It has another format than this vault's: sealed where plaintext is kept, plaintext where it is sealed, or neither.
+pub(crate) enum OpenError {
+    /// The format byte is not that of this vault: sealed in a plaintext vault, plaintext in a sealing one, or unknown.
     Format,
-    /// It was sealed by a key of another id.
+    /// It was sealed with a key of another id.
     Key,
-    /// Cut or changed, moved here from another place, or sealed by another key of the same id.
+    /// It was truncated, changed, moved from another place, or sealed with another key of the same id.
     Damaged,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Format => "the kept value has another format than the vault's",
-            Self::Key => "the kept value was sealed by a key of another id",
-            Self::Damaged => "the kept value is damaged, or was sealed for another place or by another key",
+            Self::Format => "the stored value does not have the format of this vault",
+            Self::Key => "the stored value was sealed with a key of another id",
+            Self::Damaged => "the stored value is damaged, or was sealed for another place or with another key",
         })
     }
 }
 
-impl Error for Unreadable {}
+impl Error for OpenError {}
 
-/// A value could not be sealed; nothing of it was kept.
+/// Why a value could not be sealed. No part of it was stored.
 #[derive(Debug)]
 pub(crate) struct SealError {
     what: &'static str,
@@ -168,11 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_is_format_id_nonce_and_ciphertext() {
+    fn the_layout_is_format_id_nonce_ciphertext_and_tag() {
         let sealed = seal(&key(), b"place", b"value").unwrap();
         assert_eq!(sealed[..4], *b"\x01\x02k1");
         assert_eq!(sealed.len(), 4 + 24 + 5 + 16);
-        assert_eq!(wrap(b"value").as_ref(), b"\x02value");
+        assert_eq!(encode_plaintext(b"value").as_ref(), b"\x02value");
     }
 
     #[test]
@@ -182,68 +200,68 @@ mod tests {
     }
 
     #[test]
-    fn a_value_with_any_bit_flipped_is_unreadable() {
+    fn a_value_with_a_flipped_bit_does_not_open() {
         let sealed = seal(&key(), b"place", b"value").unwrap();
         for bit in 0..sealed.len() * 8 {
             let mut changed = sealed.to_vec();
             changed[bit / 8] ^= 1 << (bit % 8);
-            let unreadable = open(&key(), b"place", &changed).unwrap_err();
+            let error = open(&key(), b"place", &changed).unwrap_err();
             let expected = match bit / 8 {
-                0 => &[Unreadable::Format][..],
-                1 => &[Unreadable::Key, Unreadable::Damaged],
-                2..4 => &[Unreadable::Key],
-                _ => &[Unreadable::Damaged],
+                0 => &[OpenError::Format][..],
+                1 => &[OpenError::Key, OpenError::Damaged],
+                2..4 => &[OpenError::Key],
+                _ => &[OpenError::Damaged],
             };
-            assert!(expected.contains(&unreadable), "bit {bit}: {unreadable:?}");
+            assert!(expected.contains(&error), "bit {bit}: {error:?}");
         }
     }
 
     #[test]
-    fn a_value_that_is_cut_or_grown_is_unreadable() {
+    fn a_value_that_is_truncated_or_extended_does_not_open() {
         let sealed = seal(&key(), b"place", b"value").unwrap();
         for cut in 0..sealed.len() {
-            assert_eq!(open(&key(), b"place", &sealed[..cut]).unwrap_err(), Unreadable::Damaged, "{cut}");
+            assert_eq!(open(&key(), b"place", &sealed[..cut]).unwrap_err(), OpenError::Damaged, "{cut}");
             assert!(open(&key(), b"place", &sealed[cut + 1..]).is_err(), "{cut}");
         }
-        assert_eq!(open(&key(), b"place", &[&sealed[..], &[0]].concat()).unwrap_err(), Unreadable::Damaged);
+        assert_eq!(open(&key(), b"place", &[&sealed[..], &[0]].concat()).unwrap_err(), OpenError::Damaged);
     }
 
     #[test]
-    fn another_key_opens_nothing() {
+    fn another_key_does_not_open_a_value() {
         let sealed = seal(&key(), b"place", b"value").unwrap();
         let opened = |id: &str, bytes| open(&SealingKey::from_bytes(id, [bytes; 32]), b"place", &sealed).map(drop);
         assert_eq!(opened("k1", 7), Ok(()));
-        assert_eq!(opened("k1", 8), Err(Unreadable::Damaged));
-        assert_eq!(opened("k2", 7), Err(Unreadable::Key));
+        assert_eq!(opened("k1", 8), Err(OpenError::Damaged));
+        assert_eq!(opened("k2", 7), Err(OpenError::Key));
         // The id is authenticated, not only compared.
         let mut renamed = sealed.to_vec();
         renamed[3] = b'2';
         let k2 = SealingKey::from_bytes("k2", [7; 32]);
-        assert_eq!(open(&k2, b"place", &renamed).unwrap_err(), Unreadable::Damaged);
+        assert_eq!(open(&k2, b"place", &renamed).unwrap_err(), OpenError::Damaged);
     }
 
     #[test]
-    fn id_and_place_do_not_run_into_each_other() {
+    fn the_end_of_the_id_is_authenticated() {
         let sealed = seal(&SealingKey::from_bytes("k", [7; 32]), b"1place", b"value").unwrap();
         let mut moved = sealed.to_vec();
         moved[1] = 2;
         moved.insert(3, b'1');
-        assert_eq!(open(&key(), b"place", &moved).unwrap_err(), Unreadable::Damaged);
+        assert_eq!(open(&key(), b"place", &moved).unwrap_err(), OpenError::Damaged);
     }
 
     proptest! {
         #[test]
-        fn what_is_sealed_opens_in_its_place_and_nowhere_else(plain: Vec<u8>, place: Vec<u8>, other: Vec<u8>) {
+        fn a_sealed_value_opens_in_its_own_place_only(plain: Vec<u8>, place: Vec<u8>, other: Vec<u8>) {
             let sealed = seal(&key(), &place, &plain).unwrap();
             prop_assert_eq!(&*open(&key(), &place, &sealed).unwrap(), &plain);
             prop_assert_eq!(open(&key(), &other, &sealed).is_ok(), place == other);
-            prop_assert_eq!(&*unwrap(&wrap(&plain)).unwrap(), &plain);
+            prop_assert_eq!(&*decode_plaintext(&encode_plaintext(&plain)).unwrap(), &plain);
         }
 
         #[test]
-        fn no_bytes_make_it_panic(stored: Vec<u8>, head in 0_u8..4, length in 0_u8..5) {
+        fn opening_never_panics(stored: Vec<u8>, head in 0_u8..4, length in 0_u8..5) {
             let _ = open(&key(), b"place", &stored);
-            let _ = unwrap(&stored);
+            let _ = decode_plaintext(&stored);
             let nearly = [&[head, length], &stored[..]].concat();
             prop_assert!(open(&key(), b"place", &nearly).is_err());
             prop_assert!(open(&key(), b"place", &[b"\x01\x02k1", &stored[..]].concat()).is_err());

@@ -1,4 +1,4 @@
-//! The key that seals.
+//! The key of a vault.
 
 use std::fmt;
 
@@ -7,44 +7,59 @@ use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 use zeroize::Zeroize;
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-/// The longest id, in bytes.
-const LONGEST_ID: usize = 64;
+/// Longest id, in bytes.
+const MAX_ID: usize = 64;
 
-/// A subkey; zeroized when dropped.
+/// A key derived for one purpose; zeroized when dropped.
 pub(super) type Subkey = SecretBox<[u8; 32]>;
 
-/// A key of 32 random bytes and its id. The same in every process that shares the store.
+/// A key of 32 random bytes with an id, for [`Vault::sealed`](crate::Vault::sealed). It is the same in every process that
+/// shares the store.
 ///
-/// * The id is public: it lies in front of every sealed value, so that a later key can be told from this one. It is
-///   neither empty nor longer than 64 bytes; the seam's `build` says so.
-/// * The key itself is used for nothing. Sealing and the names of store keys have a subkey each, the HMAC-SHA256 of a
-///   constant text under it (as HKDF-Expand does, RFC 5869); only these are kept, and zeroized when dropped.
-/// * Its `Debug` shows the id only.
+/// * The id is public: it is stored in front of every sealed value, so that a value sealed with a later key is recognized.
+///   It has 1 to 64 bytes; with another length `build` of the seam fails.
+/// * Sealing and the digests in store keys use a subkey each, the HMAC-SHA256 of a constant text under the key (as
+///   HKDF-Expand, RFC 5869). Only the subkeys are kept, and they are zeroized when dropped.
+/// * `Debug` shows the id only.
+///
+/// ```
+/// use stitchapi::{SealingKey, Vault};
+///
+/// # let from_your_secret_manager = [7; 32];
+/// let key: [u8; 32] = from_your_secret_manager;
+/// let vault = Vault::sealed(SealingKey::from_bytes("2026-12", key));
+/// # let _ = vault;
+/// ```
 pub struct SealingKey {
     id: String,
-    envelopes: Subkey,
-    names: Subkey,
+    sealing: Subkey,
+    digests: Subkey,
 }
 
 impl SealingKey {
-    /// The key `id`, of 32 bytes from a source of real randomness. A password is no key.
+    /// Creates the key `id` from 32 bytes of a cryptographic random source. A password is not a key.
     ///
-    /// A copy of `key` that the caller keeps is the caller's to erase.
+    /// This function zeroizes its own copy of `key`; the caller erases every other copy.
     #[must_use]
     pub fn from_bytes(id: impl Into<String>, mut key: [u8; 32]) -> Self {
-        let [envelopes, names] = [b"stitchapi envelopes v1".as_slice(), b"stitchapi key names v1"]
+        let [sealing, digests] = [b"stitchapi envelopes v1".as_slice(), b"stitchapi key names v1"]
             .map(|purpose| SecretBox::init_with_mut(|subkey| *subkey = mac(&key, &[purpose])));
         key.zeroize();
-        Self { id: id.into(), envelopes, names }
+        Self { id: id.into(), sealing, digests }
     }
 
-    pub(super) fn judge(&self) -> Result<()> {
+    /// Checks the id.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it is empty or longer than 64 bytes.
+    pub(super) fn validate(&self) -> Result<()> {
         match self.id.len() {
-            0 => Err(Error::config("the sealing key's id is empty")),
-            1..=LONGEST_ID => Ok(()),
-            _ => Err(Error::config(format!("the sealing key's id is longer than {LONGEST_ID} bytes"))),
+            0 => Err(Error::config("sealing key: the id is empty, expected 1 to 64 bytes")),
+            1..=MAX_ID => Ok(()),
+            length => Err(Error::config(format!("sealing key: the id has {length} bytes, expected 1 to {MAX_ID}"))),
         }
     }
 
@@ -52,12 +67,12 @@ impl SealingKey {
         &self.id
     }
 
-    pub(super) fn envelopes(&self) -> &[u8; 32] {
-        self.envelopes.expose_secret()
+    pub(super) fn sealing_subkey(&self) -> &[u8; 32] {
+        self.sealing.expose_secret()
     }
 
-    pub(super) fn names(&self) -> &[u8; 32] {
-        self.names.expose_secret()
+    pub(super) fn digest_subkey(&self) -> &[u8; 32] {
+        self.digests.expose_secret()
     }
 }
 
@@ -67,9 +82,9 @@ impl fmt::Debug for SealingKey {
     }
 }
 
-/// HMAC-SHA256 (RFC 2104) of `parts`, one after the other.
+/// Returns the HMAC-SHA256 (RFC 2104) of the concatenated `parts`.
 pub(super) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC accepts a key of any length");
     for part in parts {
         mac.update(part);
     }
@@ -79,14 +94,14 @@ pub(super) fn mac(key: &[u8; 32], parts: &[&[u8]]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorKind;
+    use crate::error::ErrorKind;
 
     #[test]
     fn an_id_has_1_to_64_bytes() {
-        let judged = |length: usize| SealingKey::from_bytes("k".repeat(length), [1; 32]).judge();
-        assert!(judged(1).is_ok() && judged(64).is_ok());
+        let validate = |length: usize| SealingKey::from_bytes("k".repeat(length), [1; 32]).validate();
+        assert!(validate(1).is_ok() && validate(64).is_ok());
         for length in [0, 65, 300] {
-            assert_eq!(judged(length).unwrap_err().kind(), ErrorKind::Config);
+            assert_eq!(validate(length).unwrap_err().kind(), ErrorKind::Config);
         }
     }
 
@@ -95,7 +110,7 @@ mod tests {
         assert_eq!(format!("{:?}", SealingKey::from_bytes("2026-12", [7; 32])), r#"SealingKey { id: "2026-12", .. }"#);
     }
 
-    /// RFC 4231, test case 2 has a shorter key: `Jefe`, which HMAC pads with zeros.
+    /// RFC 4231, test case 2. Its key is shorter: `Jefe`, which HMAC pads with zeros.
     #[test]
     fn the_mac_is_hmac_sha256() {
         let mut key = [0; 32];
@@ -106,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn the_subkeys_are_neither_each_other_nor_the_key() {
+    fn the_subkeys_differ_from_each_other_and_from_the_key() {
         let key = SealingKey::from_bytes("k", [7; 32]);
-        assert_ne!(key.envelopes(), key.names());
-        assert!(key.envelopes() != &[7; 32] && key.names() != &[7; 32]);
+        assert_ne!(key.sealing_subkey(), key.digest_subkey());
+        assert!(key.sealing_subkey() != &[7; 32] && key.digest_subkey() != &[7; 32]);
     }
 }

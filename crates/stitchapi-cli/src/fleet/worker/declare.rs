@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use stitchapi::auth::Secret;
 use stitchapi::auth::oauth2::ClientCredentials;
-use stitchapi::auth::{self, Secret};
 use stitchapi::trace::{Event, EventKind, TraceSink, sink_fn};
 use stitchapi::{Cache, Retry, SealingKey, Seam, Stitch, Throttle, Vault, decode};
 use url::Url;
@@ -58,7 +58,7 @@ pub(super) async fn declare(assignment: &Assignment) -> Result<Stitches, Failure
             .sink(sink())
             .store(store.clone())
             .vault(Vault::sealed(SealingKey::from_bytes("run", secrets.sealing_key)))
-            .auth(auth::session(login))
+            .auth(login)
     };
     let limited = seam().throttle(throttle).build().map_err(no_seam)?;
     let resource = seam().build().map_err(no_seam)?.get("/resource").name(RESOURCE);

@@ -11,24 +11,41 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use url::{Position, Url};
 
-use super::endpoint::Endpoint;
-use super::lifetime::{UNSAID, bounded};
+use super::lifetime::{DEFAULT_LIFETIME, bound_lifetime};
+use super::token_endpoint::TokenEndpoint;
 use crate::auth::bearer::Authorization;
-use crate::auth::{AuthContext, AuthError, Credential, Login, Secret, Session};
+use crate::auth::context::AuthContext;
+use crate::auth::error::AuthError;
+use crate::auth::login::Login;
+use crate::auth::secret::Secret;
+use crate::auth::session::Session;
+use crate::auth::strategy::Credential;
 use crate::endpoint::parse_http_url;
 
-/// Logs in with a client's own id and secret (RFC 6749, section 4.4); requests carry the token as
-/// `Authorization: Bearer`.
+/// Logs in with a client's own id and secret (RFC 6749, section 4.4). Requests carry the token as `Authorization: Bearer`.
 ///
-/// * The token request goes through the seam's transport: one attempt's time, no redirect, not paced.
-/// * The secret is read at each login. It goes in the `Authorization` header, or in the
+/// * The token request goes through the transport of the seam: bounded by the attempt timeout, not throttled, and without
+///   redirects.
+/// * The secret is read at each login. It is sent in the header `Authorization`, or in the
 ///   [body](Self::credentials_in_body).
-/// * A token's life is counted from when it was asked for. `expires_in` may be a number or text that is one; 0 and less
-///   is 30 s, and nothing is longer than 30 days. If nothing is said, it is
-///   [`lifetime_if_unsaid`](Self::lifetime_if_unsaid).
-/// * 408, 429, 5xx and no answer may be made good by trying again; what the endpoint refuses may not. An error shows the
-///   status and the OAuth code, and nothing else of the answer.
-/// * Its `Debug` shows no secret, no query and no value of a parameter.
+/// * The lifetime of a token counts from the sending of its request. `expires_in` may be a number or text that is a number;
+///   less than a second becomes 30 s, and more than 30 days becomes 30 days. If it is missing, the lifetime is
+///   [`default_lifetime`](Self::default_lifetime).
+/// * A token request without a response or with the status 408, 429 or 5xx is retryable; another refusal is not. An error
+///   shows the status and the OAuth error code, and nothing else of the response.
+/// * All calls of the seam share one token, whatever their [principal](crate::Seam::as_principal).
+/// * `Debug` shows no secret, no query and no value of a parameter.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+/// use stitchapi::auth::oauth2::ClientCredentials;
+/// use stitchapi::{Seam, env};
+///
+/// let login = ClientCredentials::new("https://login.example.com/token", "my-client", env("CLIENT_SECRET"))
+///     .scope("orders.read");
+/// let api = Seam::builder("https://api.example.com").auth(login).build()?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct ClientCredentials {
@@ -37,58 +54,60 @@ pub struct ClientCredentials {
     client_secret: Secret,
     scopes: Vec<String>,
     params: Vec<(String, String)>,
-    in_body: bool,
-    if_unsaid: Duration,
+    credentials_in_body: bool,
+    default_lifetime: Duration,
 }
 
 impl ClientCredentials {
-    /// The client `client_id` at this token endpoint. `http` is taken, too, and then whoever is on the way reads the
-    /// secret.
+    /// Creates the login of the client `client_id` at a token endpoint.
     ///
-    /// A URL that is none, has another scheme, credentials or a fragment is reported when the seam is built.
+    /// The URL has the scheme `https` or `http`, no credentials and no fragment; otherwise `build` of the seam fails with
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config). With `http` the secret is sent unencrypted.
     pub fn new(token_url: impl Into<String>, client_id: impl Into<String>, client_secret: impl Into<Secret>) -> Self {
         Self {
-            token_url: judged(&token_url.into()),
+            token_url: parse_token_url(&token_url.into()),
             client_id: client_id.into(),
             client_secret: client_secret.into(),
             scopes: Vec::new(),
             params: Vec::new(),
-            in_body: false,
-            if_unsaid: UNSAID,
+            credentials_in_body: false,
+            default_lifetime: DEFAULT_LIFETIME,
         }
     }
 
-    /// Asks for this scope, or for several with spaces between. May be repeated.
+    /// Adds a scope, or several separated by spaces. May be repeated.
     pub fn scope(mut self, scope: &str) -> Self {
         self.scopes.extend(scope.split_ascii_whitespace().map(str::to_owned));
         self
     }
 
-    /// Sends another parameter, such as `audience` or `resource`. May be repeated. Not for secrets: it tells one account
-    /// from another.
+    /// Adds a parameter to the token request, such as `audience` or `resource`. May be repeated.
+    ///
+    /// Parameters are a part of the account's identity, so they must not hold secrets.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.push((name.into(), value.into()));
         self
     }
 
-    /// Sends id and secret as parameters (`client_secret_post`). The default is the `Authorization` header
-    /// (`client_secret_basic`), which every server has to take.
+    /// Sends id and secret in the body of the token request (`client_secret_post`). The default is the header
+    /// `Authorization` (`client_secret_basic`), which every server must support (RFC 6749, section 2.3.1).
     pub fn credentials_in_body(mut self) -> Self {
-        self.in_body = true;
+        self.credentials_in_body = true;
         self
     }
 
-    /// How long a token is good for if the answer does not say. The default is an hour; less than a second is 30 s, and
-    /// nothing is longer than 30 days.
-    pub fn lifetime_if_unsaid(mut self, lifetime: Duration) -> Self {
-        self.if_unsaid = lifetime;
+    /// Sets the lifetime of a token whose response states none. The default is an hour; less than a second becomes 30 s,
+    /// and more than 30 days becomes 30 days.
+    pub fn default_lifetime(mut self, lifetime: Duration) -> Self {
+        self.default_lifetime = lifetime;
         self
     }
 }
 
 #[async_trait]
 impl Login for ClientCredentials {
-    /// The token URL, the client's id, the scopes and the parameters, each in an order of its own.
+    /// Returns token URL, client id, scopes and parameters. The order in which scopes and parameters were added does not
+    /// matter.
     fn account(&self) -> String {
         let (mut scopes, mut params) = (self.scopes.clone(), self.params.clone());
         scopes.sort_unstable();
@@ -97,37 +116,36 @@ impl Login for ClientCredentials {
         json!([self.token_url.as_ref().map(Url::as_str).ok(), self.client_id, scopes, params]).to_string()
     }
 
-    /// Asks for a new token; there is none that could last longer.
+    /// Requests a new token. This grant has no refresh token, so the previous session is not used.
     async fn login(&self, context: &AuthContext<'_>, _: Option<&Session>) -> Result<Session, AuthError> {
         let token_url = self.token_url.clone().map_err(AuthError::new)?;
         let secret = self.client_secret.resolve()?;
         let client = BasicClient::new(ClientId::new(self.client_id.clone()))
             .set_client_secret(ClientSecret::new(secret.expose_secret().to_owned()))
-            .set_auth_type(if self.in_body { AuthType::RequestBody } else { AuthType::BasicAuth })
+            .set_auth_type(if self.credentials_in_body { AuthType::RequestBody } else { AuthType::BasicAuth })
             .set_token_uri(TokenUrl::from_url(token_url));
         let mut request = client.exchange_client_credentials().add_scopes(self.scopes.iter().cloned().map(Scope::new));
         for (name, value) in &self.params {
             request = request.add_extra_param(name, value);
         }
-        let (endpoint, asked_at) = (Endpoint::new(*context), context.runtime().wall());
-        let answer = request.request_async(&endpoint).await.map_err(|error| endpoint.failed(error))?;
-        let token = answer.access_token().secret().as_str();
+        let (endpoint, requested_at) = (TokenEndpoint::new(*context), context.runtime().wall());
+        let response = request.request_async(&endpoint).await.map_err(|error| endpoint.convert_error(error))?;
+        let token = response.access_token().secret().as_str();
         if token.is_empty() {
-            return Err(AuthError::new("the token endpoint gave an empty token"));
+            return Err(AuthError::new("the token endpoint returned an empty token"));
         }
-        let lifetime = bounded(endpoint.lifetime().unwrap_or(self.if_unsaid));
-        let session = Session::new(token, asked_at + lifetime);
-        // None is kept that no request can carry.
+        let lifetime = bound_lifetime(endpoint.lifetime().unwrap_or(self.default_lifetime));
+        let session = Session::new(token, requested_at + lifetime);
+        // A token that no request can carry fails the login, so that it is not stored.
         self.credential(&session)?;
         Ok(session)
     }
 
-    /// The client's own token, whoever the call is for.
     fn is_per_principal(&self) -> bool {
         false
     }
 
-    fn judge(&self) -> Result<(), AuthError> {
+    fn validate(&self) -> Result<(), AuthError> {
         self.token_url.as_ref().map(drop).map_err(|what| AuthError::new(what.clone()))
     }
 
@@ -145,16 +163,20 @@ impl fmt::Debug for ClientCredentials {
             .field("client_secret", &self.client_secret)
             .field("scopes", &self.scopes)
             .field("params", &params)
-            .field("in_body", &self.in_body)
-            .field("if_unsaid", &self.if_unsaid)
+            .field("credentials_in_body", &self.credentials_in_body)
+            .field("default_lifetime", &self.default_lifetime)
             .finish()
     }
 }
 
-/// Validates a token URL. The error does not show the text, which may hold a password.
-fn judged(text: &str) -> Result<Url, String> {
+/// Parses the URL of a token endpoint, as a request can carry it.
+///
+/// # Errors
+///
+/// What is wrong with the URL. The URL itself is not shown, because it may hold a password.
+fn parse_token_url(text: &str) -> Result<Url, String> {
     let url = parse_http_url(text).map_err(|error| format!("token URL: {error}"))?;
-    // The type that the transport takes.
+    // A request holds a `http::Uri`, which accepts less than a `Url`, such as at most 64 KiB.
     http::Uri::try_from(url.as_str()).map_err(|error| format!("token URL: not a valid URI: {error}"))?;
     Ok(url)
 }
@@ -168,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_between_accounts_differs() {
+    fn two_accounts_have_two_identities() {
         let all = [
             client(),
             ClientCredentials::new("https://a.example/token?v=2", "me", Secret::value("hunter2")),
@@ -184,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_account_is_the_same_however_it_is_said() {
+    fn the_identity_does_not_depend_on_the_order_of_setters() {
         let one = client().scope("a b").param("x", "1").param("y", "2");
         let other = client().scope("b").scope("a").scope("b").param("y", "2").param("x", "1").credentials_in_body();
         assert_eq!(one.account(), other.account());
@@ -199,12 +221,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_url_is_http_without_credentials_and_fragment() {
-        for right in ["https://a.example/token?api-version=1", "http://127.0.0.1:8080/token"] {
-            assert!(judged(right).is_ok(), "{right}");
+    fn a_token_url_is_http_or_https_without_credentials_and_fragment() {
+        for valid in ["https://a.example/token?api-version=1", "http://127.0.0.1:8080/token"] {
+            assert!(parse_token_url(valid).is_ok(), "{valid}");
         }
-        for wrong in ["", "/token", "ftp://a.example/", "https://a:hunter2@a.example/", "https://a.example/#b"] {
-            let error = judged(wrong).unwrap_err();
+        for invalid in ["", "/token", "ftp://a.example/", "https://a:hunter2@a.example/", "https://a.example/#b"] {
+            let error = parse_token_url(invalid).unwrap_err();
             assert!(error.starts_with("token URL: ") && !error.contains("hunter2"), "{error}");
         }
     }

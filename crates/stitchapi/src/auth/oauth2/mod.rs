@@ -1,21 +1,24 @@
-//! OAuth 2.0 logins (RFC 6749), for [`auth::session`](super::session()). The feature `oauth2`.
+//! OAuth 2.0 logins (RFC 6749) for [`SeamBuilder::auth`](crate::SeamBuilder::auth). Requires the feature `oauth2`.
+//!
+//! The `oauth2` crate builds the token request and reads the response; the request goes through the transport of the seam
+//! ([`AuthContext::send`](super::AuthContext::send)), and a response that deviates from the RFC is normalized before the
+//! crate reads it.
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
 //! use stitchapi::auth::oauth2::ClientCredentials;
-//! use stitchapi::{Vault, auth};
-//! use stitchapi::{Seam, env};
+//! use stitchapi::{Seam, Vault, env};
 //!
 //! let login = ClientCredentials::new("https://login.example.com/token", "my-client", env("CLIENT_SECRET"))
 //!     .scope("orders.read")
 //!     .param("audience", "https://api.example.com");
-//! let api = Seam::builder("https://api.example.com").auth(auth::session(login)).vault(Vault::plaintext()).build()?;
+//! let api = Seam::builder("https://api.example.com").auth(login).vault(Vault::plaintext()).build()?;
 //! # Ok(()) }
 //! ```
 
-mod answer;
 mod client_credentials;
-mod endpoint;
 mod lifetime;
+mod token_endpoint;
+mod token_response;
 
 pub use client_credentials::ClientCredentials;

@@ -1,0 +1,121 @@
+//! The sessions that one process remembers. Pure: the time is passed in.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use stitchapi_core::{Tick, Version};
+
+use super::error::AuthError;
+use super::session_key::SessionKey;
+use super::session_refresh::FAILED_LOGIN_BACK_OFF;
+use super::stored_session::StoredSession;
+use super::strategy::Verdict;
+use crate::single_flight::failure_ttl;
+
+/// Age below which a session that the API rejects is not replaced, because the API would reject its replacement, too.
+const MIN_AGE_TO_REPLACE: Duration = Duration::from_secs(5);
+
+/// A time on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Instants {
+    pub(super) now: Tick,
+    pub(super) wall: SystemTime,
+}
+
+/// What a login came to, as the callers of its flight share it.
+pub(super) type LoginResult = Result<Arc<StoredSession>, Arc<AuthError>>;
+
+/// The sessions of one strategy in this process.
+#[derive(Debug, Default)]
+pub(super) struct SessionCache(Mutex<HashMap<SessionKey, CachedSession>>);
+
+/// What this process remembers of one session.
+#[derive(Debug, Default)]
+struct CachedSession {
+    session: Option<Arc<StoredSession>>,
+    /// Version that the API rejected last.
+    rejected: Option<Version>,
+    /// Failure of the last login, and until when it holds.
+    failure: Option<(Tick, Arc<AuthError>)>,
+}
+
+impl SessionCache {
+    /// Returns what a call uses without a login: a fresh session, or while a failed login holds, a session that has not
+    /// expired, or the failure. `None`: the session has to be replaced.
+    pub(super) fn get(&self, key: &SessionKey, at: Instants) -> Option<Result<Arc<StoredSession>, AuthError>> {
+        let sessions = self.lock();
+        let cached = sessions.get(key)?;
+        let session = cached.usable(at.wall);
+        if let Some(session) = session.filter(|session| session.is_fresh(at.wall)) {
+            return Some(Ok(session.clone()));
+        }
+        let (until, failure) = cached.failure.as_ref().filter(|(until, _)| at.now < *until)?;
+        let retry_after = until.since(at.now);
+        Some(session.cloned().ok_or_else(|| AuthError::from_shared(failure).with_retry_after(Some(retry_after))))
+    }
+
+    /// Returns the version that the API rejected last, and the session that is to be replaced.
+    pub(super) fn to_replace(&self, key: &SessionKey) -> (Option<Version>, Option<Arc<StoredSession>>) {
+        let sessions = self.lock();
+        let cached = sessions.get(key);
+        (cached.and_then(|cached| cached.rejected), cached.and_then(|cached| cached.session.clone()))
+    }
+
+    /// Marks the session of `version` as rejected, so that the next call replaces it. Returns what the rejected call does.
+    pub(super) fn reject(&self, key: &SessionKey, version: Version, wall: SystemTime) -> Verdict {
+        let mut sessions = self.lock();
+        // A session that was removed or replaced since is not replaced again.
+        let Some(cached) = sessions.get_mut(key) else { return Verdict::TryAgain };
+        if let Some(session) = cached.session.as_ref().filter(|session| session.version == version) {
+            // The clock of the process that logged in may be ahead: then the age is the distance.
+            let age = match wall.duration_since(session.session.obtained_at()) {
+                Ok(age) => age,
+                Err(ahead) => ahead.duration(),
+            };
+            if age < MIN_AGE_TO_REPLACE {
+                return Verdict::GiveUp;
+            }
+            cached.rejected = Some(version);
+        }
+        Verdict::TryAgain
+    }
+
+    /// Stores what a login came to. Returns what its callers use: after a failure, a session that has not expired.
+    ///
+    /// It also removes the sessions of other users that have expired, so that the cache does not grow with every user.
+    pub(super) fn insert(&self, key: SessionKey, result: LoginResult, at: Instants) -> LoginResult {
+        let mut sessions = self.lock();
+        sessions.retain(|_, cached| cached.is_useful(at));
+        let cached = sessions.entry(key).or_default();
+        match result {
+            Ok(session) => {
+                *cached = CachedSession { session: Some(session.clone()), ..CachedSession::default() };
+                Ok(session)
+            }
+            Err(error) => {
+                let ttl = failure_ttl(FAILED_LOGIN_BACK_OFF, error.retry_after());
+                cached.failure = Some((at.now + ttl, error.clone()));
+                cached.usable(at.wall).cloned().ok_or(error)
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionKey, CachedSession>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl CachedSession {
+    /// Returns the session if it has neither expired nor been rejected.
+    fn usable(&self, wall: SystemTime) -> Option<&Arc<StoredSession>> {
+        let session = self.session.as_ref().filter(|session| self.rejected != Some(session.version));
+        session.filter(|session| !session.has_expired(wall))
+    }
+
+    /// Returns `true` while a login may refresh the session, or a failure holds.
+    fn is_useful(&self, at: Instants) -> bool {
+        self.session.as_ref().is_some_and(|session| session.session.useful_until() > at.wall)
+            || self.failure.as_ref().is_some_and(|(until, _)| *until > at.now)
+    }
+}
