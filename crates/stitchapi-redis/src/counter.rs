@@ -1,4 +1,4 @@
-//! The facet that counts: a bare number in decimal digits.
+//! The facet that counts. The stored value is the number in decimal digits.
 
 use std::time::Duration;
 
@@ -14,8 +14,8 @@ impl Counter for RedisStore {
     async fn incr(&self, key: &Key, ttl: Duration) -> Result<u64, StoreError> {
         check_ttl(ttl, STORE, "incr")?;
         let count = match self.run(&INCR, key, &Arguments::default().ttl(ttl)).await {
-            Ok(Reply::Int(count)) => u64::try_from(count).map_err(|_| Failure::OddReply),
-            Ok(_) => Err(Failure::OddReply),
+            Ok(Reply::Int(count)) => u64::try_from(count).map_err(|_| Failure::UnexpectedReply),
+            Ok(_) => Err(Failure::UnexpectedReply),
             Err(failure) => Err(failure),
         };
         count.map_err(|failure| failure.of("incr"))

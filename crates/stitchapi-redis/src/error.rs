@@ -1,28 +1,29 @@
-//! The one place where failures become [`StoreError`]s.
+//! Failures of the store, and the one place that turns them into [`StoreError`]s.
 
 use stitchapi_core::{StoreError, StoreErrorKind};
 
 use crate::client::ClientError;
+#[cfg(feature = "redis-rs")]
+use crate::client::OpenError;
 
-/// The store's name in messages and events.
+/// Name of the store in messages and events.
 pub(crate) const STORE: &str = "redis";
 
-/// What can go wrong, before it is known in which operation.
+/// Failure of an operation, without the name of the operation.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The client gave no reply.
+    /// The client returned no reply.
     Client(ClientError),
-    /// What `connect` was given is no address.
+    /// `connect` failed.
     #[cfg(feature = "redis-rs")]
-    Address(ClientError),
-    /// It is one for TLS, and the client was built without.
-    #[cfg(feature = "redis-rs")]
-    NoTls(ClientError),
-    /// The value under the key is not what this operation works on.
+    Open(OpenError),
+    /// The value under the key is damaged, of another kind, or of a newer format.
     Foreign,
-    /// A script answered what none of ours does.
-    OddReply,
+    /// The reply has a form that no command of this store has.
+    UnexpectedReply,
+    /// The key is longer than the store accepts.
     LongKey,
+    /// The value is longer than the store accepts.
     LongValue,
 }
 
@@ -33,67 +34,71 @@ impl From<ClientError> for Failure {
 }
 
 impl Failure {
-    /// The failure as that of `operation`, with the client's own error kept whole as the source.
+    /// Returns the failure as a [`StoreError`] of `operation`, with the client's error kept whole as the source.
     pub(crate) fn of(self, operation: &'static str) -> StoreError {
-        #[cfg(feature = "redis-rs")]
-        use StoreErrorKind::InvalidConfig;
         use StoreErrorKind::{Corrupt, Other, TooLarge};
-        let say = |kind, reason| StoreError::new(kind, STORE, operation).with_reason(reason);
+        let error = |kind, reason| StoreError::new(kind, STORE, operation).with_reason(reason);
         match self {
-            Self::Client(error) => {
-                let (kind, reason) = sort(&error);
-                say(kind, reason).with_source(error.into_source())
+            Self::Client(client) => {
+                let (kind, reason) = classify(&client);
+                error(kind, reason).with_source(client.into_source())
             }
             #[cfg(feature = "redis-rs")]
-            Self::Address(error) => {
-                say(InvalidConfig, "the address is no url of redis").with_source(error.into_source())
-            }
+            Self::Open(OpenError::Connect(client)) => Self::Client(client).of(operation),
             #[cfg(feature = "redis-rs")]
-            Self::NoTls(error) => {
-                say(InvalidConfig, "an address for TLS takes the feature tls-rustls").with_source(error.into_source())
-            }
-            Self::Foreign => say(Corrupt, "the key is of another sort, or its value damaged or newer"),
-            Self::OddReply => say(Other, "the server answered what none of our scripts does"),
-            Self::LongKey => say(TooLarge, "the key"),
-            Self::LongValue => say(TooLarge, "the value"),
+            Self::Open(OpenError::Address(client)) => error(
+                StoreErrorKind::InvalidConfig,
+                "the address is malformed; expected redis://user:password@host:port/database",
+            )
+            .with_source(client.into_source()),
+            #[cfg(feature = "redis-rs")]
+            Self::Open(OpenError::NoTls(client)) => error(
+                StoreErrorKind::InvalidConfig,
+                "the address asks for TLS; enable the feature tls-rustls of stitchapi-redis",
+            )
+            .with_source(client.into_source()),
+            Self::Foreign => error(Corrupt, "the key holds a value of another kind, a damaged one or a newer one"),
+            Self::UnexpectedReply => error(Other, "the reply has a form that no command of this store has"),
+            Self::LongKey => error(TooLarge, "the key is longer than 64 KiB"),
+            Self::LongValue => error(TooLarge, "the value is longer than 8 MiB"),
         }
     }
 }
 
-/// What sort of failure a client's error is, and in our words. The table that the README promises.
-fn sort(error: &ClientError) -> (StoreErrorKind, &'static str) {
+/// Returns the kind of a client's error, and the reason for the message. The README has the same table.
+fn classify(error: &ClientError) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Denied, InvalidConfig, Other, Timeout, Unavailable};
     match error {
-        ClientError::Server { line, .. } => sort_line(line),
+        ClientError::Server { line, .. } => classify_line(line),
         ClientError::Login(_) => (Denied, "the server refused the login"),
-        ClientError::Timeout(_) => (Timeout, "the server is silent"),
+        ClientError::Timeout(_) => (Timeout, "the server did not reply in time"),
         ClientError::Connection(_) => (Unavailable, "there is no connection to the server"),
-        ClientError::Setting(_) => (InvalidConfig, "the client is set up wrongly"),
+        ClientError::Setting(_) => (InvalidConfig, "a setting of the client is invalid"),
         ClientError::Other(_) => (Other, "the client failed"),
     }
 }
 
-/// The same for an error that the server answered with: its first word is the code.
-fn sort_line(line: &str) -> (StoreErrorKind, &'static str) {
+/// Returns the same for an error line of the server, whose first word is a code.
+fn classify_line(line: &str) -> (StoreErrorKind, &'static str) {
     use StoreErrorKind::{Corrupt, Denied, InvalidConfig, Other, Unavailable, Unsupported};
     let (code, text) = line.split_once(' ').unwrap_or((line, ""));
     match code {
-        "NOAUTH" | "WRONGPASS" => (Denied, "the server wants another login"),
-        "NOPERM" => (Denied, "the user may not do this on the server"),
-        "LOADING" => (Unavailable, "the server is reading its data"),
-        "READONLY" => (Unavailable, "the server is a replica"),
+        "NOAUTH" | "WRONGPASS" => (Denied, "the server requires another user or password"),
+        "NOPERM" => (Denied, "the user has no permission for the command"),
+        "LOADING" => (Unavailable, "the server is loading its data"),
+        "READONLY" => (Unavailable, "the server is a read-only replica"),
         "MASTERDOWN" => (Unavailable, "the replica has lost its primary"),
         "MOVED" | "ASK" => (Unavailable, "the key is on another node of the cluster"),
-        "CLUSTERDOWN" | "TRYAGAIN" => (Unavailable, "the cluster is changing"),
-        "BUSY" => (Unavailable, "the server is busy with somebody's script"),
-        "OOM" => (Unavailable, "the server has no memory left"),
-        "MISCONF" => (Unavailable, "the server cannot save and takes no writes"),
-        "NOREPLICAS" => (Unavailable, "the server has too few replicas and takes no writes"),
-        "WRONGTYPE" => (Corrupt, "the key holds another type of Redis"),
+        "CLUSTERDOWN" | "TRYAGAIN" => (Unavailable, "the cluster is down or moves the key"),
+        "BUSY" => (Unavailable, "the server is busy with a slow script"),
+        "OOM" => (Unavailable, "the server is out of memory"),
+        "MISCONF" => (Unavailable, "the server cannot save its data and refuses writes"),
+        "NOREPLICAS" => (Unavailable, "the server has too few replicas and refuses writes"),
+        "WRONGTYPE" => (Corrupt, "the key holds another type of value"),
         "ERR" if text.starts_with("max number of clients") => (Unavailable, "the server has too many clients"),
         "ERR" if text.starts_with("DB index") => (InvalidConfig, "the server has no such database"),
         "ERR" if text.starts_with("unknown command") => (Unsupported, "the server does not know the command"),
-        _ => (Other, "the server answered with an error"),
+        _ => (Other, "the server replied with an error"),
     }
 }
 
@@ -108,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_cannot_do_just_now_may_be_tried_again() {
+    fn a_temporary_state_of_the_server_is_retryable() {
         for line in [
             "LOADING Redis is loading the dataset in memory",
             "READONLY You can't write against a read only replica.",
@@ -126,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_a_person_can_mend_is_not_retried() {
+    fn a_failure_that_needs_an_operator_is_not_retryable() {
         let kinds = [
             ("NOAUTH Authentication required.", StoreErrorKind::Denied),
             ("WRONGPASS invalid username-password pair or user is disabled.", StoreErrorKind::Denied),
@@ -145,9 +150,12 @@ mod tests {
     }
 
     #[test]
-    fn the_clients_own_error_is_the_source_and_not_the_message() {
-        let error = of_line("NOPERM somebody's secret");
-        assert_eq!(error.to_string(), "incr on the redis store was denied: the user may not do this on the server");
-        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("NOPERM somebody's secret"));
+    fn the_clients_error_is_the_source_and_not_part_of_the_message() {
+        let error = of_line("NOPERM a secret");
+        assert_eq!(
+            error.to_string(),
+            "incr on the redis store failed: the store denied access: the user has no permission for the command"
+        );
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("NOPERM a secret"));
     }
 }

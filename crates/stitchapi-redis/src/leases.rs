@@ -1,4 +1,5 @@
-//! The facet that lends: the byte `l` and the text of [`LeaseCell`](stitchapi_core::lease::LeaseCell).
+//! The facet that grants leases. The stored value is the byte `l` and the text of
+//! [`LeaseCell`](stitchapi_core::lease::LeaseCell).
 
 use std::time::Duration;
 
@@ -10,26 +11,26 @@ use crate::error::{Failure, STORE};
 use crate::script::{ACQUIRE, Arguments, RELEASE, RENEW, Script};
 
 impl RedisStore {
-    /// Runs a script that answers with numbers only, the first being its time; the others.
-    async fn lend<const N: usize>(
+    /// Runs a script whose reply is an array of numbers, the first of them the time. Returns the others.
+    async fn run_to_numbers<const N: usize>(
         &self,
         script: &Script,
         key: &Key,
         arguments: &Arguments<'_>,
     ) -> Result<[u64; N], Failure> {
-        let Reply::Array(reply) = self.run(script, key, arguments).await? else { return Err(Failure::OddReply) };
+        let Reply::Array(reply) = self.run(script, key, arguments).await? else { return Err(Failure::UnexpectedReply) };
         let numbers = reply.into_iter().skip(1).map(|number| match number {
             Reply::Int(number) => u64::try_from(number).ok(),
             _ => None,
         });
         let numbers: Option<Vec<_>> = numbers.collect();
-        numbers.and_then(|numbers| numbers.try_into().ok()).ok_or(Failure::OddReply)
+        numbers.and_then(|numbers| numbers.try_into().ok()).ok_or(Failure::UnexpectedReply)
     }
 }
 
 #[async_trait]
 impl Leases for RedisStore {
-    /// As [`Leases::acquire`]; it answers at once, whatever `park` is.
+    /// Implements [`Leases::acquire`]. It replies at once, whatever `park` is.
     async fn acquire(
         &self,
         key: &Key,
@@ -41,7 +42,7 @@ impl Leases for RedisStore {
         check_ttl(ttl, STORE, "acquire")?;
         check_limit(limit, STORE, "acquire")?;
         let arguments = Arguments::default().number(limit.into()).micros(ttl).text(owner.to_string()).micros(park);
-        match self.lend(&ACQUIRE, key, &arguments).await {
+        match self.run_to_numbers(&ACQUIRE, key, &arguments).await {
             Ok([1, fence]) => Ok(Lease::Held { fence }),
             Ok([_, micros]) => Ok(Lease::Busy { retry_after: Duration::from_micros(micros) }),
             Err(failure) => Err(failure.of("acquire")),
@@ -51,12 +52,12 @@ impl Leases for RedisStore {
     async fn renew(&self, key: &Key, ttl: Duration, owner: &Owner) -> Result<bool, StoreError> {
         check_ttl(ttl, STORE, "renew")?;
         let arguments = Arguments::default().micros(ttl).text(owner.to_string());
-        let renewed = self.lend(&RENEW, key, &arguments).await;
+        let renewed = self.run_to_numbers(&RENEW, key, &arguments).await;
         renewed.map(|[held]| held == 1).map_err(|failure| failure.of("renew"))
     }
 
     async fn release(&self, key: &Key, owner: &Owner) -> Result<(), StoreError> {
-        let released = self.lend(&RELEASE, key, &Arguments::default().text(owner.to_string())).await;
+        let released = self.run_to_numbers(&RELEASE, key, &Arguments::default().text(owner.to_string())).await;
         released.map(|[]| ()).map_err(|failure| failure.of("release"))
     }
 }

@@ -1,5 +1,5 @@
 #![cfg_attr(feature = "redis-rs", doc = include_str!("../README.md"))]
-#![cfg_attr(not(feature = "redis-rs"), doc = "The Redis store of StitchAPI for Rust, on a client of one's own.")]
+#![cfg_attr(not(feature = "redis-rs"), doc = "The Redis store of StitchAPI for Rust, on a client of your own.")]
 
 mod client;
 mod counter;

@@ -1,4 +1,5 @@
-//! The facet that paces: the byte `p` and the text of [`Cell`](stitchapi_core::pace::Cell).
+//! The facet that books start times. The stored value is the byte `p` and the text of
+//! [`Cell`](stitchapi_core::pace::Cell).
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
@@ -13,32 +14,32 @@ use crate::client::Reply;
 use crate::error::Failure;
 use crate::script::{Arguments, BEYOND, HOLD, REFUND, RESERVE, SETTLE, Script};
 
-/// No correction of a charge is larger.
-const MOST: i64 = u32::MAX as i64;
+/// Largest correction of a charge.
+const MAX_DELTA: i64 = u32::MAX as i64;
 
 impl RedisStore {
     async fn book(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, Failure> {
         let reply = self.run_to_array(&RESERVE, key, &Arguments::default().text(encode(request))).await?;
         let [Reply::Int(now), Reply::Int(e_min), Reply::Int(granted), Reply::Bytes(cell)] = &*reply else {
-            return Err(Failure::OddReply);
+            return Err(Failure::UnexpectedReply);
         };
-        let number = |number: &i64| u64::try_from(*number).map_err(|_| Failure::OddReply);
+        let number = |number: &i64| u64::try_from(*number).map_err(|_| Failure::UnexpectedReply);
         let (now, e_min) = (StoreTime(number(now)?), StoreTime(number(e_min)?));
-        // A script's numbers end at 2^53, those of a request do not.
+        // The numbers of a script end at 2^53, those of a request do not.
         let e_min = e_min.max(now + request.lead).max(request.not_before.unwrap_or_default());
-        // Below zero where nothing was written.
+        // A negative number says that nothing was written.
         let counted = (*granted >= 0 && request.counts).then(|| ProcessCount::window_at(now));
-        let granted = usize::try_from((*granted).max(0)).map_err(|_| Failure::OddReply)?;
+        let granted = usize::try_from((*granted).max(0)).map_err(|_| Failure::UnexpectedReply)?;
         let text = str::from_utf8(cell).ok().and_then(|value| value.strip_prefix('p'));
         let cell = text.and_then(|text| text.parse().ok()).ok_or(Failure::Foreign)?;
         Ok(Reservation { now, e_min, cell, granted, counted })
     }
 
-    /// Runs a script that answers with an array, the first of it being its time.
+    /// Runs a script whose reply is an array that begins with the time.
     async fn run_to_array(&self, script: &Script, key: &Key, arguments: &Arguments<'_>) -> Result<Vec<Reply>, Failure> {
         match self.run(script, key, arguments).await? {
             Reply::Array(reply) => Ok(reply),
-            _ => Err(Failure::OddReply),
+            _ => Err(Failure::UnexpectedReply),
         }
     }
 }
@@ -59,7 +60,7 @@ impl Pacer for RedisStore {
     }
 
     async fn settle(&self, key: &Key, id: &LimitId, delta: i64) -> Result<(), StoreError> {
-        let arguments = limit(Arguments::default(), id).text(delta.clamp(-MOST, MOST).to_string());
+        let arguments = limit(Arguments::default(), id).text(delta.clamp(-MAX_DELTA, MAX_DELTA).to_string());
         self.run_to_array(&SETTLE, key, &arguments).await.map(drop).map_err(|failure| failure.of("settle"))
     }
 
@@ -69,7 +70,7 @@ impl Pacer for RedisStore {
     }
 }
 
-/// What `reserve` is asked with: a line of words, in the order that the script names.
+/// Encodes the argument of the script `reserve`: one line of words, in the order that the script documents.
 fn encode(request: &ReserveRequest) -> String {
     let mut words = Words(String::with_capacity(256));
     words.number(micros_up(request.guard).min(u32::MAX.into()));
@@ -119,32 +120,33 @@ fn encode(request: &ReserveRequest) -> String {
     words.0
 }
 
-/// A line of words.
+/// Line of words.
 struct Words(String);
 
 impl Words {
+    /// Adds a word.
     fn word(&mut self, word: impl Display) {
         let space = if self.0.is_empty() { "" } else { " " };
         let _ = write!(self.0, "{space}{word}");
     }
 
-    /// A number as a script can hold it.
+    /// Adds a number, at most [`BEYOND`].
     fn number(&mut self, number: u64) {
         self.word(number.min(BEYOND));
     }
 
-    /// Microseconds, rounded up.
+    /// Adds a duration in microseconds, rounded up.
     fn micros(&mut self, duration: Duration) {
         self.number(micros_up(duration));
     }
 }
 
-/// What tells a limit, as two words of the cell's text.
+/// Adds the id of a limit: its unit and its period, as in the text of the cell.
 fn limit<'a>(arguments: Arguments<'a>, id: &LimitId) -> Arguments<'a> {
     arguments.text(unit(id)).micros(id.period())
 }
 
-/// The unit of a limit, escaped like a part of a key.
+/// Returns the unit of a limit, escaped like a part of a key.
 fn unit(id: &LimitId) -> Cow<'_, str> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte);
     if !id.unit().is_empty() && id.unit().bytes().all(is_plain) {
@@ -154,7 +156,7 @@ fn unit(id: &LimitId) -> Cow<'_, str> {
     key.trim_start_matches("{:").trim_end_matches('}').to_owned().into()
 }
 
-/// An epoch as the cell's text has it: a double does not hold its 64 bits.
+/// Returns an epoch as in the text of the cell: the doubles of Lua do not hold its 64 bits.
 fn epoch(epoch: u64) -> String {
     format!("{epoch:016x}")
 }

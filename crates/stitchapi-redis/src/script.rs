@@ -1,9 +1,9 @@
-//! The scripts, and how one is run.
+//! The Lua scripts of the operations, and how the store runs one.
 //!
-//! **Atomic**: Redis runs a script alone, from its start to its end; no other command of anybody comes between its read
-//! and its write. A server that dies inside has written all of it or nothing. Each script touches the one key that is
-//! declared in `KEYS`, and reads the time once, from the server. Whatever can fail in it comes before its first write, so
-//! a script that fails has changed nothing.
+//! **Atomicity**: Redis runs a script alone, from its start to its end. No command of any client runs between its read and
+//! its write. A server that dies within a script has written all of its changes or none. Each script accesses only the key
+//! in `KEYS`, and reads the server's time once. Everything in a script that can fail comes before its first write, so a
+//! script that fails has changed nothing. The arguments of each script are named at its top (`lua/`).
 
 use std::borrow::Cow;
 use std::sync::LazyLock;
@@ -16,7 +16,7 @@ use stitchapi_core::micros_up;
 use crate::client::{ClientError, RedisClient, Reply};
 use crate::error::Failure;
 
-/// A script, and the name under which a server keeps it.
+/// Lua script, and the SHA-1 under which a server keeps it.
 pub(crate) struct Script {
     text: &'static str,
     sha: String,
@@ -33,16 +33,16 @@ scripts! {
     SET: "set";
     INCR: "incr";
     WRITE_IF: "write_if";
-    ACQUIRE: "lease" "acquire";
-    RENEW: "lease" "renew";
-    RELEASE: "lease" "release";
-    RESERVE: "usual" "pace" "reserve";
-    REFUND: "pace" "refund";
-    SETTLE: "pace" "settle";
-    HOLD: "pace" "hold";
+    ACQUIRE: "lease_cell" "acquire";
+    RENEW: "lease_cell" "renew";
+    RELEASE: "lease_cell" "release";
+    RESERVE: "reserve_fast_path" "pacing_cell" "reserve";
+    REFUND: "pacing_cell" "refund";
+    SETTLE: "pacing_cell" "settle";
+    HOLD: "pacing_cell" "hold";
 }
 
-/// What a script answers if the value under the key is not its own.
+/// Reply of a script to a value of another kind, or a damaged one.
 const FOREIGN: Reply = Reply::Bytes(Bytes::from_static(b"corrupt"));
 
 impl Script {
@@ -50,10 +50,10 @@ impl Script {
         Self { text, sha: Sha1::from(text).digest().to_string() }
     }
 
-    /// Runs it on one key.
+    /// Runs the script on one key.
     ///
-    /// One round trip, and one more where the server does not know the script (yet, or any more): it says so and does
-    /// nothing, so the second command repeats nothing.
+    /// It takes one round trip, and a second one where the server does not have the script (yet, or any more). The first
+    /// command has done nothing then, so the second one repeats nothing.
     pub(crate) async fn run(
         &self,
         client: &dyn RedisClient,
@@ -74,34 +74,36 @@ impl Script {
     }
 }
 
-/// The arguments of a script, in order.
+/// Arguments of a script, in order.
 #[derive(Debug, Default)]
 pub(crate) struct Arguments<'a>(Vec<Cow<'a, [u8]>>);
 
-/// One more than the largest number in a cell, for whatever is larger: the double of a script holds it exactly.
+/// Number that stands for any number above the largest one in a cell. The doubles of Lua hold it exactly.
 pub(crate) const BEYOND: u64 = 1 << 53;
 
 impl<'a> Arguments<'a> {
+    /// Adds a word of any bytes.
     pub(crate) fn bytes(mut self, bytes: impl Into<Cow<'a, [u8]>>) -> Self {
         self.0.push(bytes.into());
         self
     }
 
+    /// Adds a word of text.
     pub(crate) fn text(self, text: impl Into<String>) -> Self {
         self.bytes(text.into().into_bytes())
     }
 
-    /// A number as a script can hold it.
+    /// Adds a number, at most [`BEYOND`].
     pub(crate) fn number(self, number: u64) -> Self {
         self.text(number.min(BEYOND).to_string())
     }
 
-    /// Microseconds, rounded up.
+    /// Adds a duration in microseconds, rounded up.
     pub(crate) fn micros(self, duration: Duration) -> Self {
         self.number(micros_up(duration))
     }
 
-    /// Milliseconds to live, rounded up; nothing for a value that stays.
+    /// Adds a ttl in milliseconds, rounded up; an empty word for no ttl.
     pub(crate) fn ttl(self, ttl: impl Into<Option<Duration>>) -> Self {
         match ttl.into() {
             Some(ttl) => self.number(millis_up(ttl)),
@@ -110,7 +112,8 @@ impl<'a> Arguments<'a> {
     }
 }
 
-/// The milliseconds of a ttl, rounded up. What Redis cannot add to its clock is cut by [`BEYOND`]: 285,000 years.
+/// Returns the milliseconds of a ttl, rounded up. [`Arguments::number`] cuts them to 285,000 years, the longest ttl that
+/// Redis accepts.
 fn millis_up(ttl: Duration) -> u64 {
     u64::try_from(ttl.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
@@ -120,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_ttl_is_rounded_up_never_zero_and_cut_to_what_redis_takes() {
+    fn a_ttl_is_rounded_up_and_cut_to_the_longest_that_redis_accepts() {
         let millis = |ttl| Arguments::default().ttl(ttl).0;
         assert_eq!(*millis(Some(Duration::from_nanos(1))), [Cow::from(b"1")]);
         assert_eq!(*millis(Some(Duration::from_micros(1_001))), [Cow::from(b"2")]);
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_script_has_the_name_that_redis_gives_it() {
+    fn the_sha_of_a_script_is_the_one_that_redis_computes() {
         assert_eq!(Script::new("return 1").sha, "e0e1f9fabfc9d4800c877a703b823ac0578ff8db");
     }
 }

@@ -1,31 +1,38 @@
-//! The store itself.
+//! The store: a client and a prefix.
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
-use stitchapi_core::{
-    Counter, Key, Leases, Pacer, Prefix, StitchStore, StoreError, StoreLimits, Versioned, async_trait, check_ttl,
-};
+use stitchapi_core::{Key, Prefix};
 
 use crate::client::{RedisClient, Reply};
-use crate::error::{Failure, STORE};
-use crate::plain;
+use crate::error::Failure;
 use crate::script::{Arguments, Script};
 
-/// The longest key, in bytes, without the prefix.
-const MAX_KEY: usize = 64 << 10;
-/// The longest value, in bytes: at 1 Gbit/s a third of the 200 ms that an answer may take.
-const MAX_VALUE: usize = 8 << 20;
+/// Longest key in bytes, without the prefix.
+pub(crate) const MAX_KEY: usize = 64 << 10;
+/// Longest value in bytes. At 1 Gbit/s it takes a third of the 200 ms until a reply must have arrived.
+pub(crate) const MAX_VALUE: usize = 8 << 20;
 
-/// A store on a Redis or Valkey server, for any number of processes on any number of machines.
+/// Store on a Redis or Valkey server, for any number of processes on any number of machines.
 ///
-/// * It has every facet, and is all four of them itself. Clones share one client;
-///   [`with_prefix`](Self::with_prefix) gives a view with keys of its own.
-/// * Every operation is one command, or one script of one key; facets live on the server's clock.
-/// * A future that is dropped leaves its operation done as a whole or not at all, and the connection usable.
-/// * Nothing is ever sent twice.
+/// * It has every facet, and implements all four itself. Clones share one client;
+///   [`with_prefix`](Self::with_prefix) returns a view with keys of its own.
+/// * Every operation is one command, or one script on one key. Facets use the server's clock.
+/// * A dropped future leaves its operation done as a whole or not at all, and the connection usable.
+/// * No command is sent twice.
+///
+/// ```no_run
+/// use stitchapi_core::{Key, StitchStore};
+/// use stitchapi_redis::RedisStore;
+///
+/// # async fn example() -> Result<(), stitchapi_core::StoreError> {
+/// let store = RedisStore::connect("redis://localhost").await?;
+/// store.set(&Key::new("greeting"), "hello".into(), None).await?;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct RedisStore {
     client: Arc<dyn RedisClient>,
@@ -33,40 +40,40 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
-    /// A store on a client that is there already.
+    /// Creates a store on a client of the user.
     #[must_use]
     pub fn new(client: impl RedisClient) -> Self {
         Self { client: Arc::new(client), prefix: Prefix::default() }
     }
 
-    /// Connects to the server at `url`: `redis://user:password@host:port/database`, `rediss://` for TLS (the feature
+    /// Connects to the server at `url`: `redis://user:password@host:port/database`, `rediss://` for TLS (with the feature
     /// `tls-rustls`), `unix:` for a socket.
     ///
-    /// * One connection, on which commands wait for nobody else's answer (`TCP_NODELAY`). It takes up to 1 s to be
-    ///   there; an answer takes up to 200 ms, below the 250 ms after which the library stops waiting.
-    /// * A connection that broke, or whose server became a replica, is replaced by the next command, which looks the
-    ///   address up again. What failed is not repeated.
-    /// * It must be called, and the store used, within a tokio runtime. The client runs one task there for each
-    ///   connection; it ends with the last clone of the store.
-    /// * Dropped: nothing is left behind.
+    /// * There is one connection, with `TCP_NODELAY`. To connect may take 1 s, a reply 200 ms: below the 250 ms after which
+    ///   the library stops waiting.
+    /// * A connection that broke, or whose server became a replica, is replaced by the next command, which resolves the
+    ///   address again. Failed commands are not repeated.
+    /// * It must be called, and the store used, within a tokio runtime. The client spawns one task there for each
+    ///   connection; the task ends with the last clone of the store.
+    /// * Cancellation: a dropped future leaves nothing behind.
     ///
     /// # Errors
     ///
-    /// * [`InvalidConfig`](stitchapi_core::StoreErrorKind::InvalidConfig): `url` is none, or asks for TLS without the
+    /// * [`InvalidConfig`](stitchapi_core::StoreErrorKind::InvalidConfig): `url` is malformed, or asks for TLS without the
     ///   feature.
     /// * [`Unavailable`](stitchapi_core::StoreErrorKind::Unavailable): the server cannot be reached, or is not ready.
-    /// * [`Denied`](stitchapi_core::StoreErrorKind::Denied): it wants another user or another password.
+    /// * [`Denied`](stitchapi_core::StoreErrorKind::Denied): the server requires another user or password.
     ///
     /// # Panics
     ///
     /// Outside of a tokio runtime; with `rediss://`, if the program has no crypto provider of rustls.
     #[cfg(feature = "redis-rs")]
-    pub async fn connect(url: &str) -> Result<Self, StoreError> {
-        let link = crate::client::Link::open(url).await.map_err(|failure| failure.of("connect"))?;
-        Ok(Self::new(link))
+    pub async fn connect(url: &str) -> Result<Self, stitchapi_core::StoreError> {
+        let opened = crate::client::ReconnectingClient::open(url).await;
+        Ok(Self::new(opened.map_err(|error| Failure::Open(error).of("connect"))?))
     }
 
-    /// The same client, seen through another prefix.
+    /// Returns a view on the same client with another prefix.
     #[must_use]
     pub fn with_prefix(&self, prefix: Prefix) -> Self {
         Self { prefix, ..self.clone() }
@@ -74,25 +81,25 @@ impl RedisStore {
 
     /// Runs a script on a key.
     pub(crate) async fn run(&self, script: &Script, key: &Key, arguments: &Arguments<'_>) -> Result<Reply, Failure> {
-        script.run(&*self.client, &self.text(key)?, arguments).await
+        script.run(&*self.client, &self.render(key)?, arguments).await
     }
 
     /// Sends a command on a key.
-    async fn send(&self, command: &str, key: &Key) -> Result<Reply, Failure> {
-        Ok(self.client.command(&[command.as_bytes(), self.text(key)?.as_bytes()]).await?)
+    pub(crate) async fn send(&self, command: &str, key: &Key) -> Result<Reply, Failure> {
+        Ok(self.client.command(&[command.as_bytes(), self.render(key)?.as_bytes()]).await?)
     }
 
-    /// The value under a key, as it is stored.
+    /// Reads the stored value under a key, with its tag.
     pub(crate) async fn stored(&self, key: &Key) -> Result<Option<Bytes>, Failure> {
         match self.send("GET", key).await? {
             Reply::Nil => Ok(None),
             Reply::Bytes(value) => Ok(Some(value)),
-            _ => Err(Failure::OddReply),
+            _ => Err(Failure::UnexpectedReply),
         }
     }
 
-    /// The text of `key`, if it is not too long.
-    fn text(&self, key: &Key) -> Result<String, Failure> {
+    /// Renders a key with the prefix, and refuses one that is too long.
+    fn render(&self, key: &Key) -> Result<String, Failure> {
         if key.rendered_len() > MAX_KEY { Err(Failure::LongKey) } else { Ok(key.render(&self.prefix)) }
     }
 }
@@ -102,39 +109,7 @@ pub(crate) fn check_value(value: &Bytes) -> Result<(), Failure> {
     if value.len() > MAX_VALUE { Err(Failure::LongValue) } else { Ok(()) }
 }
 
-#[async_trait]
-impl StitchStore for RedisStore {
-    fn name(&self) -> &'static str {
-        STORE
-    }
-    fn limits(&self) -> StoreLimits {
-        StoreLimits::unlimited().with_sizes(MAX_KEY, MAX_VALUE).with_volatile()
-    }
-    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        plain::get(self, key).await.map_err(|failure| failure.of("get"))
-    }
-    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
-        check_ttl(ttl, STORE, "set")?;
-        plain::set(self, key, &value, ttl).await.map_err(|failure| failure.of("set"))
-    }
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        self.send("DEL", key).await.map(drop).map_err(|failure| failure.of("delete"))
-    }
-    fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
-        Some(self)
-    }
-    fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
-        Some(self)
-    }
-    fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
-        Some(self)
-    }
-    fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
-        Some(self)
-    }
-}
-
-/// Without the client, which may hold a password.
+/// Omits the client, which may contain a password.
 impl fmt::Debug for RedisStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisStore").field("prefix", &self.prefix).finish_non_exhaustive()

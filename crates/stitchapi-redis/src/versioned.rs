@@ -1,4 +1,5 @@
-//! The facet that compares before it writes: the byte `v`, the version's 16 bytes, and what was given.
+//! The facet that compares versions before it writes. The stored value is the byte `v`, the 16 bytes of the version, and the
+//! caller's bytes.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use crate::script::{Arguments, WRITE_IF};
 use crate::store::check_value;
 
 const TAG: u8 = b'v';
-/// The tag and the version.
+/// Length of the tag and the version.
 const HEAD: usize = 17;
 
 impl RedisStore {
@@ -41,7 +42,7 @@ impl RedisStore {
         let arguments = Arguments::default().bytes(expected).bytes(&new.as_bytes()[..]).bytes(&*whole).ttl(ttl);
         match self.run(&WRITE_IF, key, &arguments).await? {
             Reply::Int(written) => Ok(written == 1),
-            _ => Err(Failure::OddReply),
+            _ => Err(Failure::UnexpectedReply),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 mod clock;
 mod error;
-mod patience;
+mod lock_wait;
 mod rows;
 mod schema;
 mod store;

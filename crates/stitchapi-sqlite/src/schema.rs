@@ -1,4 +1,4 @@
-//! The table, and how a file gets it.
+//! The table, and its creation in a file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,13 +7,15 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use stitchapi_core::Tick;
 
 use crate::error::Failure;
-use crate::patience::Patience;
+use crate::lock_wait::LockWait;
 
-/// `ends` is in microseconds of the clock named by `clock`: `''` is the wall clock of plain values, anything else the
-/// boot whose clock ends the value of a facet. `sweep` says when to look whether the row has ended: then, or earlier,
-/// so that a busy cell whose end moves with every booking leaves the index alone.
+/// Schema of the store.
 ///
-/// Not `STRICT`: the file may be an application's, whose own SQLite may be too old to read a schema with that word.
+/// * `ends` is the deadline of the value, in microseconds of the clock that `clock` names: `''` is the wall clock, for plain
+///   values; any other text is the id of a boot, for values of facets.
+/// * `sweep` is the time at which to check the row for expiry: its deadline, or earlier. So a cell whose deadline moves with
+///   every booking does not change the index.
+/// * The table is not `STRICT`: the file may belong to an application whose SQLite is too old for that word.
 const CREATE: &str = "
     CREATE TABLE stitchapi (
         key   TEXT    NOT NULL PRIMARY KEY,
@@ -25,58 +27,58 @@ const CREATE: &str = "
     CREATE INDEX stitchapi_sweep ON stitchapi (clock, sweep);
 ";
 
-/// Name, type and place in the primary key of every column.
+/// Name, type and position in the primary key of each column.
 const COLUMNS: [(&str, &str, u32); 5] =
     [("key", "TEXT", 1), ("value", "BLOB", 0), ("ends", "INTEGER", 0), ("clock", "TEXT", 0), ("sweep", "INTEGER", 0)];
 
-/// Opens the file, in write-ahead mode and with our table; makes what is missing.
+/// Opens the file, switches it to write-ahead mode, and creates the table if it is missing.
 ///
-/// A table of our name is looked at before anything is changed. Two processes may open a new file at once: the table
-/// and its index are made in one transaction that holds the write lock, and the second finds them.
-pub(crate) fn open(path: &Path) -> Result<(Connection, Arc<Patience>), Failure> {
+/// A table named `stitchapi` is checked before anything is changed. Two processes may open a new file at once: one
+/// transaction creates the table and its index under the write lock, and the second process finds them.
+pub(crate) fn open(path: &Path) -> Result<(Connection, Arc<LockWait>), Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags)?;
-    let patience = Patience::on(&mut connection)?;
-    patience.asked(Tick::of_boot_clock());
+    let lock_wait = LockWait::install(&mut connection)?;
+    lock_wait.start(Tick::of_boot_clock());
     let found = has_table(&connection)?;
     if connection.is_readonly("main")? {
         return Err(Failure::ReadOnly);
     }
-    patience.asked(Tick::of_boot_clock());
+    lock_wait.start(Tick::of_boot_clock());
     let mode = loop {
         match connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get::<_, String>(0)) {
-            // SQLite does not wait by itself here: two that change the mode at once would wait for each other.
-            Err(busy) if busy.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && patience.wait() => {}
+            // SQLite does not call the busy handler here: two connections that change the mode would wait for each other.
+            Err(busy) if busy.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && lock_wait.sleep() => {}
             mode => break mode?,
         }
     };
     if mode != "wal" {
         return Err(Failure::NoWal);
     }
-    // With a write-ahead log a process that dies loses nothing and a machine that dies the last commits: of facets
-    // nothing survives a boot anyway, and plain values are caches.
+    // With a write-ahead log, a process that dies loses nothing, and a machine that loses power loses the last commits:
+    // values of facets do not survive a boot anyway, and plain values are cached responses.
     connection.pragma_update(None, "synchronous", "normal")?;
     if !found {
-        patience.asked(Tick::of_boot_clock());
+        lock_wait.start(Tick::of_boot_clock());
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if !has_table(&transaction)? {
             transaction.execute_batch(CREATE)?;
         }
         transaction.commit()?;
     }
-    Ok((connection, patience))
+    Ok((connection, lock_wait))
 }
 
-/// Whether our table is there; a table or a view of its name with other columns is a failure.
+/// Returns `true` if the table exists. A table or a view of its name with other columns is a failure.
 fn has_table(connection: &Connection) -> Result<bool, Failure> {
     let mut columns = connection.prepare("SELECT name, type, pk FROM pragma_table_info('stitchapi')")?;
     let found = columns
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<Vec<(String, String, u32)>>>()?;
-    let ours = || found.iter().map(|(name, sort, key)| (name.as_str(), sort.as_str(), *key)).eq(COLUMNS);
+    let is_ours = || found.iter().map(|(name, kind, key)| (name.as_str(), kind.as_str(), *key)).eq(COLUMNS);
     match found.is_empty() {
         true => Ok(false),
-        false if ours() => Ok(true),
+        false if is_ours() => Ok(true),
         false => Err(Failure::ForeignTable),
     }
 }

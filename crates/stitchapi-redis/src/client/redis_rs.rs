@@ -1,12 +1,13 @@
-//! The connections of the `redis` crate.
+//! The connections of the `redis` crate as clients.
 
 use async_trait::async_trait;
 use redis::aio::{ConnectionLike, ConnectionManager, MultiplexedConnection};
 use redis::{Cmd, ErrorKind, RedisError, Value};
 
-use super::{ClientError, RedisClient, Reply};
+use super::command::{RedisClient, Reply};
+use super::error::ClientError;
 
-/// Sends a command; the reply as the client gives it.
+/// Sends a command, and returns the reply in the form of the `redis` crate.
 pub(super) async fn send(connection: &mut impl ConnectionLike, words: &[&[u8]]) -> Result<Value, RedisError> {
     let mut command = Cmd::with_capacity(words.len(), words.iter().map(|word| word.len()).sum());
     for word in words {
@@ -28,21 +29,22 @@ macro_rules! client {
 }
 
 client! {
-    /// It connects again after it broke, and sends nothing twice. It does not by itself leave a primary that was demoted,
-    /// nor try again after a refused login: [`RedisStore::connect`](crate::RedisStore::connect) does.
+    /// It reconnects after the connection broke, and sends no command twice. Unlike
+    /// [`RedisStore::connect`](crate::RedisStore::connect) it does not leave a primary that was demoted, and does not try
+    /// again after a refused login.
     ConnectionManager
 }
 
 client! {
-    /// It never recovers once it broke: a store that is to outlive a restart of the server takes a [`ConnectionManager`].
+    /// It never reconnects. A store that must survive a restart of the server takes a [`ConnectionManager`].
     MultiplexedConnection
 }
 
 #[cfg(feature = "cluster")]
 client! {
-    /// Make it with `retries(0)`: else it sends a command again whose answer was lost, which counts twice and gives the
-    /// same slot twice. A command that meets a slot on its way to another node then fails, retryable, and the next one
-    /// finds it.
+    /// Create it with `retries(0)`. With retries it repeats a command whose reply was lost, which counts twice and books
+    /// one slot twice. A command for a hash slot that is moving to another node then fails as retryable, and the next one
+    /// reaches the new node.
     redis::cluster_async::ClusterConnection
 }
 
@@ -55,7 +57,7 @@ impl From<Value> for Reply {
             Value::SimpleString(text) | Value::VerbatimString { text, .. } => Self::Bytes(text.into()),
             Value::Okay => Self::Bytes("OK".into()),
             Value::Array(values) => Self::Array(values.into_iter().map(Self::from).collect()),
-            // The store asks for nothing that has another reply.
+            // No command of the store has another kind of reply.
             _ => Self::Nil,
         }
     }

@@ -1,47 +1,49 @@
--- acquire: a place, or one in the queue. ARGV: limit, ttl, owner, park. Answers now, 1 and the fence, or now, 0 and
--- the microseconds until a place may be free.
+-- acquire: acquires a lease, or a position in the queue.
+-- ARGV: the limit; the ttl in microseconds; the owner; the park time in microseconds.
+-- Returns { now, 1, fencing token }, or { now, 0, microseconds until a lease may be free }.
 local limit, ttl, owner, park = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local now = now_is()
-local cell, stored = live(now)
+
+local now = server_time()
+local cell, stored = read(now)
 if not cell then
   return 'corrupt'
 end
 
-local held = find(cell.holders, owner)
+local held = position_of(cell.holders, owner)
 if held then
   local holder = cell.holders[held]
-  holder.ends = math.max(after(now, ttl), holder.ends)
+  holder.deadline = math.max(deadline_after(now, ttl), holder.deadline)
   write(cell, now)
   return { now, 1, holder.fence }
 end
 
-local function other(entry)
+local function is_other(entry)
   return entry.owner ~= owner
 end
-local place = find(cell.waiters, owner)
-local before = place and place - 1 or #cell.waiters
-if #cell.holders + before < limit then
-  cell.waiters = retain(cell.waiters, other)
+local position = position_of(cell.waiters, owner)
+local waiters_before = position and position - 1 or #cell.waiters
+if #cell.holders + waiters_before < limit then
+  cell.waiters = filter(cell.waiters, is_other)
   cell.fence = math.max(now, cell.fence + 1)
-  table.insert(cell.holders, { owner = owner, fence = cell.fence, ends = after(now, ttl) })
+  table.insert(cell.holders, { owner = owner, fence = cell.fence, deadline = deadline_after(now, ttl) })
   write(cell, now)
   return { now, 1, cell.fence }
 end
 
 if park == 0 then
-  cell.waiters = retain(cell.waiters, other)
-elseif place then
-  cell.waiters[place].ends = math.max(after(now, park), cell.waiters[place].ends)
+  cell.waiters = filter(cell.waiters, is_other)
+elseif position then
+  cell.waiters[position].deadline = math.max(deadline_after(now, park), cell.waiters[position].deadline)
 else
-  table.insert(cell.waiters, { owner = owner, ends = after(now, park) })
+  table.insert(cell.waiters, { owner = owner, deadline = deadline_after(now, park) })
 end
-local free
-for _, list in ipairs({ cell.holders, retain(cell.waiters, other) }) do
+local next_free
+for _, list in ipairs({ cell.holders, filter(cell.waiters, is_other) }) do
   for _, entry in ipairs(list) do
-    free = math.min(free or entry.ends, entry.ends)
+    next_free = math.min(next_free or entry.deadline, entry.deadline)
   end
 end
 if to_text(cell) ~= stored then
   write(cell, now)
 end
-return { now, 0, math.max((free or now) - now, 0) }
+return { now, 0, math.max((next_free or now) - now, 0) }

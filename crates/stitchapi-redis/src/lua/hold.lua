@@ -1,11 +1,15 @@
--- hold: nobody starts before a time. ARGV: until, the longest from now. Answers now.
-local now = now_is()
+-- hold: lets no call start before a time.
+-- ARGV: the time; the longest hold from now. Both in microseconds.
+-- Returns { now }.
+local until_time, cap = tonumber(ARGV[1]), tonumber(ARGV[2])
+
+local now = server_time()
 local cell, text = read()
 if text and not cell then
   return 'corrupt'
 end
-cell = cell or empty(NOT_BORN, 0, now)
-local held_until = math.min(tonumber(ARGV[1]), now + tonumber(ARGV[2]), LARGEST)
+cell = cell or new_cell(HOLD_ONLY_EPOCH, 0, now)
+local held_until = math.min(until_time, now + cap, MAX_STORED)
 if held_until > cell.held_until then
   cell.held_until = held_until
   cell.seq = cell.seq + 1

@@ -1,14 +1,18 @@
--- incr: counts one. ARGV: milliseconds to live, set only where there is no end yet.
-local count = redis.pcall('INCR', KEYS[1])
+-- incr: adds one to a counter.
+-- ARGV: the ttl in milliseconds, set only where the counter has none.
+-- Returns the new count.
+local key, ttl = KEYS[1], ARGV[1]
+
+local count = redis.pcall('INCR', key)
 if type(count) == 'table' then
-  -- Not a number, or the last one there is; anything else (a wrong type, no memory) is the server's own error.
+  -- `ERR`: the value is not a number, or the largest one. Others (a wrong type, no memory) are errors of the server.
   return string.sub(count.err, 1, 4) == 'ERR ' and 'corrupt' or count
 end
 if count < 1 then
-  redis.call('DECR', KEYS[1])
+  redis.call('DECR', key)
   return 'corrupt'
 end
-if redis.call('PTTL', KEYS[1]) == -1 then
-  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+if redis.call('PTTL', key) == -1 then
+  redis.call('PEXPIRE', key, ttl)
 end
 return count

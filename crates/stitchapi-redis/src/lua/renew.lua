@@ -1,14 +1,17 @@
--- renew: the place for longer. ARGV: ttl, owner. Answers now, and 1 if the owner holds one.
+-- renew: extends a lease.
+-- ARGV: the ttl in microseconds; the owner.
+-- Returns { now, 1 } if the owner holds a lease, else { now, 0 }.
 local ttl, owner = tonumber(ARGV[1]), ARGV[2]
-local now = now_is()
-local cell = live(now)
+
+local now = server_time()
+local cell = read(now)
 if not cell then
   return 'corrupt'
 end
-local held = find(cell.holders, owner)
+local held = position_of(cell.holders, owner)
 if not held then
   return { now, 0 }
 end
-cell.holders[held].ends = math.max(after(now, ttl), cell.holders[held].ends)
+cell.holders[held].deadline = math.max(deadline_after(now, ttl), cell.holders[held].deadline)
 write(cell, now)
 return { now, 1 }

@@ -1,61 +1,69 @@
--- The rest of reserve: any cell, with any numbers.
+-- Follows `reserve_fast_path.lua` and `pacing_cell.lua`: any request, on any cell, with any numbers. The functions are those
+-- of `repair.rs`, `rejoin.rs` and `transition.rs` in `stitchapi_core::pace`.
 
-local STRICT_FOR = 60000000 -- how long a stricter setting holds after somebody brought it last
-local ROLL_WINDOW = 10000000 -- how long processes are counted together
-local STAMP_GRAIN = 1000000 -- how old its stamp may grow before it is renewed
+local IN_FORCE_FOR = 60000000 -- time for which a stricter setting stays in force after it was declared last
+local COUNT_WINDOW = 10000000 -- length of a window of the process count
+local STAMP_RESOLUTION = 1000000 -- minimum age of a time stamp before it is renewed
 
-local word = string.gmatch(request, '%S+')
-local function count()
-  return tonumber((word()))
+local next_word = string.gmatch(request, '%S+')
+local function next_number()
+  return tonumber((next_word()))
 end
 
-local pace = {
-  guard = count(),
-  horizon = count(),
-  not_before = count(),
-  lead = count(),
-  expires = count(),
-  max_hold = count(),
-  epoch_if_new = word(),
-  fresh_start = count(),
-  stay = count(),
-  pause = count(),
-  since = count(),
+local asked = {
+  guard = next_number(),
+  horizon = next_number(),
+  not_before = next_number(),
+  lead = next_number(),
+  expires = next_number(),
+  max_hold = next_number(),
+  epoch_if_new = next_word(),
+  fresh_start = next_number(),
+  alone_for = next_number(),
+  pause = next_number(),
+  since = next_number(),
   limits = {},
 }
-local seen = { epoch = word(), seq = count(), kept_until = count(), counted = word() }
-for i = 1, count() do
-  pace.limits[i] = { unit = word(), period = count(), permits = count(), burst = count(), seen = count() }
+local snapshot = { epoch = next_word(), seq = next_number(), kept_until = next_number() }
+local counted = next_word()
+for i = 1, next_number() do
+  asked.limits[i] = {
+    unit = next_word(),
+    period = next_number(),
+    permits = next_number(),
+    burst = next_number(),
+    known_tat = next_number(), -- of the snapshot
+  }
 end
 
--- Somebody brings a setting: the strictest that was brought within STRICT_FOR, and its stamp.
-local function bring_setting(value, stamp, brought, now, stricter)
-  if brought == value and stamp <= now and now - stamp < STAMP_GRAIN then
-    return value, stamp -- as nearly always
+-- Declares a setting: returns the strictest value declared within IN_FORCE_FOR, and its time stamp.
+local function declare_setting(value, stamp, declared, now, stricter)
+  if declared == value and stamp <= now and now - stamp < STAMP_RESOLUTION then
+    return value, stamp -- the usual case
   end
   stamp = math.min(stamp, now)
-  local strict = now - stamp > STRICT_FOR and brought or stricter(value, brought)
-  local renew = strict == brought and (strict ~= value or now - stamp >= STAMP_GRAIN)
-  return strict, renew and now or stamp
+  local strictest = now - stamp > IN_FORCE_FOR and declared or stricter(value, declared)
+  local renew = strictest == declared and (strictest ~= value or now - stamp >= STAMP_RESOLUTION)
+  return strictest, renew and now or stamp
 end
 
--- T(b) in whole microseconds: how far the tat is ahead when the whole burst is spent.
-local function credit_of(state, guard)
-  local line = new_line(state, guard)
-  return T(line, line.burst)
+-- Returns T(b): the time by which the tat is ahead of now when the whole burst is spent.
+local function full_credit_of(state, guard)
+  local gcra = new_gcra(state, guard)
+  return T(gcra, gcra.burst)
 end
 
--- A limit has changed that had so much credit when it was full. What of it was spent stays spent: a unit that takes longer
--- now would be given again. The remainder counts in another unit now: rounded up, to the strict side.
-local function keep_credit(state, credit, guard, now)
-  local had = credit.high >= TOP and LARGEST or credit.high * TWO_40 + credit.low
-  local tat, more = tat_rounded_up(state), math.max(round_up(credit_of(state, guard)) - had, 0)
-  state.tat, state.remainder = math.min(tat + (tat > now and more or 0), LARGEST), 0
+-- Keeps what was spent of the burst spent, after a change of a limit whose full credit was `full_credit` before. If a unit
+-- takes longer now, the tat moves by the difference. It is rounded up: its remainder counts in 1/N of the old permits.
+local function keep_spent_credit(state, full_credit, guard, now)
+  local before = full_credit.high >= TOP and MAX_STORED or full_credit.high * TWO_40 + full_credit.low
+  local tat, grown_by = tat_rounded_up(state), math.max(round_up(full_credit_of(state, guard)) - before, 0)
+  state.tat, state.remainder = math.min(tat + (tat > now and grown_by or 0), MAX_STORED), 0
 end
 
--- Brings one limit of the caller into the cell, whose guard was `guard`; says whether that changes what holds.
-local function bring(cell, limit, guard, now)
-  local state = find(cell, limit.unit, limit.period)
+-- Declares one limit in the cell, whose guard was `guard_before`. Returns true if a value in force changed.
+local function declare_limit(cell, limit, guard_before, now)
+  local state = find_limit(cell, limit.unit, limit.period)
   if not state then
     table.insert(cell.limits, {
       unit = limit.unit,
@@ -70,144 +78,144 @@ local function bring(cell, limit, guard, now)
     return true
   end
   local permits, permits_at, burst, burst_at = state.permits, state.permits_at, state.burst, state.burst_at
-  local credit = credit_of(state, guard)
-  state.permits, state.permits_at = bring_setting(permits, permits_at, limit.permits, now, math.min)
-  state.burst, state.burst_at = bring_setting(burst, burst_at, limit.burst, now, math.min)
-  local moved = state.permits ~= permits or state.burst ~= burst
-  if moved or state.permits_at ~= permits_at or state.burst_at ~= burst_at then
+  local full_credit = full_credit_of(state, guard_before)
+  state.permits, state.permits_at = declare_setting(permits, permits_at, limit.permits, now, math.min)
+  state.burst, state.burst_at = declare_setting(burst, burst_at, limit.burst, now, math.min)
+  local changed = state.permits ~= permits or state.burst ~= burst
+  if changed or state.permits_at ~= permits_at or state.burst_at ~= burst_at then
     state.settings = nil
   end
-  if moved or cell.guard ~= guard then
-    keep_credit(state, credit, cell.guard, now)
+  if changed or cell.guard ~= guard_before then
+    keep_spent_credit(state, full_credit, cell.guard, now)
   end
-  return moved
+  return changed
 end
 
--- Drops the limits that nobody brings, nobody brought lately and nothing is booked on.
-local function forget(cell, now)
+-- Removes limits that are no longer declared and have no bookings.
+local function remove_unused_limits(cell, now)
   local kept = {}
   for _, state in ipairs(cell.limits) do
-    local lives = now - state.permits_at <= STRICT_FOR or now - state.burst_at <= STRICT_FOR
-    for _, limit in ipairs(pace.limits) do
-      lives = lives or limit.unit == state.unit and limit.period == state.period
+    local is_used = now - state.permits_at <= IN_FORCE_FOR or now - state.burst_at <= IN_FORCE_FOR
+    for _, limit in ipairs(asked.limits) do
+      is_used = is_used or limit.unit == state.unit and limit.period == state.period
     end
-    if lives or tat_rounded_up(state) > now then
+    if is_used or tat_rounded_up(state) > now then
       table.insert(kept, state)
     end
   end
   cell.limits = kept
 end
 
--- State was lost: what the caller remembers holds, and no credit at all.
+-- Restores a cell whose state was lost: each tat is at least the one of the snapshot, and no limit has credit.
 local function restore(cell, now)
   for _, state in ipairs(cell.limits) do
-    local line = new_line(state, cell.guard)
-    for _, limit in ipairs(pace.limits) do
+    local gcra = new_gcra(state, cell.guard)
+    for _, limit in ipairs(asked.limits) do
       if limit.unit == state.unit and limit.period == state.period then
-        raise(line, limit.seen, 0)
+        raise(gcra, limit.known_tat, 0)
         break
       end
     end
-    raise(line, math.max(now, cell.fresh_until), state.burst)
-    keep_tat(line, state)
+    raise(gcra, math.max(now, cell.fresh_until), state.burst)
+    store_tat(gcra, state)
   end
 end
 
--- A hold leaves no burst behind it: the shortest limit has spent its credit when the hold ends.
-local function take_burst_credit(cell, ends)
-  local shortest, moved = math.huge, false
+-- Spends the burst of the limits with the shortest period at a time. Returns true if that changed a tat.
+local function spend_shortest_burst(cell, spent_at)
+  local shortest, changed = math.huge, false
   for _, state in ipairs(cell.limits) do
     shortest = math.min(shortest, state.period)
   end
   for _, state in ipairs(cell.limits) do
     if state.period == shortest then
-      local line = new_line(state, cell.guard)
-      raise(line, ends, state.burst - 1)
-      moved = keep_tat(line, state) or moved
+      local gcra = new_gcra(state, cell.guard)
+      raise(gcra, spent_at, state.burst - 1)
+      changed = store_tat(gcra, state) or changed
     end
   end
-  return moved
+  return changed
 end
 
--- Counts the caller in the window of now, unless it was counted in it before, in this very cell, or is not to be.
-local function ask(cell, is_same, now)
-  local window = floor(now / ROLL_WINDOW)
+-- Counts the process in the window of now, unless it was counted in that window, in this cell, or is not to be counted.
+local function count_process(cell, is_same_epoch, now)
+  local window = floor(now / COUNT_WINDOW)
   if cell.window ~= window then
-    cell.last = cell.window == window - 1 and cell.count or 0
-    cell.window, cell.count = window, 0
+    cell.previous = cell.window == window - 1 and cell.current or 0
+    cell.window, cell.current = window, 0
   end
-  local is_counted = is_same and tonumber(seen.counted) == window
-  if not is_counted and seen.counted ~= '*' then
-    cell.count = math.min(cell.count + 1, U32)
+  local is_counted = is_same_epoch and tonumber(counted) == window
+  if not is_counted and counted ~= '*' then
+    cell.current = math.min(cell.current + 1, U32)
   end
 end
 
--- The cell as this request may use it: created, or mended if it is older than what the caller remembers, with the
--- caller's limits brought in, the hold applied and the caller counted.
+-- Returns the cell that the request may book in: created where there is none, restored where state was lost, with the
+-- limits of the request declared, the hold applied and the process counted.
 local function repair(stored, now)
-  local known = stored and stored.epoch ~= NOT_BORN and stored or nil
-  local older = false
-  if seen.epoch ~= '-' then
-    if known then
-      older = known.epoch == seen.epoch and known.seq < seen.seq
+  local booked_in = stored and stored.epoch ~= HOLD_ONLY_EPOCH and stored or nil
+  local is_lost = false
+  if snapshot.epoch ~= '-' then
+    if booked_in then
+      is_lost = booked_in.epoch == snapshot.epoch and booked_in.seq < snapshot.seq
     else
-      older = seen.kept_until > now
+      is_lost = snapshot.kept_until > now
     end
   end
 
-  local cell, moved = known, false
+  local cell, changed = booked_in, false
   if not cell then
-    cell = empty(pace.epoch_if_new, pace.guard, now)
+    cell = new_cell(asked.epoch_if_new, asked.guard, now)
     cell.held_until = stored and stored.held_until or 0
-    cell.fresh_until = math.min(now + pace.fresh_start, LARGEST)
+    cell.fresh_until = math.min(now + asked.fresh_start, MAX_STORED)
   end
 
-  local in_force = cell.guard
-  cell.guard, cell.guard_at = bring_setting(cell.guard, cell.guard_at, pace.guard, now, math.max)
-  moved = cell.guard ~= in_force
-  for _, limit in ipairs(pace.limits) do
-    moved = bring(cell, limit, in_force, now) or moved
+  local guard_before = cell.guard
+  cell.guard, cell.guard_at = declare_setting(cell.guard, cell.guard_at, asked.guard, now, math.max)
+  changed = cell.guard ~= guard_before
+  for _, limit in ipairs(asked.limits) do
+    changed = declare_limit(cell, limit, guard_before, now) or changed
   end
-  forget(cell, now)
+  remove_unused_limits(cell, now)
 
-  if older then
+  if is_lost then
     restore(cell, now)
   end
 
-  local longest = math.min(now + pace.max_hold, LARGEST)
-  if cell.held_until > longest then
-    cell.held_until, moved = longest, true
+  local latest_end = math.min(now + asked.max_hold, MAX_STORED)
+  if cell.held_until > latest_end then
+    cell.held_until, changed = latest_end, true
   end
   if cell.held_until > 0 then
-    moved = take_burst_credit(cell, cell.held_until) or moved
+    changed = spend_shortest_burst(cell, cell.held_until) or changed
   end
 
-  local is_same = known and known.epoch == seen.epoch and not older
-  if older then
-    cell.window, cell.count, cell.last = 0, 0, 0
+  local is_same_epoch = booked_in and booked_in.epoch == snapshot.epoch and not is_lost
+  if is_lost then
+    cell.window, cell.current, cell.previous = 0, 0, 0
   end
-  ask(cell, is_same, now)
+  count_process(cell, is_same_epoch, now)
 
-  if older then
-    cell.epoch, cell.seq = pace.epoch_if_new, math.max(cell.seq, seen.seq) + 1
-  elseif moved and known then
+  if is_lost then
+    cell.epoch, cell.seq = asked.epoch_if_new, math.max(cell.seq, snapshot.seq) + 1
+  elseif changed and booked_in then
     cell.seq = cell.seq + 1
   end
   return cell
 end
 
--- What calls of one cost draw on the lines: the cost, the part of it that the burst does not cover or the part of the
--- burst that it leaves, and the limit's answers for the call that is next.
-local function draws_of(lines)
+-- Reads the costs of a run of equal calls: for each limit that they draw on T(cost), and either the excess of the cost over
+-- the burst or the rest of the burst.
+local function read_draws(gcras)
   local draws = {}
-  for _, line in ipairs(lines) do
-    local cost = count()
+  for _, gcra in ipairs(gcras) do
+    local cost = next_number()
     if cost > 0 then
-      local draw = { line = line, cost = T(line, cost) }
-      if cost > line.burst then
-        draw.excess = T(line, cost - line.burst)
-      elseif cost < line.burst then
-        draw.credit = T(line, line.burst - cost)
+      local draw = { gcra = gcra, cost = T(gcra, cost) }
+      if cost > gcra.burst then
+        draw.excess = T(gcra, cost - gcra.burst)
+      elseif cost < gcra.burst then
+        draw.credit = T(gcra, gcra.burst - cost)
       end
       table.insert(draws, draw)
     end
@@ -215,34 +223,34 @@ local function draws_of(lines)
   return draws
 end
 
--- When the next call may start by one limit; `free` is that exactly.
+-- Returns the start of the next call by one limit, and keeps the exact time as `ready`.
 local function start_of(draw, e_min)
-  local line = draw.line
-  local free = latest(line.tat, e_min)
+  local gcra = draw.gcra
+  local ready = latest(gcra.tat, e_min)
   if draw.excess then
-    free = plus(line.permits, free, draw.excess)
+    ready = plus(gcra.permits, ready, draw.excess)
   elseif draw.credit then
-    free = minus(line.permits, free, draw.credit)
+    ready = minus(gcra.permits, ready, draw.credit)
   end
-  draw.free, draw.start = free, round_up(free)
+  draw.ready, draw.start = ready, round_up(ready)
   return draw.start
 end
 
--- Moves the tat up to the start and past it: where this limit set the start, from the exact time that was rounded up.
+-- Moves the tat up to a start, and past it by the cost; from the exact time where this limit set the start.
 local function book(draw, start)
-  local line = draw.line
-  local from = draw.start == start and draw.free or at(start)
+  local gcra = draw.gcra
+  local from = draw.start == start and draw.ready or at(start)
   if draw.excess then
-    from = minus(line.permits, from, draw.excess)
+    from = minus(gcra.permits, from, draw.excess)
   end
-  line.tat = plus(line.permits, latest(line.tat, from), draw.cost)
+  gcra.tat = plus(gcra.permits, latest(gcra.tat, from), draw.cost)
 end
 
--- Books every call that may start at `last` or before, in order; how many those are.
-local function book_until(last, lines, e_min)
+-- Books each call that may start at `last` or earlier, in order. Returns the number of booked calls.
+local function book_until(last, gcras, e_min)
   local granted, start, earliest_start = 0, e_min, at(e_min)
-  for calls in count do
-    local draws = draws_of(lines)
+  for calls in next_number do
+    local draws = read_draws(gcras)
     for _ = 1, calls do
       for i = 1, #draws do
         start = math.max(start, start_of(draws[i], earliest_start))
@@ -259,36 +267,37 @@ local function book_until(last, lines, e_min)
   return granted
 end
 
--- What becomes of the request of one who comes back from an outage: it waits with all others, or it is the first.
-local function comes_back(stored)
-  if not pace.stay then
+-- Decides for a process that rejoins: whether it waits, and whether it is the first one and announces the rejoin.
+local function rejoin_decision(stored)
+  if not asked.alone_for then
     return false, false
   end
-  if not stored or stored.epoch == NOT_BORN then
+  if not stored or stored.epoch == HOLD_ONLY_EPOCH then
     local waits = stored and stored.local_end > now
     return waits, not waits
   end
-  local was_gathered = stored.local_end > pace.since + pace.stay
-  local is_unmoved = stored.epoch == seen.epoch and stored.seq <= seen.seq
+  local was_announced = stored.local_end > asked.since + asked.alone_for
+  local is_unchanged = stored.epoch == snapshot.epoch and stored.seq <= snapshot.seq
   local waits = stored.local_end > now
-  return waits, not waits and is_unmoved and not was_gathered
+  return waits, not waits and is_unchanged and not was_announced
 end
 
--- Everybody who comes back stays alone for a while, and then everybody pauses. While all were alone they used the budget:
--- the shortest limit has spent its burst, the others what the caller says, and a cell that was lost everything.
-local function gather(cell, was_lost)
-  cell.local_end = math.min(now + pace.stay, LARGEST)
-  cell.fresh_until = math.max(math.min(cell.local_end + pace.pause, LARGEST), cell.fresh_until)
+-- Announces a rejoin in the repaired cell. While the processes paced alone, they used the budget: the limits of the
+-- shortest period have spent their burst, the others at least the tats that the request states, and in a cell that was
+-- lost no limit has credit.
+local function announce(cell, was_lost)
+  cell.local_end = math.min(now + asked.alone_for, MAX_STORED)
+  cell.fresh_until = math.max(math.min(cell.local_end + asked.pause, MAX_STORED), cell.fresh_until)
   cell.seq = cell.seq + 1
-  take_burst_credit(cell, cell.fresh_until)
-  for _, limit in ipairs(pace.limits) do
-    local state = find(cell, limit.unit, limit.period)
-    local line = new_line(state, cell.guard)
-    raise(line, limit.seen, 0)
+  spend_shortest_burst(cell, cell.fresh_until)
+  for _, limit in ipairs(asked.limits) do
+    local state = find_limit(cell, limit.unit, limit.period)
+    local gcra = new_gcra(state, cell.guard)
+    raise(gcra, limit.known_tat, 0)
     if was_lost then
-      raise(line, cell.fresh_until, state.burst)
+      raise(gcra, cell.fresh_until, state.burst)
     end
-    keep_tat(line, state)
+    store_tat(gcra, state)
   end
 end
 
@@ -296,29 +305,29 @@ local stored, stored_text = cell_in(value)
 if stored_text and not stored then
   return 'corrupt'
 end
-local is_expired = now > pace.expires
-local waits, is_first = comes_back(stored)
+local is_expired = now > asked.expires
+local waits, is_first = rejoin_decision(stored)
 local epoch = stored and stored.epoch
 local cell = repair(stored, now)
 if is_first and not is_expired then
-  gather(cell, epoch ~= cell.epoch)
+  announce(cell, epoch ~= cell.epoch)
 end
-local e_min = math.max(math.min(now + pace.lead, BEYOND), cell.held_until, cell.fresh_until, pace.not_before)
+local e_min = math.max(math.min(now + asked.lead, BEYOND), cell.held_until, cell.fresh_until, asked.not_before)
 local repaired = to_text(cell)
 if is_expired or waits then
-  -- Nothing is written, so a repair must not be told either: its epoch would be one that the store never had.
+  -- Nothing is written, so the reply must not contain the repair: its epoch would be one that the store never had.
   return { now, e_min, -1, value or 'p' .. repaired }
 end
 
-local lines = {}
-for i, limit in ipairs(pace.limits) do
-  lines[i] = new_line(find(cell, limit.unit, limit.period), cell.guard)
+local gcras = {}
+for i, limit in ipairs(asked.limits) do
+  gcras[i] = new_gcra(find_limit(cell, limit.unit, limit.period), cell.guard)
 end
-local granted = is_first and 0 or book_until(e_min + pace.horizon, lines, e_min)
+local granted = is_first and 0 or book_until(e_min + asked.horizon, gcras, e_min)
 local text = repaired
 if granted > 0 then
-  for i, limit in ipairs(pace.limits) do
-    keep_tat(lines[i], find(cell, limit.unit, limit.period))
+  for i, limit in ipairs(asked.limits) do
+    store_tat(gcras[i], find_limit(cell, limit.unit, limit.period))
   end
   cell.seq = cell.seq + 1
   text = to_text(cell)

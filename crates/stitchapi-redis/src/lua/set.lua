@@ -1,12 +1,16 @@
--- set: a plain value, unless the key belongs to a facet. ARGV: the value with its tag, milliseconds to live or ''.
--- The first byte is enough to tell, so a large value is never read.
-local tag = redis.call('GETRANGE', KEYS[1], 0, 0)
-if tag ~= 's' and (tag ~= '' or redis.call('EXISTS', KEYS[1]) == 1) then
+-- set: stores a plain value, unless the key holds a value of another kind.
+-- ARGV: the value with its tag; its ttl in milliseconds, or '' for none.
+-- Returns 1.
+local key, value, ttl = KEYS[1], ARGV[1], ARGV[2]
+
+-- The first byte of the stored value is the tag, so a large value is not read.
+local tag = redis.call('GETRANGE', key, 0, 0)
+if tag ~= 's' and (tag ~= '' or redis.call('EXISTS', key) == 1) then
   return 'corrupt'
 end
-if ARGV[2] == '' then
-  redis.call('SET', KEYS[1], ARGV[1])
+if ttl == '' then
+  redis.call('SET', key, value)
 else
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+  redis.call('SET', key, value, 'PX', ttl)
 end
 return 1

@@ -1,23 +1,26 @@
--- settle: corrects what one limit was charged. ARGV: unit, period, delta. Answers now.
-local delta = tonumber(ARGV[3])
-local now = now_is()
+-- settle: corrects the charge on one limit.
+-- ARGV: the unit of the limit; its period; the change in units, negative to give back.
+-- Returns { now }.
+local unit, period, delta = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local now = server_time()
 local cell, text = read()
 if text and not cell then
   return 'corrupt'
 end
-local state = cell and find(cell, ARGV[1], tonumber(ARGV[2]))
+local state = cell and find_limit(cell, unit, period)
 if not state or delta == 0 then
   return { now }
 end
-local line = new_line(state, cell.guard)
+local gcra = new_gcra(state, cell.guard)
 if delta > 0 then
-  line.tat = plus(line.permits, latest(line.tat, at(now)), T(line, delta))
+  gcra.tat = plus(gcra.permits, latest(gcra.tat, at(now)), T(gcra, delta))
 else
-  -- Gives back, never below now.
-  local given = minus(line.permits, line.tat, T(line, math.abs(delta)))
-  line.tat = latest(given, earliest(line.tat, at(now)))
+  -- Gives units back, never below now.
+  local reduced = minus(gcra.permits, gcra.tat, T(gcra, math.abs(delta)))
+  gcra.tat = latest(reduced, earliest(gcra.tat, at(now)))
 end
-keep_tat(line, state)
+store_tat(gcra, state)
 cell.seq = cell.seq + 1
 write(cell, to_text(cell), now)
 return { now }

@@ -1,22 +1,27 @@
--- write_if: a versioned value over the version that its writer has seen.
--- ARGV: the version expected or '', the new version, the new value with tag and version, milliseconds to live or ''.
-local head = redis.call('GETRANGE', KEYS[1], 0, 16)
+-- write_if: stores a versioned value over the version that its writer has read.
+-- ARGV: the expected version, or '' for no value; the new version; the new value with tag and version; its ttl in
+-- milliseconds, or '' for none.
+-- Returns 1 if the stored version is the new one afterwards, else 0.
+local key, expected, new, value, ttl = KEYS[1], ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+
+-- The tag and the 16 bytes of the version: the rest of a large value is not read.
+local head = redis.call('GETRANGE', key, 0, 16)
 local stored = ''
-if head ~= '' or redis.call('EXISTS', KEYS[1]) == 1 then
+if head ~= '' or redis.call('EXISTS', key) == 1 then
   if #head < 17 or string.sub(head, 1, 1) ~= 'v' then
     return 'corrupt'
   end
   stored = string.sub(head, 2)
 end
-if stored == ARGV[2] then
+if stored == new then
   return 1
 end
-if stored ~= ARGV[1] then
+if stored ~= expected then
   return 0
 end
-if ARGV[4] == '' then
-  redis.call('SET', KEYS[1], ARGV[3])
+if ttl == '' then
+  redis.call('SET', key, value)
 else
-  redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+  redis.call('SET', key, value, 'PX', ttl)
 end
 return 1

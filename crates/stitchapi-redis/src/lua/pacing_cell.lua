@@ -1,23 +1,23 @@
--- What the scripts of a pacing cell share: the cell of `stitchapi_core::pace`, and its exact arithmetic in doubles.
--- The names are those of the Rust; `tests/vectors` holds the two together, byte for byte.
+-- Shared by the scripts of pacing: the cell of `stitchapi_core::pace`, and its exact arithmetic in doubles.
+-- The names are those of the Rust code. `tests/vectors` compares both, byte for byte.
 
-local LARGEST = 9007199254740991 -- 2^53 - 1, the largest time and count in a cell
-local BEYOND = 9007199254740992 -- 2^53, what the driver sends for anything larger
-local LONGEVITY = 3600000000 -- a cell lives at least this long after its last change, in microseconds
-local NOT_BORN = '0000000000000000' -- the epoch of a cell that only a hold has created
+local MAX_STORED = 9007199254740991 -- 2^53 - 1, the largest time and count in a cell
+local BEYOND = 9007199254740992 -- 2^53, which the driver sends for any larger number
+local MIN_TTL = 3600000000 -- shortest ttl of a cell after a write, in microseconds
+local HOLD_ONLY_EPOCH = '0000000000000000' -- the epoch of a cell that contains only a hold
 
 local floor = math.floor
 
-local function now_is()
+local function server_time()
   local time = redis.call('TIME')
   return time[1] * 1000000 + time[2]
 end
 
 -- # Times
 --
--- A time in the arithmetic, or a stretch of it, is { high, low, rest }: high * 2^40 + low microseconds and rest / permits
--- of one more, with 0 <= low < 2^40 and 0 <= rest < permits. Below zero `high` is. It holds the product of any cost and
--- any spacing, a few hundred times over, and no step of it leaves the integers that a double holds exactly.
+-- A time or a duration is { high, low, rest }: high * 2^40 + low microseconds, and rest / permits of one more, with
+-- 0 <= low < 2^40 and 0 <= rest < permits. Only `high` may be negative. The range holds the product of any cost and any
+-- spacing a few hundred times over, and every intermediate result is an integer that a double holds exactly.
 
 local TWO_20, TWO_40 = 1048576, 1099511627776
 local TOP = 8192 -- the `high` of 2^53
@@ -63,22 +63,22 @@ local function earliest(a, b)
   return latest(a, b) == a and b or a
 end
 
--- The next whole microsecond, within what a cell can hold.
+-- Rounds up to a whole microsecond, within the range of a cell.
 local function round_up(time)
   if time.high < 0 then
     return 0
   end
   if time.high >= TOP then
-    return LARGEST
+    return MAX_STORED
   end
-  return math.min(time.high * TWO_40 + time.low + (time.rest > 0 and 1 or 0), LARGEST)
+  return math.min(time.high * TWO_40 + time.low + (time.rest > 0 and 1 or 0), MAX_STORED)
 end
 
--- # Lines
+-- # Limits
 --
--- A line is one limit during a step. Its spacing (W + J) / N is `whole` microseconds and `part` / N of one more.
+-- A gcra is one limit during a transition. Its spacing (W + J) / N is `whole` microseconds and `part` / N of one more.
 
-local function new_line(state, guard)
+local function new_gcra(state, guard)
   local spacing = state.period + guard
   local whole = floor(spacing / state.permits)
   local tat = at(state.tat)
@@ -92,40 +92,40 @@ local function new_line(state, guard)
   }
 end
 
--- T(units), for at most 2^32 units: each product below is of at most 53 bits.
-local function T(line, units)
+-- Returns T(units) for at most 2^32 units. Each product below has at most 53 bits.
+local function T(gcra, units)
   local upper = floor(units / 65536)
-  local parts = upper * line.part
-  local carry = floor(parts / line.permits)
-  local rest = (parts - carry * line.permits) * 65536 + (units - upper * 65536) * line.part
-  local more = floor(rest / line.permits)
+  local parts = upper * gcra.part
+  local carry = floor(parts / gcra.permits)
+  local rest = (parts - carry * gcra.permits) * 65536 + (units - upper * 65536) * gcra.part
+  local more = floor(rest / gcra.permits)
 
-  local top = floor(line.whole / TWO_40)
-  local middle = floor(line.whole / TWO_20) % TWO_20
-  local bottom = units * (line.whole % TWO_20) + carry * 65536 + more
+  local top = floor(gcra.whole / TWO_40)
+  local middle = floor(gcra.whole / TWO_20) % TWO_20
+  local bottom = units * (gcra.whole % TWO_20) + carry * 65536 + more
   middle = units * middle + floor(bottom / TWO_20)
   return {
     high = units * top + floor(middle / TWO_20),
     low = (middle % TWO_20) * TWO_20 + bottom % TWO_20,
-    rest = rest - more * line.permits,
+    rest = rest - more * gcra.permits,
   }
 end
 
--- Raises the tat to `units` spacings after a time.
-local function raise(line, time, units)
-  line.tat = latest(line.tat, plus(line.permits, at(time), T(line, units)))
+-- Raises the tat to at least `units` spacings after a time.
+local function raise(gcra, time, units)
+  gcra.tat = latest(gcra.tat, plus(gcra.permits, at(time), T(gcra, units)))
 end
 
--- Puts the line's tat into the cell; says whether that changes it.
-local function keep_tat(line, state)
-  local tat, remainder = LARGEST, 0
-  -- At the end of time there is no remainder: rounded up, it would be beyond.
-  if line.tat.high < TOP and line.tat.high * TWO_40 + line.tat.low < LARGEST then
-    tat, remainder = line.tat.high * TWO_40 + line.tat.low, line.tat.rest
+-- Stores the tat of a gcra in the state of its limit. Returns true if that changes it.
+local function store_tat(gcra, state)
+  local tat, remainder = MAX_STORED, 0
+  -- The largest time has no remainder: rounded up, it would exceed the range of a cell.
+  if gcra.tat.high < TOP and gcra.tat.high * TWO_40 + gcra.tat.low < MAX_STORED then
+    tat, remainder = gcra.tat.high * TWO_40 + gcra.tat.low, gcra.tat.rest
   end
-  local moved = tat ~= state.tat or remainder ~= state.remainder
+  local changed = tat ~= state.tat or remainder ~= state.remainder
   state.tat, state.remainder = tat, remainder
-  return moved
+  return changed
 end
 
 -- # Cells
@@ -134,7 +134,7 @@ local function tat_rounded_up(state)
   return state.tat + (state.remainder > 0 and 1 or 0)
 end
 
-local function find(cell, unit, period)
+local function find_limit(cell, unit, period)
   for _, state in ipairs(cell.limits) do
     if state.unit == unit and state.period == period then
       return state
@@ -146,7 +146,7 @@ local U32 = 4294967295
 local HEAD = '^1 ([0-9a-f]+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)()'
 local LIMIT = '^( ([%w._~%%-]+) (%d+) (%d+) (%d+) (%d+) (%d+)) (%d+) (%d+)()'
 
--- The limit whose text begins at a position, and where that ends; nil if there is none.
+-- Parses the limit whose text begins at a position. Returns its state and the position after it; nil if there is none.
 local function parse_limit(text, position)
   local settings, unit, period, permits, permits_at, burst, burst_at, tat, remainder, ends =
     string.match(text, LIMIT, position)
@@ -154,7 +154,7 @@ local function parse_limit(text, position)
     return nil
   end
   local state = {
-    settings = settings, -- all but the tat, as text, until a setting changes
+    settings = settings, -- all words but the tat, as text, until a setting changes
     unit = unit,
     period = tonumber(period),
     permits = tonumber(permits),
@@ -165,14 +165,14 @@ local function parse_limit(text, position)
     remainder = tonumber(remainder),
   }
   local largest = math.max(state.period, state.permits_at, state.burst_at, state.tat)
-  local holds = largest <= LARGEST and math.max(state.permits, state.burst) <= U32
-  holds = holds and state.period > 0 and state.burst > 0 and state.remainder < state.permits
-  return holds and state or nil, ends
+  local is_valid = largest <= MAX_STORED and math.max(state.permits, state.burst) <= U32
+  is_valid = is_valid and state.period > 0 and state.burst > 0 and state.remainder < state.permits
+  return is_valid and state or nil, ends
 end
 
--- The cell in a text; nil if it is none, or one of a newer format.
+-- Parses a text; nil if it is not a cell, or of a newer format.
 local function parse(text)
-  local epoch, seq, held_until, local_end, fresh_until, guard, guard_at, window, asked, last, position =
+  local epoch, seq, held_until, local_end, fresh_until, guard, guard_at, window, current, previous, position =
     string.match(text, HEAD)
   if not epoch or #epoch ~= 16 then
     return nil
@@ -185,14 +185,14 @@ local function parse(text)
     fresh_until = tonumber(fresh_until),
     guard = tonumber(guard),
     guard_at = tonumber(guard_at),
-    window = tonumber(window), -- the roll's, how many have asked in it, and in the one before it
-    count = tonumber(asked),
-    last = tonumber(last),
+    window = tonumber(window), -- of the process count
+    current = tonumber(current), -- processes in this window
+    previous = tonumber(previous), -- processes in the window before it
     limits = {},
   }
   local largest = math.max(cell.seq, cell.held_until, cell.local_end, cell.fresh_until, cell.guard_at,
     cell.window)
-  if largest > LARGEST or math.max(cell.guard, cell.count, cell.last) > U32 then
+  if largest > MAX_STORED or math.max(cell.guard, cell.current, cell.previous) > U32 then
     return nil
   end
   while position <= #text do
@@ -208,7 +208,7 @@ end
 
 local function to_text(cell)
   local text = string.format('1 %s %.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f', cell.epoch, cell.seq,
-    cell.held_until, cell.local_end, cell.fresh_until, cell.guard, cell.guard_at, cell.window, cell.count, cell.last)
+    cell.held_until, cell.local_end, cell.fresh_until, cell.guard, cell.guard_at, cell.window, cell.current, cell.previous)
   for _, state in ipairs(cell.limits) do
     state.settings = state.settings or string.format(' %s %.0f %.0f %.0f %.0f %.0f', state.unit, state.period,
       state.permits, state.permits_at, state.burst, state.burst_at)
@@ -217,7 +217,7 @@ local function to_text(cell)
   return text
 end
 
-local function empty(epoch, guard, now)
+local function new_cell(epoch, guard, now)
   return {
     epoch = epoch,
     seq = 0,
@@ -227,13 +227,13 @@ local function empty(epoch, guard, now)
     guard = guard,
     guard_at = now,
     window = 0,
-    count = 0,
-    last = 0,
+    current = 0,
+    previous = 0,
     limits = {},
   }
 end
 
--- The cell in a value and its text, both nil if there is none; a text without a cell is corrupt.
+-- Returns the cell in a value and its text; both nil without a value. A text without a cell is corrupt.
 local function cell_in(value)
   if not value then
     return nil, nil
@@ -242,18 +242,18 @@ local function cell_in(value)
   return string.sub(value, 1, 1) == 'p' and parse(text) or nil, text
 end
 
--- The same of what is under the key.
+-- Reads the cell under the key, and its text.
 local function read()
   return cell_in(redis.call('GET', KEYS[1]))
 end
 
--- Writes a text, to live until the cell's last booking and its hold are over, and an hour at least.
+-- Writes the text of a cell, with a ttl until its last booking and its hold are over, and at least an hour.
 local function write(cell, text, now)
   local last = math.max(cell.held_until, cell.local_end, cell.fresh_until)
   for _, state in ipairs(cell.limits) do
     last = math.max(last, tat_rounded_up(state))
   end
-  local ttl = math.max(last - now, LONGEVITY)
+  local ttl = math.max(last - now, MIN_TTL)
   redis.call('SET', KEYS[1], 'p' .. text, 'PX', string.format('%.0f', math.ceil(ttl / 1000)))
 end
 
