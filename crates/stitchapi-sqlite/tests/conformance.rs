@@ -1,4 +1,4 @@
-//! The contract of a store, with four processes on one file.
+//! Runs the contract kit with four processes on one file.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ fn the_file_keeps_the_contract() {
             Box::pin(async { Arc::new(store) as _ })
         })
         .processes(TestBinary::new("another_process").env(FILE, file), 4)
-        .cannot_lose_ttl("the deadline of a facet's value is inside the value");
+        .cannot_lose_ttl("the deadline of a value of a facet is inside the value");
     let make = move || -> BoxFuture<'static, Arc<dyn StitchStore>> {
         let store = open(&plain);
         Box::pin(async { Arc::new(store) as _ })

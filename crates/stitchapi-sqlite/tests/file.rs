@@ -1,4 +1,4 @@
-//! What the file holds, what becomes of it, and bad weather.
+//! The content of the file, its clean-up, and failures: locks, other tables, damaged values, other boots.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io::{BufRead as _, BufReader};
@@ -13,15 +13,17 @@ use futures_executor::block_on;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use rusqlite::{Connection, Params};
-use stitchapi_core::{Cells, Change, Key, Prefix, StitchStore, StoreError, StoreErrorKind, StoreTime, Tick};
+use stitchapi_core::{
+    Cells, Change, ENVELOPE_LEN, Key, Prefix, StitchStore, StoreError, StoreErrorKind, StoreTime, Tick, Version,
+};
 use stitchapi_sqlite::SqliteStore;
 use tempfile::TempDir;
 
-/// Tells a child which file to lock.
-const HOLDER: &str = "STITCHAPI_SQLITE_HOLDER";
+/// Environment variable with the file that a child process locks.
+const LOCKED_FILE: &str = "STITCHAPI_SQLITE_HOLDER";
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// A folder with a file in it, and a second connection that is not the store's.
+/// Folder with the file of a store, and further connections to the file.
 struct File {
     folder: TempDir,
 }
@@ -36,14 +38,14 @@ impl File {
     fn open(&self) -> Arc<SqliteStore> {
         Arc::new(SqliteStore::open(self.path()).unwrap())
     }
-    fn other(&self) -> Connection {
+    fn connect(&self) -> Connection {
         Connection::open(self.path()).unwrap()
     }
     fn execute(&self, sql: &str, params: impl Params) -> usize {
-        self.other().execute(sql, params).unwrap()
+        self.connect().execute(sql, params).unwrap()
     }
     fn rows(&self) -> i64 {
-        self.other().query_row("SELECT count(*) FROM stitchapi", [], |row| row.get(0)).unwrap()
+        self.connect().query_row("SELECT count(*) FROM stitchapi", [], |row| row.get(0)).unwrap()
     }
 }
 
@@ -72,12 +74,12 @@ fn kind<T: std::fmt::Debug>(result: Result<T, StoreError>) -> StoreErrorKind {
     result.unwrap_err().kind()
 }
 
-fn opened(path: impl AsRef<Path>) -> StoreErrorKind {
+fn open_error(path: impl AsRef<Path>) -> StoreErrorKind {
     kind(SqliteStore::open(path))
 }
 
 #[test]
-fn values_and_counts_outlive_the_process() {
+fn values_and_counts_survive_a_restart_of_the_process() {
     let file = File::new();
     let store = file.open();
     set(&store, "a", "hello", None).unwrap();
@@ -102,7 +104,7 @@ fn the_file_is_closed_when_the_last_clone_is_dropped() {
 }
 
 #[test]
-fn a_prefix_is_a_store_of_its_own_in_one_file() {
+fn stores_with_different_prefixes_share_no_keys() {
     let file = File::new();
     let store = file.open();
     set(&store.with_prefix(Prefix::new("mine:")), "a", "hello", None).unwrap();
@@ -111,7 +113,7 @@ fn a_prefix_is_a_store_of_its_own_in_one_file() {
 }
 
 #[test]
-fn eight_stores_open_a_new_file_at_once() {
+fn eight_stores_can_open_a_new_file_at_once() {
     for _ in 0..5 {
         let file = File::new();
         thread::scope(|scope| {
@@ -124,7 +126,7 @@ fn eight_stores_open_a_new_file_at_once() {
 }
 
 #[test]
-fn a_facets_row_of_another_boot_is_lost_state() {
+fn a_row_of_a_facet_from_another_boot_is_lost_state() {
     let file = File::new();
     let store = file.open();
     assert_eq!(incr(&store, "n").unwrap(), 1);
@@ -136,7 +138,7 @@ fn a_facets_row_of_another_boot_is_lost_state() {
 }
 
 #[test]
-fn plain_values_outlive_the_boot_and_end_on_the_wall_clock() {
+fn plain_values_survive_a_boot_and_expire_on_the_wall_clock() {
     let file = File::new();
     let store = file.open();
     let wall = || i64::try_from(StoreTime::from_system_clock().0).unwrap();
@@ -144,7 +146,7 @@ fn plain_values_outlive_the_boot_and_end_on_the_wall_clock() {
     set(&store, "a", "hello", Some(MINUTE)).unwrap();
     let after = wall();
     let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let (ends, clock): (i64, String) = file.other().query_row("SELECT ends, clock FROM stitchapi", [], read).unwrap();
+    let (ends, clock): (i64, String) = file.connect().query_row("SELECT ends, clock FROM stitchapi", [], read).unwrap();
     assert!(before <= ends - 60_000_000 && ends - 60_000_000 <= after);
     assert_eq!(clock, "");
     file.execute("UPDATE stitchapi SET ends = ?1", [after]);
@@ -152,7 +154,7 @@ fn plain_values_outlive_the_boot_and_end_on_the_wall_clock() {
 }
 
 #[test]
-fn a_live_key_is_plain_or_a_facets_and_an_ended_one_is_free() {
+fn a_live_key_is_plain_or_of_a_facet_and_an_expired_key_is_free() {
     let file = File::new();
     let store = file.open();
     set(&store, "plain", "hello", None).unwrap();
@@ -171,7 +173,7 @@ fn a_live_key_is_plain_or_a_facets_and_an_ended_one_is_free() {
 }
 
 #[test]
-fn ended_rows_go_in_small_steps_at_each_write() {
+fn each_write_deletes_up_to_four_expired_rows() {
     let file = File::new();
     let store = file.open();
     for name in 0..10 {
@@ -187,7 +189,7 @@ fn ended_rows_go_in_small_steps_at_each_write() {
 }
 
 #[test]
-fn rows_of_other_boots_go_in_small_steps_at_each_write() {
+fn each_write_deletes_up_to_four_rows_of_other_boots() {
     let file = File::new();
     let store = file.open();
     for name in 0..6 {
@@ -200,13 +202,13 @@ fn rows_of_other_boots_go_in_small_steps_at_each_write() {
 }
 
 #[test]
-fn a_busy_row_is_swept_early_and_stays_until_its_end() {
+fn a_row_that_is_written_often_is_swept_early_and_kept_until_its_deadline() {
     let file = File::new();
     let store = file.open();
     let put = |ttl| block_on(store.update(&key("cell"), move |_, _| (Change::Put("x".into(), ttl), ()))).unwrap();
     let sweep = || {
         let sql = "SELECT sweep, ends FROM stitchapi WHERE clock > ''";
-        file.other()
+        file.connect()
             .query_row(sql, [], |row| Ok((row.get::<_, Option<i64>>(0)?, row.get::<_, Option<i64>>(1)?)))
             .unwrap()
     };
@@ -215,19 +217,19 @@ fn a_busy_row_is_swept_early_and_stays_until_its_end() {
     assert_eq!(first, ends);
     put(Some(2 * MINUTE));
     let (second, ends) = sweep();
-    assert!(second == first && ends > first, "the index was left alone");
+    assert!(second == first && ends > first, "the index was not changed");
     file.execute("UPDATE stitchapi SET sweep = 1", []);
     set(&store, "a", "hello", None).unwrap();
     assert_eq!(sweep(), (ends, ends));
     put(Some(MINUTE));
     let (third, shorter) = sweep();
-    assert!(third == shorter && shorter < ends, "a shorter life moves it");
+    assert!(third == shorter && shorter < ends, "a shorter ttl moves the sweep");
     put(None);
     assert_eq!(sweep(), (None, None));
 }
 
 #[test]
-fn a_step_that_panics_changes_nothing_and_leaves_the_store_usable() {
+fn a_step_that_panics_changes_nothing_and_the_store_stays_usable() {
     let file = File::new();
     let store = file.open();
     set(&store, "a", "hello", None).unwrap();
@@ -238,10 +240,10 @@ fn a_step_that_panics_changes_nothing_and_leaves_the_store_usable() {
 }
 
 #[test]
-fn a_future_dropped_before_its_turn_leaves_nothing_done() {
+fn a_future_that_is_dropped_before_its_operation_starts_changes_nothing() {
     let file = File::new();
     let store = file.open();
-    let other = file.other();
+    let other = file.connect();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let (a, b) = (key("a"), key("b"));
     let mut first = store.set(&a, "hello".into(), None);
@@ -253,13 +255,13 @@ fn a_future_dropped_before_its_turn_leaves_nothing_done() {
     assert!(get(&store, "b").unwrap().is_none());
 }
 
-/// Tolerance: 200 ms more than the 200 ms that an operation waits.
+/// Tolerance: 200 ms beyond the 200 ms that an operation waits.
 #[test]
-fn a_stuck_lock_fails_the_whole_queue_at_once_and_readers_go_on() {
+fn a_stuck_lock_fails_the_whole_queue_at_once_and_reads_succeed() {
     let file = File::new();
     let store = file.open();
     set(&store, "a", "hello", None).unwrap();
-    let other = file.other();
+    let other = file.connect();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     assert!(get(&store, "a").unwrap().is_some());
     let start = Tick::of_boot_clock();
@@ -276,10 +278,10 @@ fn a_stuck_lock_fails_the_whole_queue_at_once_and_readers_go_on() {
     assert_eq!(incr(&store, "n").unwrap(), 1);
 }
 
-/// A process of its own, in the middle of a transaction until it is killed.
+/// Child process: holds a transaction open until it is killed.
 #[test]
-fn a_process_that_holds_the_lock() {
-    let Ok(path) = std::env::var(HOLDER) else { return };
+fn child_process_that_holds_the_lock() {
+    let Ok(path) = std::env::var(LOCKED_FILE) else { return };
     let connection = Connection::open(path).unwrap();
     connection.execute_batch("BEGIN IMMEDIATE; DELETE FROM stitchapi").unwrap();
     println!("\nheld");
@@ -287,13 +289,13 @@ fn a_process_that_holds_the_lock() {
 }
 
 #[test]
-fn a_process_stopped_inside_a_transaction_is_an_outage_and_its_death_the_end_of_it() {
+fn a_process_inside_a_transaction_is_an_outage_until_it_dies() {
     let file = File::new();
     let store = file.open();
     assert_eq!(incr(&store, "n").unwrap(), 1);
     let mut holder = Command::new(std::env::current_exe().unwrap())
-        .args(["a_process_that_holds_the_lock", "--exact", "--nocapture"])
-        .env(HOLDER, file.path())
+        .args(["child_process_that_holds_the_lock", "--exact", "--nocapture"])
+        .env(LOCKED_FILE, file.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -307,73 +309,76 @@ fn a_process_stopped_inside_a_transaction_is_an_outage_and_its_death_the_end_of_
 }
 
 #[test]
-fn a_locked_file_cannot_be_opened_and_says_so() {
+fn opening_a_locked_file_is_unavailable() {
     let file = File::new();
-    let other = file.other();
+    let other = file.connect();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    assert_eq!(opened(file.path()), StoreErrorKind::Unavailable);
+    assert_eq!(open_error(file.path()), StoreErrorKind::Unavailable);
     other.execute_batch("COMMIT").unwrap();
     file.open();
 }
 
 #[test]
-fn a_path_without_a_folder_a_folder_and_memory_are_wrong_settings() {
+fn a_missing_folder_a_folder_and_memory_are_invalid_paths() {
     let file = File::new();
     let error = SqliteStore::open(file.folder.path().join("missing/fleet.db")).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::InvalidConfig);
     assert_eq!(
         error.to_string(),
-        "open on the sqlite store was asked for with wrong arguments: the path cannot be opened or created"
+        "open on the sqlite store failed: an argument or a setting is invalid: \
+         the path cannot be opened or created; check that its folder exists"
     );
     assert!(std::error::Error::source(&error).is_some());
-    assert_eq!(opened(file.folder.path()), StoreErrorKind::InvalidConfig);
-    assert_eq!(opened(":memory:"), StoreErrorKind::InvalidConfig);
-    assert_eq!(opened(""), StoreErrorKind::InvalidConfig);
+    assert_eq!(open_error(file.folder.path()), StoreErrorKind::InvalidConfig);
+    assert_eq!(open_error(":memory:"), StoreErrorKind::InvalidConfig);
+    assert_eq!(open_error(""), StoreErrorKind::InvalidConfig);
 }
 
 #[test]
-fn a_file_that_is_no_database_is_left_as_it_was() {
+fn a_file_that_is_not_a_database_is_not_changed() {
     let file = File::new();
     let text = "this is not a database, and long enough to tell".repeat(100);
     std::fs::write(file.path(), &text).unwrap();
-    assert_eq!(opened(file.path()), StoreErrorKind::InvalidConfig);
+    assert_eq!(open_error(file.path()), StoreErrorKind::InvalidConfig);
     assert_eq!(std::fs::read_to_string(file.path()).unwrap(), text);
 }
 
 #[test]
-fn a_read_only_file_is_denied_when_it_is_opened() {
+fn opening_a_read_only_file_is_denied() {
     let file = File::new();
     drop(file.open());
-    assert_eq!(opened(format!("file:{}?mode=ro", file.path().display())), StoreErrorKind::Denied);
+    assert_eq!(open_error(format!("file:{}?mode=ro", file.path().display())), StoreErrorKind::Denied);
 }
 
 #[test]
-fn another_applications_table_is_left_as_it_was() {
+fn a_table_of_another_application_is_not_changed() {
     let file = File::new();
     for sql in
         ["CREATE TABLE stitchapi (id INTEGER PRIMARY KEY, name TEXT)", "CREATE VIEW stitchapi AS SELECT 1 AS key"]
     {
-        let other = file.other();
+        let other = file.connect();
         other.execute_batch("DROP TABLE IF EXISTS stitchapi").unwrap();
         other.execute_batch(sql).unwrap();
-        assert_eq!(opened(file.path()), StoreErrorKind::InvalidConfig);
+        assert_eq!(open_error(file.path()), StoreErrorKind::InvalidConfig);
         let mode: String = other.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
-        assert_eq!(mode, "delete", "nor is the mode of the file changed");
+        assert_eq!(mode, "delete", "the mode of the file was not changed");
     }
 }
 
 #[test]
-fn the_table_lives_beside_an_applications_own() {
+fn the_table_stands_beside_those_of_an_application() {
     let file = File::new();
-    file.other().execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (7)").unwrap();
+    file.connect()
+        .execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY); INSERT INTO orders VALUES (7)")
+        .unwrap();
     let store = file.open();
     set(&store, "a", "hello", None).unwrap();
-    let id: i64 = file.other().query_row("SELECT id FROM orders", [], |row| row.get(0)).unwrap();
+    let id: i64 = file.connect().query_row("SELECT id FROM orders", [], |row| row.get(0)).unwrap();
     assert_eq!(id, 7);
 }
 
 #[test]
-fn a_value_that_we_never_write_is_corrupt_and_left_as_it_was() {
+fn a_value_that_the_store_never_writes_is_corrupt_and_not_changed() {
     let file = File::new();
     let store = file.open();
     set(&store, "a", "hello", None).unwrap();
@@ -399,17 +404,17 @@ fn a_damaged_file_is_corrupt() {
 }
 
 #[test]
-fn a_table_that_was_dropped_is_an_error_and_no_panic() {
+fn a_dropped_table_is_an_error() {
     let file = File::new();
     let store = file.open();
     set(&store, "a", "hello", None).unwrap();
-    file.other().execute_batch("DROP TABLE stitchapi").unwrap();
+    file.connect().execute_batch("DROP TABLE stitchapi").unwrap();
     assert_eq!(kind(get(&store, "a")), StoreErrorKind::Other);
     assert_eq!(kind(incr(&store, "n")), StoreErrorKind::Other);
 }
 
 #[test]
-fn what_is_too_large_is_told_before_anything_is_done() {
+fn a_key_or_value_beyond_the_limits_is_refused_with_nothing_done() {
     let file = File::new();
     let store = file.open();
     let limits = store.limits();
@@ -422,7 +427,12 @@ fn what_is_too_large_is_told_before_anything_is_done() {
     set(&store, &fits, "hello", None).unwrap();
     let large = Bytes::from(vec![0; limits.max_value + 1]);
     assert_eq!(kind(block_on(store.set(&key("a"), large.clone(), None))), StoreErrorKind::TooLarge);
-    let put = move |_: Option<&[u8]>, _| (Change::Put(large.clone(), None), ());
+    let (versioned, new) = (store.clone().versioned().unwrap(), Version::from_bytes([1; 16]));
+    let written = |value| block_on(versioned.write_if(&key("v"), None, &new, value, None));
+    assert_eq!(kind(written(large.clone())), StoreErrorKind::TooLarge);
+    let larger = Bytes::from(vec![0; limits.max_value + ENVELOPE_LEN + 1]);
+    let put = move |_: Option<&[u8]>, _| (Change::Put(larger.clone(), None), ());
     assert_eq!(kind(block_on(store.update(&key("a"), put))), StoreErrorKind::TooLarge);
     assert_eq!(file.rows(), 1);
+    assert!(written(large.slice(1..)).unwrap(), "a versioned value of max_value fits, in its envelope");
 }
