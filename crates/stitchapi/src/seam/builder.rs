@@ -16,7 +16,7 @@ use crate::endpoint::{UrlError, parse_header_name, parse_header_value, parse_htt
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Retry;
 use crate::store::Client;
-use crate::throttle::{Gates, Ground, Place, Throttle};
+use crate::throttle::{Gates, Ground, Throttle};
 use crate::trace::{Dispatch, Trace, TraceSink};
 use crate::vault::Vault;
 
@@ -226,10 +226,14 @@ impl SeamBuilder {
         }
         let dispatch = Dispatch::new(self.sinks);
         let host = &base[Position::BeforeHost..Position::AfterPort];
+        let is_shared = self.store.is_some();
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
+        let store = Arc::new(Client::new(store, runtime.clone()));
+        let shared = is_shared.then(|| store.clone());
         let gates = Gates::new(Ground {
             seam: name.clone(),
             host: host.to_owned(),
-            place: self.store.as_ref().map(place),
+            store: shared.clone(),
             vault: vault.clone(),
             runtime: runtime.clone(),
             trace: Trace::of_seam(dispatch.clone(), runtime.clone(), name.clone()),
@@ -239,10 +243,6 @@ impl SeamBuilder {
             Some(throttle) if !throttle.is_per_stitch() => Some(gates.open(throttle, None)?),
             _ => None,
         };
-        let is_shared = self.store.is_some();
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
-        let store = Arc::new(Client::new(store, runtime.clone()));
-        let shared = is_shared.then(|| store.clone());
         let login_settings = Arc::new(LoginSettings {
             transport: transport.clone(),
             user_agent: headers.get(header::USER_AGENT).cloned(),
@@ -308,12 +308,6 @@ fn validate_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
         validated.insert(header, value);
     }
     Ok(validated)
-}
-
-/// Where its throttles are, should there be any.
-fn place(store: &Arc<dyn StitchStore>) -> Place {
-    let (pacer, leases, counter) = (store.clone().pacer(), store.clone().leases(), store.clone().counter());
-    Place { pacer, leases, counter, name: store.name(), limits: store.limits() }
 }
 
 #[cfg(feature = "tokio")]

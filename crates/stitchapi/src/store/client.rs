@@ -21,7 +21,6 @@ use crate::trace::{EventKind, Trace};
 /// * Every failure is emitted as [`EventKind::StoreFailed`] on the trace of the caller.
 /// * An operation of a facet that the store does not have fails with [`StoreErrorKind::Unsupported`].
 #[derive(Debug)]
-#[allow(dead_code, reason = "the throttle moves onto its operations")]
 pub(crate) struct Client {
     store: Arc<dyn StitchStore>,
     limits: StoreLimits,
@@ -32,7 +31,6 @@ pub(crate) struct Client {
     runtime: Arc<dyn Runtime>,
 }
 
-#[allow(dead_code, reason = "the throttle moves onto its operations")]
 impl Client {
     pub(crate) fn new(store: Arc<dyn StitchStore>, runtime: Arc<dyn Runtime>) -> Self {
         Self {

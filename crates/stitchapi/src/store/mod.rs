@@ -4,14 +4,11 @@
 //! `StitchStore` themselves. `fit_key` shortens keys that the store would refuse. On the client stand a lease that is held
 //! and renewed ([`LeaseGuard`]) and a versioned value ([`Record`]).
 
-mod bounded;
 mod client;
 mod fit_key;
 mod lease_guard;
 mod record;
 
-pub(crate) use bounded::watch;
 pub(crate) use client::Client;
-pub(crate) use fit_key::fit_key;
 pub(crate) use lease_guard::{Acquired, LeaseGuard};
 pub(crate) use record::{Record, Stored};

@@ -13,6 +13,7 @@ use futures_util::future::{Either, select};
 use stitchapi_core::{Key, Runtime, Tick};
 
 use super::agent::{self, SpawnOnDrop};
+use super::cell_client::CellClient;
 use super::concurrency::Places;
 use super::declaration::Cost;
 use super::pacing::At;
@@ -22,7 +23,6 @@ use super::pacing::{Source, State, Verdict, Work, lateness};
 use super::queue::{Ticket, Waiter};
 use super::settings::{Declared, Settings};
 use super::units::Units;
-use super::windowed::Tickets;
 use crate::runtime::{TimeUp, within};
 use crate::trace::{EventKind, Trace};
 use crate::{Error, ErrorKind, Result};
@@ -30,10 +30,8 @@ use crate::{Error, ErrorKind, Result};
 /// One bucket, as this process sees it.
 pub(crate) struct Bucket {
     pub(super) declared: Arc<Declared>,
-    /// Where it lies in the store, if there is one.
-    pub(super) key: Option<Key>,
-    /// Its pacer, if the store has none.
-    pub(super) tickets: Option<Tickets>,
+    /// Its cell in the store, if there is one.
+    pub(super) cell: Option<CellClient>,
     /// How many calls it lets be under way at once, if it says.
     places: Option<Arc<Places>>,
     state: Mutex<State>,
@@ -60,14 +58,16 @@ pub(crate) struct Wait {
 impl Bucket {
     pub(super) fn new(declared: Arc<Declared>, key: Option<Key>, places: Option<Key>) -> Arc<Self> {
         let settings = &declared.settings;
-        let place = declared.place.as_ref();
-        let tickets = place.and_then(|place| Tickets::new(place, &settings.limits, settings.guard, &declared.runtime));
-        let source = match place {
-            Some(place) => Source::cell(place.limits.boot_clock || tickets.is_some(), settings.max_requests),
+        let cell = declared.store.as_ref().zip(key);
+        let cell = cell.map(|(store, key)| {
+            CellClient::new(store.clone(), key, &settings.limits, settings.guard, declared.trace.clone())
+        });
+        let source = match &cell {
+            Some(cell) => Source::cell(cell.has_local_clock(), settings.max_requests),
             None => Source::Here(Pacing::new(&settings.limits, settings.guard, opens(settings, &*declared.runtime))),
         };
         let places = declared.concurrency.map(|limit| Places::new(declared.clone(), limit, places));
-        Arc::new(Self { declared, key, tickets, places, state: Mutex::new(State::new(source)) })
+        Arc::new(Self { declared, cell, places, state: Mutex::new(State::new(source)) })
     }
 
     /// Whether forgetting it changes nothing: nobody waits, nothing is held, no call is under way, and the budget is full.
@@ -114,7 +114,7 @@ impl Bucket {
         if units.iter().all(|units| *units == 0) {
             return Ok(None);
         }
-        if self.tickets.is_some() {
+        if self.cell.as_ref().is_some_and(CellClient::is_counting) {
             return Err(Error::input("a cost other than one call, in a store that can only count"));
         }
         Ok(Some(Cow::Owned(units)))
@@ -128,7 +128,7 @@ impl Bucket {
     /// Starts a call at once, if there is no store, nobody waits and the budget has room. Touches nothing but one lock.
     #[inline]
     pub(crate) fn start_at_once(&self, units: &Units) -> Option<Started> {
-        if self.declared.place.is_some() {
+        if self.cell.is_some() {
             return None;
         }
         let now = self.runtime().now();

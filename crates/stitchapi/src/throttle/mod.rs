@@ -2,8 +2,10 @@
 
 mod agent;
 mod bucket;
+mod cell_client;
 mod concurrency;
 mod cooldown;
+mod counting;
 mod declaration;
 mod pacing;
 mod permit;
@@ -13,13 +15,11 @@ mod reserver;
 mod settings;
 mod status;
 mod units;
-mod windowed;
 
 pub(crate) use bucket::{Bucket, Started, Wait};
 pub(crate) use concurrency::Taken;
 pub use declaration::{Cost, Rate, RateError, Scope, Throttle};
 pub use permit::Permit;
 pub(crate) use registry::{Gate, Gates, Ground, flow};
-pub(crate) use settings::Place;
 pub use status::{BucketStatus, LimitStatus, PlacesStatus, ThrottleStatus};
 pub(crate) use units::Units;

@@ -10,12 +10,12 @@ use stitchapi_core::{Key, Runtime};
 
 use super::bucket::Bucket;
 use super::declaration::{Scope, Throttle, config};
-use super::settings::{Declared, Place};
+use super::settings::Declared;
 use super::status::ThrottleStatus;
 use crate::error::{Error, Result};
 use crate::principal::Principal;
 use crate::runtime::yield_once;
-use crate::store::fit_key;
+use crate::store::Client;
 use crate::trace::Trace;
 use crate::vault::Vault;
 
@@ -29,7 +29,7 @@ const AT_ONCE: usize = 1_000;
 pub(crate) struct Ground {
     pub(crate) seam: Arc<str>,
     pub(crate) host: String,
-    pub(crate) place: Option<Place>,
+    pub(crate) store: Option<Arc<Client>>,
     pub(crate) vault: Vault,
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) trace: Trace,
@@ -147,8 +147,8 @@ impl Gates {
     }
 
     fn gate(&self, throttle: &Throttle, name: Vec<String>) -> Result<Gate> {
-        let Ground { place, vault, runtime, trace, .. } = &self.ground;
-        let declared = Arc::new(Declared::new(throttle, place.clone(), runtime.clone(), trace.clone())?);
+        let Ground { store, vault, runtime, trace, .. } = &self.ground;
+        let declared = Arc::new(Declared::new(throttle, store.clone(), runtime.clone(), trace.clone())?);
         Ok(Gate(if throttle.per_principal {
             Arc::new_cyclic(|me| {
                 let (vault, me) = (vault.clone(), me.clone());
@@ -189,10 +189,10 @@ pub(crate) fn flow(principal: Option<&Principal>) -> u64 {
 }
 
 fn key(kind: &'static str, declared: &Declared, name: &[String], principal: Option<&str>) -> Option<Key> {
-    let limits = declared.store_limits()?;
+    let store = declared.store.as_ref()?;
     let key = name.iter().fold(Key::new(kind), Key::part);
     let key = principal.into_iter().fold(key, |key, digest| key.part("principal").part(digest));
-    Some(fit_key(key, limits.max_key))
+    Some(store.fit_key(key))
 }
 
 impl Principals {

@@ -9,14 +9,13 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use stitchapi_core::pace::{Booking, Reservation};
-use stitchapi_core::{Key, Pacer, Runtime, StoreError, StoreTime};
+use stitchapi_core::{Runtime, StoreError, StoreTime};
 
 use super::agent::WaitQueue;
 use super::bucket::Bucket;
 use super::pacing::Request;
 use super::pacing::Work;
-use crate::store::watch;
-use crate::trace::{EventKind, Trace};
+use crate::trace::Trace;
 
 impl Bucket {
     /// Makes one request to the store and takes in what it answers. Dropped, it is as if it had not been answered.
@@ -32,9 +31,8 @@ impl Bucket {
     }
 
     async fn ask(&self, request: &Request) -> Result<Reservation, Arc<StoreError>> {
-        let Some((pacer, name, key)) = self.store() else { unreachable!("only a bucket of a store makes requests") };
-        let reserve = pacer.reserve(key, &request.pace);
-        watch(&**self.runtime(), self.settings().timeout, name, "reserve", reserve).await.map_err(Arc::new)
+        let Some(cell) = &self.cell else { unreachable!("only a bucket of a store makes requests") };
+        cell.reserve(&request.pace).await.map_err(Arc::new)
     }
 
     fn take_in(self: &Arc<Self>, request: &Request, answer: Result<Reservation, Arc<StoreError>>) {
@@ -55,43 +53,24 @@ impl Bucket {
 
     /// Gives bookings back, if nobody has booked behind them; whether that worked changes nothing here.
     async fn refund(self: Arc<Self>, booking: Booking) {
-        let Some((pacer, name, key)) = self.store() else { return };
-        let refund = pacer.refund(key, &booking);
-        let _ = watch(&**self.runtime(), self.settings().timeout, name, "refund", refund).await;
+        let Some(cell) = &self.cell else { return };
+        let _ = cell.refund(&booking).await;
     }
 
     /// Tells the store of a hold. Saying it twice is saying it once, so it is said again if the first time failed.
     pub(super) async fn tell_hold(self: Arc<Self>, until: StoreTime) {
-        let (Some((pacer, name, key)), settings) = (self.store(), self.settings()) else { return };
-        let hold =
-            || watch(&**self.runtime(), settings.timeout, name, "hold", pacer.hold(key, until, settings.max_hold));
-        if self.is_failure(hold().await) {
-            self.is_failure(hold().await);
+        let (Some(cell), cap) = (&self.cell, self.settings().max_hold) else { return };
+        if cell.hold(until, cap).await.is_err() {
+            let _ = cell.hold(until, cap).await;
         }
     }
 
     /// Corrects what one limit was charged. A debt may be said twice, what is given back never.
     pub(super) async fn settle_in_store(&self, index: usize, delta: i64) {
-        let (Some((pacer, name, key)), settings) = (self.store(), self.settings()) else { return };
-        let Some(limit) = settings.limits.get(index) else { return };
-        let settle = || watch(&**self.runtime(), settings.timeout, name, "settle", pacer.settle(key, &limit.id, delta));
-        if self.is_failure(settle().await) && delta > 0 {
-            self.is_failure(settle().await);
+        let (Some(cell), Some(limit)) = (&self.cell, self.settings().limits.get(index)) else { return };
+        if cell.settle(&limit.id, delta).await.is_err() && delta > 0 {
+            let _ = cell.settle(&limit.id, delta).await;
         }
-    }
-
-    /// Whether the store has failed, which is told.
-    fn is_failure(&self, done: Result<(), StoreError>) -> bool {
-        let Err(error) = done else { return false };
-        self.trace().emit(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
-        true
-    }
-
-    /// The store, and where the bucket lies in it.
-    fn store(&self) -> Option<(&dyn Pacer, &'static str, &Key)> {
-        let place = self.declared.place.as_ref()?;
-        let tickets = self.tickets.as_ref().map(|tickets| tickets as &dyn Pacer);
-        Some((tickets.or(place.pacer.as_deref())?, place.name, self.key.as_ref()?))
     }
 
     /// Wakes the served waiters and emits the events.

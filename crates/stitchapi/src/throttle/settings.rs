@@ -6,26 +6,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use stitchapi_core::Runtime;
 use stitchapi_core::pace::Limit;
-use stitchapi_core::{Counter, Leases, Pacer, Runtime, StoreLimits};
 
+use super::counting;
 use super::declaration::{Cost, Throttle, config};
 use super::units::Units;
-use super::windowed;
 use crate::error::Result;
 use crate::outage::OutagePolicy;
+use crate::store::Client;
 use crate::trace::{EventKind, Trace};
-
-/// Facets of the store that buckets lie in.
-#[derive(Debug, Clone)]
-pub(crate) struct Place {
-    pub(crate) pacer: Option<Arc<dyn Pacer>>,
-    pub(crate) leases: Option<Arc<dyn Leases>>,
-    /// Used by a store without a pacer.
-    pub(crate) counter: Option<Arc<dyn Counter>>,
-    pub(crate) name: &'static str,
-    pub(crate) limits: StoreLimits,
-}
 
 /// Numbers of a bucket that the planner reads.
 #[derive(Debug)]
@@ -62,7 +52,8 @@ pub(crate) struct Declared {
     pub(super) max_wait: Option<Duration>,
     pub(super) max_queue: Option<usize>,
     pub(super) concurrency: Option<u32>,
-    pub(super) place: Option<Place>,
+    /// Store that the buckets lie in; without one they lie in this process.
+    pub(super) store: Option<Arc<Client>>,
     pub(super) runtime: Arc<dyn Runtime>,
     pub(super) trace: Trace,
 }
@@ -89,13 +80,13 @@ impl Declared {
     /// and a setter that has no effect on it.
     pub(super) fn new(
         throttle: &Throttle,
-        place: Option<Place>,
+        store: Option<Arc<Client>>,
         runtime: Arc<dyn Runtime>,
         trace: Trace,
     ) -> Result<Self> {
         let (limits, guard) = throttle.validate()?;
-        match &place {
-            Some(place) => validate_on_store(throttle, &limits, place)?,
+        match &store {
+            Some(store) => validate_on_store(throttle, &limits, store)?,
             None => validate_in_process(throttle, &*runtime)?,
         }
         if limits.is_empty() && throttle.max_queue.is_some() && !runtime.joins_callers() {
@@ -107,7 +98,7 @@ impl Declared {
         let pacing = limits.iter().min_by_key(|limit| limit.id.period());
         let per_second =
             pacing.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
-        let is_volatile = place.as_ref().is_some_and(|place| place.limits.volatile);
+        let is_volatile = store.as_ref().is_some_and(|store| store.limits().volatile);
         let fresh_start = if is_volatile { Duration::from_millis(100) } else { Duration::ZERO };
         let one_call = Cost::default().on(&limits);
         let mut settings = Settings {
@@ -121,38 +112,36 @@ impl Declared {
             max_requests: 2,
             outage_policy: throttle.outage_policy.unwrap_or_default(),
             fleet_size: throttle.fleet_size,
-            timeout: place.as_ref().map_or(Duration::ZERO, |place| place.limits.timeout),
+            timeout: store.as_ref().map_or(Duration::ZERO, |store| store.timeout()),
             limits,
         };
-        if let Some(Place { pacer: None, name: store, .. }) = place.as_ref().filter(|_| !settings.limits.is_empty()) {
-            windowed::tune(&mut settings);
-            trace.emit(EventKind::WeakerPromise { store });
+        if let Some(store) = store.as_ref().filter(|store| !store.has_pacer() && !settings.limits.is_empty()) {
+            settings.max_calls_per_request = 1;
+            settings.max_requests = counting::BATCH.into();
+            settings.timeout *= counting::MAX_ROUND_TRIPS;
+            trace.emit(EventKind::WeakerPromise { store: store.name() });
         }
         let Throttle { max_wait, max_queue, concurrency, .. } = *throttle;
-        Ok(Self { settings, max_wait, max_queue, concurrency, place, runtime, trace })
+        Ok(Self { settings, max_wait, max_queue, concurrency, store, runtime, trace })
     }
 
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.runtime
     }
-
-    /// Returns the limits of the store, if there is one.
-    pub(super) fn store_limits(&self) -> Option<&StoreLimits> {
-        self.place.as_ref().map(|place| &place.limits)
-    }
 }
 
 /// A rate needs a pacer or a counter: a store with neither would count too few calls. A concurrency limit needs leases.
-fn validate_on_store(throttle: &Throttle, limits: &[Limit], place: &Place) -> Result<()> {
-    let store = place.name;
-    if !limits.is_empty() && place.pacer.is_none() {
-        if place.counter.is_none() {
+fn validate_on_store(throttle: &Throttle, limits: &[Limit], store: &Client) -> Result<()> {
+    let (has_pacer, has_counter, has_leases) = (store.has_pacer(), store.has_counter(), store.has_leases());
+    let store = store.name();
+    if !limits.is_empty() && !has_pacer {
+        if !has_counter {
             return Err(config(format_args!(
                 "the {store} store has no pacer and no counter, so it cannot share a rate: combine it with a store that has \
                  one, SplitStore::new({store}, other), or give it a pacer with CellFacets"
             )));
         }
-        windowed::judge(place, limits)?;
+        counting::validate(store, limits)?;
         if throttle.fresh_start.is_some() {
             return Err(config(format_args!(
                 "fresh_start(..) has no effect on the {store} store, which can only count: remove it, or combine the store \
@@ -160,7 +149,7 @@ fn validate_on_store(throttle: &Throttle, limits: &[Limit], place: &Place) -> Re
             )));
         }
     }
-    if throttle.concurrency.is_some() && place.leases.is_none() {
+    if throttle.concurrency.is_some() && !has_leases {
         return Err(config(format_args!(
             "the {store} store has no leases, so it cannot share a concurrency limit: combine it with a store that has them, \
              SplitStore::new({store}, other), or give it leases with CellFacets"

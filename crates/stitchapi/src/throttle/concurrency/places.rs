@@ -6,20 +6,20 @@ use std::task::Waker;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use stitchapi_core::{Key, Leases, Owner, Runtime, StoreError, Tick};
+use stitchapi_core::{Key, Owner, Runtime, Tick};
 
 use super::operation::{Answer, Answered, Kind, Operation};
 use super::register::{Register, Work};
 use super::taken::Taken;
 use super::terms::Terms;
 use super::waiting::Waiting;
-use crate::store::watch;
+use crate::store::Client;
 use crate::throttle::Wait;
 use crate::throttle::agent::{self, WaitQueue};
 use crate::throttle::queue::Waiter;
 use crate::throttle::settings::Declared;
 use crate::throttle::units::Units;
-use crate::trace::{EventKind, Trace};
+use crate::trace::Trace;
 use crate::{Error, ErrorKind, Result};
 
 /// The places of one bucket, as this process sees them.
@@ -135,40 +135,25 @@ impl Places {
 
     async fn ask(&self, operation: Operation) -> Answered {
         let (terms, sent) = (self.terms(), self.runtime().now());
-        let Some((leases, name, key)) = self.store() else { unreachable!("only places of a store have an agent") };
-        let Operation { kind, owner } = operation;
-        let (what, asked) = match kind {
+        let Some((store, key)) = self.store() else { unreachable!("only places of a store have an agent") };
+        let (Operation { kind, owner }, trace) = (operation, &self.declared.trace);
+        let asked = match kind {
             Kind::Ask | Kind::Try | Kind::Adopt => {
                 let park = if kind == Kind::Ask { terms.park } else { Duration::ZERO };
-                let acquire = leases.acquire(key, terms.limit, terms.ttl, &owner, park);
-                ("acquire", watch(&**self.runtime(), terms.timeout, name, "acquire", acquire).await.map(Answer::Lease))
+                store.acquire(key, terms.limit, terms.ttl, &owner, park, trace).await.map(Answer::Lease)
             }
-            Kind::Renew | Kind::Probe => {
-                let renew = leases.renew(key, terms.ttl, &owner);
-                ("renew", watch(&**self.runtime(), terms.timeout, name, "renew", renew).await.map(Answer::Renewed))
-            }
-            Kind::Release => {
-                let release = leases.release(key, &owner);
-                let done = watch(&**self.runtime(), terms.timeout, name, "release", release).await;
-                ("release", done.map(|()| Answer::Done))
-            }
+            Kind::Renew | Kind::Probe => store.renew(key, terms.ttl, &owner, trace).await.map(Answer::Renewed),
+            Kind::Release => store.release(key, &owner, trace).await.map(|()| Answer::Done),
         };
-        let answer = asked.map_err(|error| self.tell_failure(what, error));
-        Answered { operation, sent, answer }
-    }
-
-    pub(super) fn tell_failure(&self, operation: &'static str, error: StoreError) -> Arc<StoreError> {
-        self.declared.trace.emit(EventKind::StoreFailed { operation, kind: error.kind() });
-        Arc::new(error)
+        Answered { operation, sent, answer: asked.map_err(Arc::new) }
     }
 
     pub(super) fn terms(&self) -> &Terms {
         &self.terms
     }
     /// The store, and where the places lie in it.
-    pub(super) fn store(&self) -> Option<(&dyn Leases, &'static str, &Key)> {
-        let place = self.declared.place.as_ref()?;
-        Some((place.leases.as_deref()?, place.name, self.key.as_ref()?))
+    pub(super) fn store(&self) -> Option<(&Client, &Key)> {
+        Some((self.declared.store.as_deref()?, self.key.as_ref()?))
     }
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.declared.runtime

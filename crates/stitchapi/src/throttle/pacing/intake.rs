@@ -29,7 +29,6 @@ impl State {
         let reply = match answer {
             Ok(reply) => reply,
             Err(error) => {
-                work.events.push(EventKind::StoreFailed { operation: error.operation(), kind: error.kind() });
                 work.events.extend(cell.fail(settings, request, error, now));
                 if std::mem::take(&mut cell.must_confirm) {
                     // What cannot be confirmed is not used.
