@@ -1,32 +1,32 @@
-//! The clock of the tests, which is that of the workers: the boot clock, in microseconds.
+//! The clock of the tests and the workers: the boot clock in microseconds.
 
 use std::time::Duration;
 
 use stitchapi::Tick;
 
-/// A millisecond of it.
+/// A millisecond in microseconds.
 pub const MILLISECOND: u64 = 1_000;
-/// A second of it.
+/// A second in microseconds.
 pub const SECOND: u64 = 1_000 * MILLISECOND;
 
-/// What it reads.
+/// Returns the reading of the boot clock.
 #[must_use]
 pub fn now() -> u64 {
     Tick::of_boot_clock().0
 }
 
-/// Waits until it reads `at`.
+/// Blocks until the boot clock reads `at`.
 #[expect(clippy::disallowed_methods, reason = "a test waits on no runtime")]
 pub fn sleep_until(at: u64) {
     std::thread::sleep(Duration::from_micros(at.saturating_sub(now())));
 }
 
-/// Asks until it is so, for at most ten seconds; whether it came to be.
+/// Evaluates the condition every 2 ms for at most ten seconds. Returns `true` as soon as it holds.
 #[must_use]
-pub fn comes_true(mut is_so: impl FnMut() -> bool) -> bool {
+pub fn wait_for(mut condition: impl FnMut() -> bool) -> bool {
     let end = now() + 10 * SECOND;
     while now() < end {
-        if is_so() {
+        if condition() {
             return true;
         }
         sleep_until(now() + 2 * MILLISECOND);

@@ -1,37 +1,41 @@
-//! How well the machine itself kept time during a run.
+//! Measures how well the machine kept time during a run.
+//!
+//! A thread of the test sleeps for a millisecond again and again. Its lateness shows what the machine costs a worker.
 
 use std::fmt;
 use std::thread::JoinHandle;
 
 use crate::clock::{MILLISECOND, now, sleep_until};
 
-/// How long the timer sleeps.
+/// Duration of one sleep in microseconds.
 const TICK: u64 = MILLISECOND;
-/// A timer that is later than this would have cost a fleet at 200/s a slot: that is its guard.
+/// Lateness in microseconds that costs a fleet at 200/s a slot: its guard.
 const LATE: u64 = 5 * MILLISECOND;
-/// The largest share of the time that may be lost to [`LATE`] ones: a fifth of what a fleet may leave unused beside its guard.
-const MOST_LOST: f64 = 0.001;
-/// The largest standard deviation: by itself it makes gaps of 5 ms vary by 0.07, which is half of what a fleet may.
-const MOST_SPREAD: f64 = 250.0;
+/// Largest share of the time that may be lost to sleeps that are [`LATE`]: a fifth of the share of the budget that a fleet
+/// may leave unused.
+const MAX_LOST: f64 = 0.001;
+/// Largest standard deviation of the lateness in microseconds. It makes gaps of 5 ms vary by 0.07, half of what is allowed
+/// for a fleet.
+const MAX_SPREAD: f64 = 250.0;
 
-/// A thread with a timer of its own, on the processors that a fleet has.
+/// A thread that sleeps and measures its lateness, on the processors of the fleet.
 #[derive(Debug)]
 pub(crate) struct Timer(JoinHandle<Machine>);
 
-/// How late a timer was that had nothing else to do.
+/// Lateness of a thread that does nothing but sleep.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Machine {
-    /// The share of the time in which it was more than 5 ms late.
+    /// Share of the time in which the thread was more than 5 ms late.
     pub lost: f64,
-    /// The standard deviation of its lateness, in microseconds.
+    /// Standard deviation of the lateness in microseconds.
     pub spread: f64,
-    /// The worst, in microseconds.
+    /// Largest lateness in microseconds.
     pub worst: u64,
 }
 
 impl Timer {
-    /// Measures from one tick of the clock to another one.
-    #[expect(clippy::disallowed_methods, reason = "a test has no runtime, and the timer is a thread's")]
+    /// Measures between two readings of the boot clock in microseconds.
+    #[expect(clippy::disallowed_methods, reason = "a test has no runtime, and the lateness of a thread is measured")]
     pub(crate) fn start(from: u64, to: u64) -> Self {
         Self(std::thread::spawn(move || {
             sleep_until(from);
@@ -47,7 +51,7 @@ impl Timer {
         }))
     }
 
-    /// What it measured, when its time is over.
+    /// Waits for the end of the measurement and returns it.
     pub(crate) fn end(self) -> Machine {
         self.0.join().unwrap()
     }
@@ -63,11 +67,11 @@ impl Machine {
         Self { lost, spread: variance.sqrt(), worst: late.iter().copied().max().unwrap_or(0) }
     }
 
-    /// Whether it kept time well enough to judge by it how even a fleet is, and what it leaves unused: at most a thousandth
-    /// of the time was lost, and the timer's lateness has a standard deviation of at most 250 us.
+    /// Returns `true` if the machine kept time well enough to check how even a fleet is and how much it leaves unused: at most
+    /// a thousandth of the time was lost, and the standard deviation of the lateness is at most 250 us.
     #[must_use]
     pub fn kept_time(&self) -> bool {
-        self.lost <= MOST_LOST && self.spread <= MOST_SPREAD
+        self.lost <= MAX_LOST && self.spread <= MAX_SPREAD
     }
 }
 
@@ -83,24 +87,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timer_that_is_always_as_late_keeps_time() {
+    fn a_timer_with_constant_lateness_keeps_time() {
         let machine = Machine::of(&[80; 1_000]);
         assert_eq!((machine.lost, machine.spread, machine.worst), (0.0, 0.0, 80));
         assert!(machine.kept_time());
     }
 
     #[test]
-    fn a_stall_and_a_rough_timer_are_told() {
+    fn a_stall_or_a_varying_timer_does_not_keep_time() {
         let mut late = [80; 1_000];
         late[500] = 6_000;
         let machine = Machine::of(&late);
         assert!(machine.lost > 0.005 && !machine.kept_time(), "{machine}");
-        let rough: Vec<u64> = (0..1_000).map(|n| n % 2 * 1_000).collect();
-        assert!(!Machine::of(&rough).kept_time());
+        let varying: Vec<u64> = (0..1_000).map(|n| n % 2 * 1_000).collect();
+        assert!(!Machine::of(&varying).kept_time());
     }
 
     #[test]
-    fn a_timer_ends_in_time() {
+    fn a_timer_ends_when_its_time_is_over() {
         let begun = now();
         let machine = Timer::start(begun, begun + 50 * MILLISECOND).end();
         assert!(machine.worst > 0);

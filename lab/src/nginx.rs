@@ -1,4 +1,4 @@
-//! nginx with a rate limit: a judge that knows nothing of us.
+//! Runs nginx with a rate limit, as an independent check of the starts of a fleet.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -8,10 +8,10 @@ use tempfile::TempDir;
 
 use crate::server::{Server, free_port};
 
-/// Names its program.
+/// Variable with the path of nginx.
 pub const PROGRAM: &str = "STITCHAPI_NGINX";
 
-/// An nginx on a port of loopback that answers a small file, or 429.
+/// An nginx on a port of loopback that serves a small file or responds with 429.
 #[derive(Debug)]
 pub struct Nginx {
     _server: Server,
@@ -20,18 +20,18 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// One with `limit_req` at this rate (`100r/s`) and burst, all callers together and without delay.
+    /// Starts nginx with `limit_req` at this rate (`100r/s`) and burst, for all callers together and without delay.
     ///
     /// # Panics
     ///
-    /// If it does not start.
+    /// If nginx does not start.
     #[must_use]
     pub fn start(program: &Path, rate: &str, burst: u32) -> Self {
         let (folder, port) = (tempfile::tempdir().unwrap(), free_port());
         fs::create_dir(folder.path().join("html")).unwrap();
-        fs::write(folder.path().join("html/index.html"), "done").unwrap();
+        fs::write(folder.path().join("html/index.html"), "ok").unwrap();
         fs::write(folder.path().join("nginx.conf"), configuration(rate, burst, port)).unwrap();
-        // What is built in are folders of the system, which are not there, or not ours.
+        // The default paths are system folders, which may not exist or not be writable.
         let prefix = folder.path().as_os_str();
         let arguments =
             ["-p".as_ref(), prefix, "-c".as_ref(), "nginx.conf".as_ref(), "-e".as_ref(), "error.log".as_ref()];
@@ -39,24 +39,24 @@ impl Nginx {
         Self { _server: server, port, folder }
     }
 
-    /// Where it is.
+    /// Returns the base URL.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// How often it answered, by its own log: how many times 200, how many times something else.
+    /// Returns the number of responses with status 200 and with another status, from the log of nginx.
     #[must_use]
-    pub fn answered(&self) -> (usize, usize) {
+    pub fn responses(&self) -> (usize, usize) {
         let log = fs::read_to_string(self.folder.path().join("access.log")).unwrap();
-        let fine = log.lines().filter(|line| *line == "200").count();
-        (fine, log.lines().count() - fine)
+        let successes = log.lines().filter(|line| *line == "200").count();
+        (successes, log.lines().count() - successes)
     }
 }
 
-/// One process, with all its paths under the prefix.
+/// Returns a configuration for one process with all its paths below the prefix.
 fn configuration(rate: &str, burst: u32, port: u16) -> String {
-    // It does not take a burst of none.
+    // nginx refuses `burst=0`.
     let burst = if burst == 0 { String::new() } else { format!("burst={burst} nodelay") };
     format!(
         "daemon off;

@@ -1,155 +1,159 @@
-//! What a fleet did.
+//! The record of a run: every start, call and event of a fleet, and the assertions that all tests share.
 
 use crate::clock::SECOND;
-use crate::judge::{Start, worst_windows};
 use crate::machine::Machine;
 use crate::promise::Promise;
 use crate::usage::Usage;
+use crate::windows::{Start, fullest_windows};
 
-/// One call that is over.
+/// A call that has ended.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// Of which worker.
+    /// Index of the worker.
     pub worker: usize,
-    /// When it was made, in microseconds of the boot clock.
+    /// Begin of the call on the boot clock in microseconds.
     pub asked: u64,
-    /// When it was over.
+    /// End of the call.
     pub over: u64,
-    /// `ok`, the kind of its error, the status of an answer, or `dropped`.
+    /// `ok`, the kind of the error, the status of a response, or `dropped`.
     pub outcome: String,
 }
 
-/// Something else that happened in the throttle of a worker.
+/// An event of the throttle of a worker, other than a start.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Of which worker.
+    /// Index of the worker.
     pub worker: usize,
-    /// When, in microseconds of the boot clock.
+    /// Time on the boot clock in microseconds.
     pub at: u64,
-    /// What.
-    pub what: String,
+    /// The event in one line.
+    pub text: String,
 }
 
-/// What the clocks of a worker read when it came up, beside those of the test.
+/// Clock readings of a worker at its start, beside those of the test.
 #[derive(Debug, Clone, Copy)]
 pub struct Clocks {
-    /// Of which worker.
+    /// Index of the worker.
     pub worker: usize,
-    /// Its boot clock, and ours when we heard of it.
+    /// Boot clock of the worker, and that of the test when the line arrived.
     pub boot: (u64, u64),
-    /// Its wall clock, and ours when we heard of it.
+    /// Wall clock of the worker, and that of the test when the line arrived.
     pub wall: (u64, u64),
 }
 
-/// What a fleet did.
+/// Everything that a fleet printed in a run.
 #[derive(Debug)]
 pub struct Record {
-    /// How many workers it had.
+    /// Number of workers.
     pub workers: usize,
-    /// What it was promised to keep to.
+    /// Promise that the starts are compared with.
     pub promise: Promise,
-    /// When the work began and ended, in microseconds of the boot clock.
+    /// Begin of the run on the boot clock in microseconds.
     pub begins: u64,
-    /// See [`begins`](Self::begins).
+    /// End of the run.
     pub ends: u64,
-    /// Its starts, in order.
+    /// Starts in order.
     pub starts: Vec<Start>,
-    /// Its calls, by their ends.
+    /// Calls in the order of their ends.
     pub calls: Vec<Call>,
-    /// Everything else, in order.
+    /// Other events in order.
     pub events: Vec<Event>,
-    /// What the workers' clocks read.
+    /// Clock readings of the workers.
     pub clocks: Vec<Clocks>,
-    /// How well the machine kept time meanwhile.
+    /// How well the machine kept time during the run.
     pub machine: Machine,
 }
 
 impl Record {
-    /// The record of a fleet that works for so many seconds; nothing has happened yet.
+    /// Creates the empty record of a run of this duration.
     pub(crate) fn new(workers: usize, promise: Promise, begins: u64, seconds: f64) -> Self {
         let (starts, calls, events, clocks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let ends = begins + micros(seconds);
         Self { workers, promise, begins, ends, starts, calls, events, clocks, machine: Machine::default() }
     }
 
-    /// Asserts that no window held more than is promised.
+    /// Asserts that no window held more starts than are promised.
     ///
     /// # Panics
     ///
-    /// If one did.
+    /// If a window did.
     pub fn assert_exact(&self) {
-        let worst = worst_windows(&self.starts, &self.promise);
-        let told: Vec<String> = worst.iter().map(ToString::to_string).collect();
-        println!("    {} starts; at most {}", self.starts.len(), told.join(", "));
-        for worst in &worst {
-            if !worst.is_kept() {
-                self.tell_events(worst.from.saturating_sub(SECOND), worst.from + 2 * worst.bound.window.min(SECOND));
+        let windows = fullest_windows(&self.starts, &self.promise);
+        let texts: Vec<String> = windows.iter().map(ToString::to_string).collect();
+        println!("    {} starts; fullest windows: {}", self.starts.len(), texts.join(", "));
+        for window in &windows {
+            if !window.is_within_bound() {
+                self.print_events(
+                    window.from.saturating_sub(SECOND),
+                    window.from + 2 * window.bound.window.min(SECOND),
+                );
             }
-            assert!(worst.is_kept(), "more than promised: {worst}, {:.3} s after the begin", self.seconds(worst.from));
+            let from = self.seconds(window.from);
+            assert!(window.is_within_bound(), "more than promised: {window}, from {from:.3} s after the begin on");
         }
     }
 
-    /// How the budget was used between these seconds after the begin.
+    /// Returns the use of the budget between two times in seconds after the begin, and prints it.
     #[must_use]
-    pub fn used(&self, from: f64, to: f64) -> Usage {
-        let used = Usage::of(&self.starts, &self.promise, self.workers, self.tick(from), self.tick(to));
-        println!("    from {from} s to {to} s: {used}");
-        used
+    pub fn usage(&self, from: f64, to: f64) -> Usage {
+        let usage = Usage::of(&self.starts, &self.promise, self.workers, self.tick(from), self.tick(to));
+        println!("    from {from} s to {to} s: {usage}");
+        usage
     }
 
-    /// How the budget was used, but for the first second.
+    /// Returns the use of the budget after the first second.
     #[must_use]
-    pub fn used_after_the_first_second(&self) -> Usage {
-        self.used(1.0, self.seconds(self.ends))
+    pub fn usage_after_the_first_second(&self) -> Usage {
+        self.usage(1.0, self.seconds(self.ends))
     }
 
-    /// So many seconds after the begin, on the boot clock.
+    /// Converts seconds after the begin into a reading of the boot clock in microseconds.
     #[must_use]
     pub fn tick(&self, seconds: f64) -> u64 {
         self.begins + micros(seconds)
     }
 
-    /// A tick, in seconds after the begin.
+    /// Converts a reading of the boot clock in microseconds into seconds after the begin.
     #[must_use]
     pub fn seconds(&self, tick: u64) -> f64 {
         (tick as f64 - self.begins as f64) / SECOND as f64
     }
 
-    /// The starts in this time.
+    /// Returns the starts between two readings of the clock.
     pub fn starts_between(&self, from: u64, to: u64) -> impl Iterator<Item = &Start> {
         self.starts.iter().filter(move |start| (from..to).contains(&start.at))
     }
 
-    /// The starts of one worker in this time.
+    /// Returns the starts of one worker between two readings of the clock.
     pub fn starts_of(&self, worker: usize, from: u64, to: u64) -> impl Iterator<Item = &Start> {
         self.starts_between(from, to).filter(move |start| start.worker == worker)
     }
 
-    /// The calls that had this outcome.
+    /// Returns the calls with this outcome.
     pub fn outcomes(&self, outcome: &str) -> impl Iterator<Item = &Call> {
         self.calls.iter().filter(move |call| call.outcome == outcome)
     }
 
-    /// The calls that went well between these seconds after the begin, of those that the pacing limit lets through; for
-    /// calls that cost one unit.
+    /// Returns the successful calls between two times in seconds after the begin, as a share of the starts that the pacing limit
+    /// allows, and prints it. Each call must cost one unit.
     #[must_use]
     pub fn goodput(&self, from: f64, to: f64) -> f64 {
         let (from, to) = (self.tick(from), self.tick(to));
-        let well = self.outcomes("ok").filter(|call| (from..to).contains(&call.over)).count();
-        let goodput = well as f64 / self.promise.budget(to - from);
+        let successes = self.outcomes("ok").filter(|call| (from..to).contains(&call.over)).count();
+        let goodput = successes as f64 / self.promise.budget(to - from);
         println!("    goodput {goodput:.4}");
         goodput
     }
 
-    /// The events whose text begins like this.
-    pub fn events_of(&self, what: &str) -> impl Iterator<Item = &Event> {
-        self.events.iter().filter(move |event| event.what.starts_with(what))
+    /// Returns the events whose text begins with this prefix.
+    pub fn events_of(&self, prefix: &str) -> impl Iterator<Item = &Event> {
+        self.events.iter().filter(move |event| event.text.starts_with(prefix))
     }
 
-    /// Prints the events of this time, for whom they explain something.
-    pub fn tell_events(&self, from: u64, to: u64) {
+    /// Prints the events between two readings of the clock.
+    pub fn print_events(&self, from: u64, to: u64) {
         for event in self.events.iter().filter(|event| (from..to).contains(&event.at)) {
-            println!("    {:9.3} s  worker {}  {}", self.seconds(event.at), event.worker, event.what);
+            println!("    {:9.3} s  worker {}  {}", self.seconds(event.at), event.worker, event.text);
         }
     }
 
@@ -160,7 +164,7 @@ impl Record {
     }
 }
 
-/// Of the seconds in which tests say when something happens.
+/// Converts seconds into microseconds.
 fn micros(seconds: f64) -> u64 {
     (seconds * SECOND as f64) as u64
 }

@@ -1,4 +1,4 @@
-//! A Redis server of a test's own.
+//! Runs a Redis server for one test.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -9,60 +9,60 @@ use tempfile::TempDir;
 
 use crate::server::{Server, free_port};
 
-/// Names its program.
+/// Variable with the path of the Redis server.
 pub const PROGRAM: &str = "STITCHAPI_REDIS_SERVER";
 
-/// A Redis on a port of loopback that keeps nothing on disk.
+/// A Redis server on a port of loopback, without persistence.
 #[derive(Debug)]
 pub struct Redis {
-    /// What can be done to it.
+    /// The process, which a test may kill or freeze.
     pub server: Server,
     port: u16,
-    /// Where it would write.
+    /// Working folder of the server.
     _folder: TempDir,
 }
 
 impl Redis {
-    /// Starts it.
+    /// Starts the server.
     ///
     /// # Panics
     ///
-    /// If it does not start.
+    /// If the server does not start.
     #[must_use]
     pub fn start(program: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, path) = (free_port(), folder.path().to_str().unwrap());
-        let on = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", path];
-        let arguments = [&on[..], &["--save", "", "--appendonly", "no"]].concat();
+        let address = ["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir", path];
+        let arguments = [&address[..], &["--save", "", "--appendonly", "no"]].concat();
         Self { server: Server::start(program, &arguments, port), port, _folder: folder }
     }
 
-    /// Where it is.
+    /// Returns the URL of the server.
     #[must_use]
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    /// Forgets everything.
+    /// Deletes all keys.
     pub fn flush_all(&self) {
-        assert_eq!(self.ask("FLUSHALL").unwrap(), "+OK\r\n");
+        assert_eq!(self.send("FLUSHALL").unwrap(), "+OK\r\n");
     }
 
-    /// How many scripts it has run since it started.
+    /// Returns the number of scripts run since the start of the server.
     #[must_use]
     pub fn scripts_run(&self) -> u64 {
-        let stats = self.ask("INFO commandstats").unwrap();
+        let stats = self.send("INFO commandstats").unwrap();
         let line = stats.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
         line.map_or(0, |line| line.split(',').next().unwrap().parse().unwrap())
     }
 
-    /// One command; the answer ends with the connection.
-    fn ask(&self, command: &str) -> std::io::Result<String> {
+    /// Sends one command and reads the reply up to the end of the connection.
+    fn send(&self, command: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.write_all(format!("{command}\r\nQUIT\r\n").as_bytes())?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(answer.strip_suffix("+OK\r\n").unwrap_or(&answer).to_owned())
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply)?;
+        Ok(reply.strip_suffix("+OK\r\n").unwrap_or(&reply).to_owned())
     }
 }

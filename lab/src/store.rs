@@ -1,4 +1,4 @@
-//! What a fleet shares its budget in.
+//! The store in which a fleet shares its budget.
 
 use std::fmt;
 use std::path::Path;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::redis::Redis;
 
-/// A store of a test's own.
+/// A store for one test.
 #[derive(Debug)]
 pub enum Store {
     /// A Redis server.
@@ -17,37 +17,37 @@ pub enum Store {
 }
 
 impl Store {
-    /// One of each kind.
+    /// Creates one store of each kind.
     ///
     /// # Panics
     ///
-    /// If one cannot be had.
+    /// If a store cannot be created.
     #[must_use]
     pub fn each(redis: &Path) -> [Self; 2] {
         [Self::redis(redis), Self::sqlite()]
     }
 
-    /// A Redis server that this program is.
+    /// Starts a Redis server from this program.
     ///
     /// # Panics
     ///
-    /// If it does not start.
+    /// If the server does not start.
     #[must_use]
     pub fn redis(program: &Path) -> Self {
         Self::Redis(Redis::start(program))
     }
 
-    /// A SQLite file.
+    /// Creates a folder for a SQLite file.
     ///
     /// # Panics
     ///
-    /// If no folder for it can be had.
+    /// If the folder cannot be created.
     #[must_use]
     pub fn sqlite() -> Self {
         Self::Sqlite(tempfile::tempdir().unwrap())
     }
 
-    /// Where it is, as a worker is told.
+    /// Returns the argument `--store` of a worker.
     #[must_use]
     pub fn url(&self) -> String {
         match self {

@@ -1,24 +1,24 @@
-//! How well a fleet used its budget.
+//! Measures how well a fleet used its budget.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::judge::Start;
 use crate::promise::Promise;
+use crate::windows::Start;
 
-/// How a budget was used.
+/// Use of a budget over a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage {
-    /// The units, of those that the pacing limit has in that time.
+    /// Units started, as a share of what the pacing limit allows in that time.
     pub utilisation: f64,
-    /// The standard deviation of the gaps between starts, by their mean.
+    /// Coefficient of variation of the gaps between starts.
     pub gap_variation: f64,
-    /// The least units of a worker by the most.
+    /// Smallest number of units of a worker divided by the largest.
     pub fairness: f64,
 }
 
 impl Usage {
-    /// How `workers` used it by these starts, which are in order, from `from` to `to`.
+    /// Returns the use by `workers` between two readings of the clock. `starts` are in order.
     #[must_use]
     pub fn of(starts: &[Start], promise: &Promise, workers: usize, from: u64, to: u64) -> Self {
         let within: Vec<&Start> = starts.iter().filter(|start| (from..to).contains(&start.at)).collect();
@@ -37,7 +37,7 @@ impl Usage {
     }
 }
 
-/// The standard deviation by the mean.
+/// Returns the standard deviation divided by the mean.
 fn variation(values: impl Iterator<Item = f64> + Clone) -> f64 {
     let number = values.clone().count() as f64;
     let mean = values.clone().sum::<f64>() / number;
@@ -62,18 +62,18 @@ mod tests {
     }
 
     #[test]
-    fn usage_is_of_the_budget_of_that_time() {
-        let used = Usage::of(&half_of_200(), &Promise::of(&["200/s"], 1), 2, 0, 4 * SECOND);
-        assert_eq!((used.utilisation, used.gap_variation, used.fairness), (0.5, 0.0, 1.0));
+    fn half_of_the_budget_is_a_utilisation_of_a_half() {
+        let usage = Usage::of(&half_of_200(), &Promise::of(&["200/s"], 1), 2, 0, 4 * SECOND);
+        assert_eq!((usage.utilisation, usage.gap_variation, usage.fairness), (0.5, 0.0, 1.0));
     }
 
     #[test]
-    fn a_worker_that_starts_nothing_is_the_least() {
+    fn a_worker_without_starts_makes_the_fairness_zero() {
         assert_eq!(Usage::of(&half_of_200(), &Promise::of(&["200/s"], 1), 3, 0, 4 * SECOND).fairness, 0.0);
     }
 
     #[test]
-    fn gaps_of_one_and_three_vary_by_a_half() {
+    fn gaps_of_one_and_three_have_a_variation_of_a_half() {
         assert_eq!(variation([1.0, 3.0].into_iter()), 0.5);
     }
 }

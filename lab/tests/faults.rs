@@ -1,133 +1,143 @@
-//! The promise, whatever happens to clocks, servers and workers in mid-run.
+//! The promise while clocks, servers and workers fail during the run.
 //!
-//! | fault | in every window | budget used |
+//! | fault | starts in every window | budget used |
 //! | --- | --- | --- |
-//! | wall clocks apart | exact | throughout |
-//! | Redis loses everything | exact | from a second later on |
-//! | Redis is killed and started again, empty | exact | once the fleet is back |
-//! | a worker stands still for two seconds, maybe with the lock of SQLite | exact | once it has gone on; on Redis meanwhile by the others, but for what it held |
-//! | a worker is killed | exact | by the others, once what it held is over |
+//! | wall clocks differ | exact | throughout |
+//! | Redis loses all keys | exact | from one second later on |
+//! | Redis is killed and restarted empty | exact | once the fleet is back |
+//! | a worker is frozen for two seconds, possibly with the lock of SQLite | exact | after the thaw; on Redis meanwhile by the other workers, except the slots it held |
+//! | a worker is killed | exact | by the other workers, once the slots it held are over |
 
 use std::path::Path;
 
+use stitchapi_lab::extent::{Extent, tool};
+use stitchapi_lab::faketime;
 use stitchapi_lab::fleet::Fleet;
+use stitchapi_lab::measured::run_exact;
 use stitchapi_lab::record::Record;
 use stitchapi_lab::redis::{self, Redis};
-use stitchapi_lab::run::exact;
-use stitchapi_lab::running::Running;
+use stitchapi_lab::running_fleet::RunningFleet;
 use stitchapi_lab::store::Store;
-use stitchapi_lab::{faketime, lab};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
-const RATES: [&str; 3] = ["200/s", "200/s,5", "200/s,50"];
+/// Rates with a burst of 50, of 1 (the default) and of 5. The short extent runs the first.
+const RATES: [&str; 3] = ["200/s,50", "200/s", "200/s,5"];
+/// Duration of a run.
 const SECONDS: f64 = 9.0;
 
 #[test]
-fn wall_clocks_that_are_apart_by_steps_change_nothing() {
-    wall_clocks_change_nothing(["+0.000", "+0.150", "+0.300", "+0.450"]);
+fn wall_clocks_that_differ_by_less_than_a_second_change_nothing() {
+    let Some(extent) = Extent::long() else { return };
+    wall_clocks_change_nothing(extent, ["+0.000", "+0.150", "+0.300", "+0.450"]);
 }
 
 #[test]
-fn wall_clocks_that_are_apart_by_hours_change_nothing() {
-    wall_clocks_change_nothing(["+1h", "-1h", "+1h", "-1h"]);
+fn wall_clocks_that_differ_by_hours_change_nothing() {
+    let Some(extent) = Extent::of_this_run() else { return };
+    wall_clocks_change_nothing(extent, ["+1h", "-1h", "+1h", "-1h"]);
 }
 
 #[test]
-fn a_redis_that_forgets_everything_does_not_give_the_budget_twice() {
-    let Some(program) = lab::tool(redis::PROGRAM) else { return };
-    for rate in RATES {
+fn a_redis_that_loses_all_keys_does_not_grant_the_budget_twice() {
+    let Some(extent) = Extent::of_this_run() else { return };
+    let Some(program) = tool(redis::PROGRAM) else { return };
+    for rate in extent.cases(&RATES) {
         println!("Redis, {rate}, FLUSHALL after 3 s");
         let redis = Redis::start(&program);
-        let record = exact(|| {
-            during(&redis.url(), rate, |fleet| {
+        let record = run_exact(|| {
+            run_with(&redis.url(), rate, |fleet| {
                 fleet.wait_until(3.0);
                 redis.flush_all();
             })
         });
-        assert!(record.used(4.0, SECONDS).utilisation >= 0.98);
+        assert!(record.usage(4.0, SECONDS).utilisation >= 0.98);
     }
 }
 
 #[test]
-fn a_redis_that_is_started_again_does_not_give_the_budget_twice() {
-    let Some(program) = lab::tool(redis::PROGRAM) else { return };
-    for rate in RATES {
-        println!("Redis, {rate}, killed and started again after 3 s");
+fn a_redis_that_restarts_empty_does_not_grant_the_budget_twice() {
+    let Some(extent) = Extent::of_this_run() else { return };
+    let Some(program) = tool(redis::PROGRAM) else { return };
+    for rate in extent.cases(&RATES) {
+        println!("Redis, {rate}, killed and restarted after 3 s");
         let mut redis = Redis::start(&program);
-        let record = exact(|| {
-            during(&redis.url(), rate, |fleet| {
+        let record = run_exact(|| {
+            run_with(&redis.url(), rate, |fleet| {
                 fleet.wait_until(3.0);
                 redis.server.kill();
-                redis.server.start_again();
+                redis.server.restart();
             })
         });
-        assert!(record.used(6.0, SECONDS).utilisation >= 0.98);
+        assert!(record.usage(6.0, SECONDS).utilisation >= 0.98);
     }
 }
 
 #[test]
-fn a_worker_that_stood_still_starts_nothing_late() {
-    let Some(program) = lab::tool(redis::PROGRAM) else { return };
-    for (store, rate) in cases(&program) {
-        println!("{store}, {rate}, one worker stopped for 2 s");
-        let (record, still) = exact(|| {
-            let mut still = (0, 0);
-            let record = during(&store.url(), rate, |fleet| {
+fn a_worker_that_was_frozen_starts_no_call_late() {
+    let Some(extent) = Extent::of_this_run() else { return };
+    let Some(program) = tool(redis::PROGRAM) else { return };
+    for (store, rate) in extent.cases(&cases(&program)) {
+        println!("{store}, {rate}, one worker frozen for 2 s");
+        let (record, frozen) = run_exact(|| {
+            let mut frozen = (0, 0);
+            let record = run_with(&store.url(), rate, |fleet| {
                 fleet.wait_until(2.5);
                 fleet.freeze(1);
-                still.0 = fleet.wait_until(2.55);
-                still.1 = fleet.wait_until(4.5);
+                frozen.0 = fleet.wait_until(2.55);
+                frozen.1 = fleet.wait_until(4.5);
                 fleet.thaw(1);
             });
-            (record, still)
+            (record, frozen)
         });
-        assert_eq!(record.starts_of(1, still.0, still.1).count(), 0, "it stood still");
-        assert!(record.starts_of(1, record.tick(5.5), record.ends).count() > 100, "and went on");
+        assert_eq!(record.starts_of(1, frozen.0, frozen.1).count(), 0, "the frozen worker started a call");
+        assert!(record.starts_of(1, record.tick(5.5), record.ends).count() > 100, "the worker did not continue");
         if matches!(store, Store::Redis(_)) {
-            // It held at most a second's worth, which is lost; the rest of the two seconds is the others'.
-            assert!(record.used(3.5, 4.5).utilisation >= 0.95);
+            // The worker held at most the slots of one second, which are lost. The other workers use the rest.
+            assert!(record.usage(3.5, 4.5).utilisation >= 0.95);
         }
-        assert!(record.used(6.5, SECONDS).utilisation >= 0.98);
+        assert!(record.usage(6.5, SECONDS).utilisation >= 0.98);
     }
 }
 
 #[test]
-fn the_others_take_over_the_share_of_a_killed_worker() {
-    let Some(program) = lab::tool(redis::PROGRAM) else { return };
-    for (store, rate) in cases(&program) {
+fn the_other_workers_use_the_share_of_a_killed_worker() {
+    let Some(extent) = Extent::of_this_run() else { return };
+    let Some(program) = tool(redis::PROGRAM) else { return };
+    for (store, rate) in extent.cases(&cases(&program)) {
         println!("{store}, {rate}, one worker killed after 3 s");
-        let record = exact(|| {
-            during(&store.url(), rate, |fleet| {
+        let record = run_exact(|| {
+            run_with(&store.url(), rate, |fleet| {
                 fleet.wait_until(3.0);
                 fleet.kill(2);
             })
         });
-        assert!(record.starts_of(2, record.tick(3.5), record.ends).next().is_none(), "it is gone");
-        assert!(record.used(5.0, SECONDS).utilisation >= 0.98);
+        let after = record.starts_of(2, record.tick(3.5), record.ends).next();
+        assert!(after.is_none(), "the killed worker started a call");
+        assert!(record.usage(5.0, SECONDS).utilisation >= 0.98);
     }
 }
 
-fn wall_clocks_change_nothing(offsets: [&str; 4]) {
-    let Some(library) = lab::tool(faketime::LIBRARY) else { return };
-    let Some(program) = lab::tool(redis::PROGRAM) else { return };
-    for (store, rate) in cases(&program) {
+fn wall_clocks_change_nothing(extent: Extent, offsets: [&str; 4]) {
+    let Some(library) = tool(faketime::LIBRARY) else { return };
+    let Some(program) = tool(redis::PROGRAM) else { return };
+    for (store, rate) in extent.cases(&cases(&program)) {
         println!("{store}, {rate}, wall clocks off by {offsets:?}");
         let fleet = || Fleet::new(WORKER, &store.url(), &[rate]).seconds(SECONDS).wall_clocks(&library, offsets);
-        let record = exact(|| fleet().run());
-        faketime::assert_off(&record, offsets);
-        assert!(record.used_after_the_first_second().utilisation >= 0.98);
+        let record = run_exact(|| fleet().run());
+        faketime::assert_offsets(&record, offsets);
+        assert!(record.usage_after_the_first_second().utilisation >= 0.98);
     }
 }
 
-/// Redis at every burst. What differs by the burst is not the store's, and so SQLite has one turn, at the largest.
+/// Returns Redis with every rate, and SQLite with the largest burst. The effect of the burst does not depend on the store.
 fn cases(redis: &Path) -> Vec<(Store, &'static str)> {
     let on_redis = RATES.iter().map(|&rate| (Store::redis(redis), rate));
-    on_redis.chain([(Store::sqlite(), RATES[2])]).collect()
+    on_redis.chain([(Store::sqlite(), RATES[0])]).collect()
 }
 
-/// A fleet to which something happens.
-fn during(store: &str, rate: &str, what: impl FnOnce(&mut Running)) -> Record {
+/// Runs a fleet and disturbs it during the run.
+fn run_with(store: &str, rate: &str, disturb: impl FnOnce(&mut RunningFleet)) -> Record {
     let mut fleet = Fleet::new(WORKER, store, &[rate]).seconds(SECONDS).start();
-    what(&mut fleet);
-    fleet.end()
+    disturb(&mut fleet);
+    fleet.finish()
 }

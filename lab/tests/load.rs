@@ -1,71 +1,69 @@
-//! The budget is used to the end whatever the callers do.
+//! The budget is used even if callers leave, or if they ask for more than the budget.
 
 use stitchapi_lab::clock::MILLISECOND;
+use stitchapi_lab::extent::{Extent, tool};
 use stitchapi_lab::fleet::Fleet;
+use stitchapi_lab::measured::run_exact;
 use stitchapi_lab::record::Record;
-use stitchapi_lab::run::exact;
+use stitchapi_lab::redis;
 use stitchapi_lab::store::Store;
-use stitchapi_lab::{lab, redis};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
-const SECONDS: f64 = 10.0;
-/// What a call may take beyond its `max_wait` on a busy machine.
-const BUSY: u64 = 50 * MILLISECOND;
+/// Duration of a run in the short and the long extent.
+const SECONDS: (f64, f64) = (7.0, 10.0);
+/// Time in microseconds that a call may take beyond its `max_wait` on a busy machine.
+const TOLERANCE: u64 = 50 * MILLISECOND;
 
 #[test]
-fn callers_that_leave_waste_nothing() {
-    let Some(program) = lab::tool(redis::PROGRAM) else { return };
-    for store in Store::each(&program) {
+fn callers_that_leave_waste_no_budget() {
+    let Some(extent) = Extent::of_this_run() else { return };
+    let Some(program) = tool(redis::PROGRAM) else { return };
+    for store in extent.cases(&Store::each(&program)) {
         println!("{store}, 200/s, half of the callers leave at random within 1 s");
-        let fleet = || Fleet::new(WORKER, &store.url(), &["200/s"]).with(&["--drop", "0.5"]).seconds(SECONDS);
-        let record = exact(|| fleet().run());
+        let seconds = extent.choose(SECONDS.0, SECONDS.1);
+        let fleet = || Fleet::new(WORKER, &store.url(), &["200/s"]).arguments(&["--drop", "0.5"]).seconds(seconds);
+        let record = run_exact(|| fleet().run());
         let (left, served) = (record.outcomes("dropped").count(), record.outcomes("ok").count());
         println!("    {left} left, {served} were served");
-        assert!(left > 500, "{left}");
-        let used = record.used_after_the_first_second();
-        assert!(used.utilisation >= 0.97, "{}", used.utilisation);
+        assert!(left as f64 > 50.0 * seconds, "{left}");
+        let usage = record.usage_after_the_first_second();
+        assert!(usage.utilisation >= 0.97, "{}", usage.utilisation);
     }
 }
 
 #[test]
-fn of_four_times_as_many_calls_as_may_start_the_budget_is_served() {
-    let Some(program) = lab::tool(redis::PROGRAM) else { return };
-    for store in Store::each(&program) {
+fn a_load_of_four_times_the_budget_is_served_up_to_the_budget() {
+    let Some(extent) = Extent::of_this_run() else { return };
+    let Some(program) = tool(redis::PROGRAM) else { return };
+    for store in extent.cases(&Store::each(&program)) {
         println!("{store}, 200/s, 800/s offered, each waits at most 500 ms");
+        let seconds = extent.choose(SECONDS.0, SECONDS.1);
         let offered = ["--offer", "200", "--max-wait", "500"];
-        let fleet = || Fleet::new(WORKER, &store.url(), &["200/s"]).with(&offered).seconds(SECONDS);
-        let record = exact(|| fleet().run());
-        let (served, refused) = (took(&record, "ok"), took(&record, "Refused"));
-        println!(
-            "    {} served, half of them within {} us, all within {} us",
-            served.len(),
-            half(&served),
-            most(&served)
-        );
-        println!(
-            "    {} refused, half of them within {} us, all within {} us",
-            refused.len(),
-            half(&refused),
-            most(&refused)
-        );
-        assert!(refused.len() > served.len(), "most are refused");
-        assert!(most(&served) <= 500 * MILLISECOND + BUSY, "{}", most(&served));
-        let goodput = record.goodput(1.0, SECONDS);
+        let fleet = || Fleet::new(WORKER, &store.url(), &["200/s"]).arguments(&offered).seconds(seconds);
+        let record = run_exact(|| fleet().run());
+        let (served, refused) = (durations(&record, "ok"), durations(&record, "Throttled"));
+        for (outcome, durations) in [("served", &served), ("refused", &refused)] {
+            let (half, all) = (median(durations), longest(durations));
+            println!("    {} {outcome}, half of them within {half} us, all within {all} us", durations.len());
+        }
+        assert!(refused.len() > served.len(), "fewer calls were refused than served");
+        assert!(longest(&served) <= 500 * MILLISECOND + TOLERANCE, "{}", longest(&served));
+        let goodput = record.goodput(1.0, seconds);
         assert!(goodput >= 0.97, "{goodput}");
     }
 }
 
-/// How long the calls with this outcome took, in order.
-fn took(record: &Record, outcome: &str) -> Vec<u64> {
-    let mut took: Vec<u64> = record.outcomes(outcome).map(|call| call.over - call.asked).collect();
-    took.sort_unstable();
-    took
+/// Returns the durations of the calls with this outcome in microseconds, sorted.
+fn durations(record: &Record, outcome: &str) -> Vec<u64> {
+    let mut durations: Vec<u64> = record.outcomes(outcome).map(|call| call.over - call.asked).collect();
+    durations.sort_unstable();
+    durations
 }
 
-fn half(took: &[u64]) -> u64 {
-    took[took.len() / 2]
+fn median(durations: &[u64]) -> u64 {
+    durations[durations.len() / 2]
 }
 
-fn most(took: &[u64]) -> u64 {
-    took[took.len() - 1]
+fn longest(durations: &[u64]) -> u64 {
+    durations[durations.len() - 1]
 }

@@ -1,46 +1,48 @@
-//! What our crates may depend on: how much in all, what never, and which of each other.
+//! Dependency budgets of the crates, and the direction of dependencies among them.
+//!
+//! Both are read from cargo. `check.rs` runs them as the steps `budget` and `arrows`.
 
 use std::collections::BTreeSet;
 
-use crate::lane::{Stop, Verdict, nothing_wrong};
 use crate::run::Runner;
+use crate::verdict::{Stop, Verdict, fail_on};
 use crate::workspace::Workspace;
 
-/// The platform whose dependencies are counted, so that the number is the same on every machine.
-const COUNTED_ON: &str = "x86_64-unknown-linux-gnu";
+/// Platform whose dependencies are counted, so that the number is the same on every machine.
+const COUNTED_PLATFORM: &str = "x86_64-unknown-linux-gnu";
 
-/// What a crate may cost its user.
+/// Limit on the dependencies of one crate.
 struct Budget {
     package: &'static str,
     features: &'static [&'static str],
-    /// The most crates it may come to, itself included.
-    most: Option<usize>,
-    /// Crates that may not be among them, on any platform.
-    never: &'static [&'static str],
+    /// Maximum number of crates, the package itself included.
+    max_crates: Option<usize>,
+    /// Names of crates that are not allowed on any platform.
+    forbidden: &'static [&'static str],
 }
 
 const BUDGETS: &[Budget] = &[
     Budget {
         package: "stitchapi-core",
         features: &[],
-        most: Some(12),
-        never: &["tokio", "reqwest", "rustls", "ring", "aws-lc-rs", "native-tls", "openssl", "hyper"],
+        max_crates: Some(12),
+        forbidden: &["tokio", "reqwest", "rustls", "ring", "aws-lc-rs", "native-tls", "openssl", "hyper"],
     },
     Budget {
         package: "stitchapi",
         features: &["--no-default-features"],
-        most: None,
-        never: &["tokio", "reqwest", "rustls", "ring", "aws-lc-rs", "native-tls", "openssl", "hyper"],
+        max_crates: None,
+        forbidden: &["tokio", "reqwest", "rustls", "ring", "aws-lc-rs", "native-tls", "openssl", "hyper"],
     },
 ];
 
-/// Holds every crate to its budget.
+/// Checks the dependencies of each crate that has a budget.
 ///
 /// # Errors
 ///
-/// [`Stop::Failed`] with everything that is over.
+/// [`Stop::Failed`] with every exceeded limit and every forbidden dependency.
 pub(crate) fn dependencies(runner: &mut Runner) -> Verdict {
-    let mut over = Vec::new();
+    let mut errors = Vec::new();
     for budget in BUDGETS {
         let tree = |platform: &str| {
             let arguments = ["tree", "--package", budget.package, "--edges", "normal", "--prefix", "none"];
@@ -48,54 +50,53 @@ pub(crate) fn dependencies(runner: &mut Runner) -> Verdict {
             command.args(["--format", "{p}", "--target", platform]);
             Ok::<_, Stop>(crates(&runner.read(command)?))
         };
-        let counted = tree(COUNTED_ON)?.len();
-        let most = budget.most.map_or_else(|| "no limit".to_owned(), |most| format!("at most {most}"));
+        let count = tree(COUNTED_PLATFORM)?.len();
+        let limit = budget.max_crates.map_or_else(|| "no limit".to_owned(), |max| format!("at most {max}"));
         let features = budget.features.join(" ");
-        println!("{} {features}: {counted} crates ({most})", budget.package);
-        if budget.most.is_some_and(|most| counted > most) {
-            over.push(format!("{} comes to {counted} crates, {most}", budget.package));
+        println!("{} {features}: {count} crates ({limit})", budget.package);
+        if budget.max_crates.is_some_and(|max| count > max) {
+            errors.push(format!("{} has {count} crates, {limit} are allowed", budget.package));
         }
-        for name in names(&tree("all")?).intersection(&budget.never.iter().copied().collect()) {
-            over.push(format!("{} {features} depends on {name}", budget.package));
+        for name in names(&tree("all")?).intersection(&budget.forbidden.iter().copied().collect()) {
+            errors.push(format!("{} {features} must not depend on {name}", budget.package));
         }
     }
-    nothing_wrong(&over)
+    fail_on(&errors)
 }
 
-/// Holds our crates to the arrows between them.
+/// Checks the dependencies among the crates of the workspace.
 ///
 /// # Errors
 ///
-/// [`Stop::Failed`] with every arrow that may not be there.
+/// [`Stop::Failed`] with every dependency that is not allowed.
 pub(crate) fn arrows(runner: &mut Runner) -> Verdict {
     let workspace = Workspace::load(runner)?;
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for package in workspace.under("crates") {
-        for need in &package.needs {
-            if workspace.packages.iter().any(|other| other.name == *need) {
-                println!("{} -> {need}", package.name);
-                if !may_depend(&package.name, need) {
-                    wrong.push(format!("{} may not depend on {need}", package.name));
+        for dependency in &package.dependencies {
+            if workspace.packages.iter().any(|other| other.name == *dependency) {
+                println!("{} -> {dependency}", package.name);
+                if !may_depend(&package.name, dependency) {
+                    errors.push(format!("{} must not depend on {dependency}", package.name));
                 }
             }
         }
     }
-    nothing_wrong(&wrong)
+    fail_on(&errors)
 }
 
-/// Whether the one crate of ours may depend on the other: the contract at the bottom, nothing sideways.
+/// Returns `true` if a crate may depend on another crate of the workspace: all depend on the contract, the program on any.
 ///
-/// A driver, and every crate that is not named here, depends on the contract only. What it needs for its tests is its
-/// own affair.
-fn may_depend(package: &str, on: &str) -> bool {
+/// A crate that is not named here is a driver: it depends on the contract only. Dependencies of tests are not restricted.
+fn may_depend(package: &str, dependency: &str) -> bool {
     match package {
         "stitchapi-core" => false,
-        "stitchapi-cli" => on != "xtask",
-        _ => on == "stitchapi-core",
+        "stitchapi-cli" => dependency != "xtask",
+        _ => dependency == "stitchapi-core",
     }
 }
 
-/// The crates in the output of `cargo tree --prefix none`, as name and version, each once.
+/// Returns the crates in the output of `cargo tree --prefix none` as `name version`, each once.
 fn crates(tree: &str) -> BTreeSet<String> {
     let crates = tree.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
@@ -125,7 +126,7 @@ bytes v1.12.2
 ";
 
     #[test]
-    fn a_crate_is_counted_once_and_each_of_its_versions() {
+    fn each_version_of_a_crate_is_counted_once() {
         let crates = crates(TREE);
         assert_eq!(crates.len(), 6);
         assert!(crates.contains("syn v2.0.1") && crates.contains("syn v3.0.10"));
@@ -138,7 +139,7 @@ bytes v1.12.2
     }
 
     #[test]
-    fn arrows_point_down_to_the_contract() {
+    fn crates_may_depend_on_the_contract() {
         assert!(may_depend("stitchapi", "stitchapi-core"));
         assert!(may_depend("stitchapi-testing", "stitchapi-core"));
         assert!(may_depend("stitchapi-sqlite", "stitchapi-core"));
@@ -146,7 +147,7 @@ bytes v1.12.2
     }
 
     #[test]
-    fn arrows_sideways_and_up_are_refused() {
+    fn dependencies_sideways_and_upward_are_refused() {
         assert!(!may_depend("stitchapi-core", "stitchapi"));
         assert!(!may_depend("stitchapi", "stitchapi-sqlite"));
         assert!(!may_depend("stitchapi", "stitchapi-testing"));

@@ -1,29 +1,31 @@
-//! The checks: everything that is read rather than run.
+//! The checks: everything that is read or compiled but not run. `cargo xtask check` and the lane `check` run them.
 
 use std::process::Command;
 
 use crate::budget;
-use crate::lane::{Lane, Stop, Verdict, nothing_wrong};
+use crate::lane::Lane;
 use crate::language;
 use crate::layers;
 use crate::run::Runner;
 use crate::tools;
-use crate::workspace::Workspace;
+use crate::verdict::{Stop, Verdict, fail_on};
+use crate::workspace::{Package, Workspace};
 
-/// The checks, the quick ones first. A new one is one entry here.
+/// The checks, the quick ones first. A new check is one entry here.
 pub(crate) const STEPS: &[Lane] = &[
     step("fmt", "the code is formatted", fmt),
-    step("packages", "every crate has its README.md; helpers are not published", packages),
+    step("packages", "every crate has a README, repository and documentation; helpers are not published", packages),
     step("unrun", "no test and no snippet of the docs is switched off", unrun),
-    step("arrows", "our crates depend on each other only as CONTRIBUTING.md draws it", budget::arrows),
     on_request(
         "layers",
         "imports point one way: no cycle between files, the order of docs/architecture.md",
         layers::check,
     ),
     on_request("language", "comments, docs and messages without the words that STYLE bans", language::check),
-    step("budget", "no crate pulls in more than it may", budget::dependencies),
-    step("deny", "licences, sources and banned crates", deny),
+    step("arrows", "our crates depend on each other only as CONTRIBUTING.md draws it", budget::arrows),
+    step("budget", "no crate has more dependencies than it may", budget::dependencies),
+    step("package", "every crate can be packaged for a registry", package),
+    step("deny", "licences, sources, duplicate versions and banned crates", deny),
     step("clippy", "lints, with all features", clippy),
     step("features", "every library without its default features, and with each feature alone", features),
     step("doc", "the docs build without a warning", doc),
@@ -45,23 +47,35 @@ fn fmt(runner: &mut Runner) -> Verdict {
 
 fn packages(runner: &mut Runner) -> Verdict {
     let workspace = Workspace::load(runner)?;
-    let mut wrong = Vec::new();
+    let mut errors = Vec::new();
     for package in &workspace.packages {
         let is_crate = package.directory.starts_with("crates");
-        if is_crate && !runner.root().join(&package.directory).join("README.md").is_file() {
-            wrong.push(format!("{} has no README.md", package.name));
+        if is_crate {
+            let has_readme = runner.root().join(&package.directory).join("README.md").is_file();
+            errors.extend((!has_readme).then(|| format!("{} has no README.md", package.name)));
+            errors.extend(wrong_addresses(package));
         }
         if package.is_published != is_crate {
-            let not = if is_crate { "" } else { " not" };
-            wrong.push(format!("{} is{not} to be published", package.name));
+            let wanted = if is_crate { "must be publishable" } else { "needs `publish = false`" };
+            errors.push(format!("{} {wanted}", package.name));
         }
     }
-    nothing_wrong(&wrong)
+    fail_on(&errors)
 }
 
-/// Searches what git tracks and what it would track.
+/// Returns an error per address that is missing in a manifest or is not that of this crate.
+fn wrong_addresses(package: &Package) -> impl Iterator<Item = String> {
+    let name = &package.name;
+    let documentation = format!("https://docs.rs/{name}");
+    let no_repository = package.repository.is_none().then(|| format!("{name} has no `repository`"));
+    let is_documented = package.documentation.as_ref() == Some(&documentation);
+    let no_documentation = (!is_documented).then(|| format!("{name} needs `documentation = \"{documentation}\"`"));
+    no_repository.into_iter().chain(no_documentation)
+}
+
+/// Searches the files that git tracks or would track.
 fn unrun(runner: &mut Runner) -> Verdict {
-    // The bracket keeps the patterns from finding themselves.
+    // The brackets keep the patterns from matching themselves.
     let patterns = [r"#\[ignor[e]\b", r"#\[cfg_attr\(.*\bignor[e]\b", r"^\s*(//[/!] )?```.*\bignor[e]\b"];
     let mut command = runner.command("git");
     command.args(["grep", "--untracked", "--line-number", "--extended-regexp"]);
@@ -77,8 +91,18 @@ fn unrun(runner: &mut Runner) -> Verdict {
     }
 }
 
+/// Packages the crates as for a registry, which reads every manifest and collects every file. With `--long` each package is
+/// also compiled from what was collected.
+fn package(runner: &mut Runner) -> Verdict {
+    let workspace = Workspace::load(runner)?;
+    let mut command = runner.cargo(["package", "--quiet", "--allow-dirty"]);
+    command.args((!runner.is_long()).then_some("--no-verify"));
+    command.args(workspace.under("crates").flat_map(|package| ["--package", &package.name]));
+    runner.run(command)
+}
+
 fn deny(runner: &mut Runner) -> Verdict {
-    println!("advisories are not checked: their database is not a package, and CI reaches packages only");
+    println!("advisories are not checked: their database is not a package, and CI reaches package registries only");
     let program = tools::cargo_deny(runner)?;
     let mut command = runner.command(program);
     command.args(["check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
@@ -90,7 +114,7 @@ fn clippy(runner: &mut Runner) -> Verdict {
     lint(runner, command)
 }
 
-/// Without `--all-targets`: the features of what the tests depend on would be added.
+/// Compiles without `--all-targets`, because dependencies of tests would add their features.
 fn features(runner: &mut Runner) -> Verdict {
     let workspace = Workspace::load(runner)?;
     for package in workspace.under("crates") {

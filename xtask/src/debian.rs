@@ -1,40 +1,42 @@
-//! Debian's packages without installing them: fetched with what this machine lacks, and unpacked into a folder.
+//! Fetches Debian packages with the dependencies that this machine lacks, and unpacks them without installing them.
 //!
-//! Nothing outside of that folder is written, and one need not be root.
+//! Input: a [`Packaged`] program or library and the folder `target/servers`. Output: the path of the program or library.
+//! Nothing outside of the folder is written, and root is not needed. `servers.rs` and `picture.rs` call this module.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::lane::{Stop, Verdict};
 use crate::run::{Runner, Stopwatch};
 use crate::tools;
+use crate::verdict::{Stop, Verdict};
 
-/// The fonts' configuration in the packages: they bring it, and fonts, to a machine that has none. It names folders of
-/// the system, and so we have one of our own.
-const THEIR_FONTS: &str = "etc/fonts/fonts.conf";
+/// Font configuration in the packages. It is there if the machine has no fonts and the packages bring some. It names
+/// folders of the system, so it is replaced by [`OUR_FONTS`].
+const PACKAGED_FONTS: &str = "etc/fonts/fonts.conf";
+/// Font configuration that names the unpacked folders.
 const OUR_FONTS: &str = include_str!("fonts.conf");
 
-/// A program, or a library, that comes in a package.
+/// A program or a library in a Debian package.
 #[derive(Debug)]
 pub(crate) struct Packaged {
-    /// What it is called here.
+    /// Name in messages, and of the script that runs the program.
     pub(crate) name: &'static str,
-    /// The folder that it is unpacked into.
+    /// Folder below `servers` that the package is unpacked into.
     pub(crate) folder: &'static str,
-    /// The package that has it; its dependencies come along.
+    /// Name of the Debian package.
     pub(crate) package: &'static str,
-    /// Where it is in that package; of a library, which lies in a folder of the architecture's, the end of that.
+    /// Path in the package. Of a library only the file name, because its folder depends on the architecture.
     pub(crate) path: &'static str,
 }
 
-/// The path of the program, unpacked into its folder in `servers` with a script beside it that runs it. What is there
-/// already is used.
+/// Returns the path of a script that runs the program, which is unpacked into its folder in `servers`. A script that runs
+/// is reused.
 ///
 /// # Errors
 ///
-/// [`Stop::Skipped`] if it can be had only from somewhere else: no apt, no network.
+/// [`Stop::Skipped`] without apt, or if the packages cannot be fetched.
 pub(crate) fn program(runner: &mut Runner, servers: &Path, packaged: &Packaged) -> Result<PathBuf, Stop> {
     let home = servers.join(packaged.folder);
     let script = home.join(packaged.name);
@@ -43,18 +45,18 @@ pub(crate) fn program(runner: &mut Runner, servers: &Path, packaged: &Packaged) 
     }
     let watch = Stopwatch::start();
     unpack(runner, servers, packaged)?;
-    write_script(runner, &home, packaged).map_err(|stop| lacks(packaged, stop))?;
+    write_script(runner, &home, packaged).map_err(|stop| missing(packaged, stop))?;
     let version = tools::version_line(runner, &script)
         .ok_or_else(|| Stop::Skipped(format!("{} was unpacked but does not run", script.display())))?;
     println!("{version} is ready after {:.1} s", watch.elapsed().as_secs_f64());
     Ok(script)
 }
 
-/// The path of the library, unpacked into its folder in `servers`. What is there already is used.
+/// Returns the path of the library, which is unpacked into its folder in `servers`. An unpacked library is reused.
 ///
 /// # Errors
 ///
-/// [`Stop::Skipped`] if it can be had only from somewhere else: no apt, no network.
+/// [`Stop::Skipped`] without apt, or if the packages cannot be fetched.
 pub(crate) fn library(runner: &mut Runner, servers: &Path, packaged: &Packaged) -> Result<PathBuf, Stop> {
     let root = servers.join(packaged.folder).join("root");
     let find = || -> Result<Option<PathBuf>, Stop> {
@@ -68,22 +70,22 @@ pub(crate) fn library(runner: &mut Runner, servers: &Path, packaged: &Packaged) 
     find()?.ok_or_else(|| Stop::Skipped(format!("no {}: the packages have no {}", packaged.name, packaged.path)))
 }
 
-/// Fetches the packages and unpacks them.
+/// Fetches the package and its dependencies, and unpacks them.
 fn unpack(runner: &mut Runner, servers: &Path, packaged: &Packaged) -> Verdict {
     for tool in ["apt-get", "dpkg-deb"] {
         if tools::in_path(tool).is_none() {
-            return Err(Stop::Skipped(format!("no {}, and no {tool} to get one with", packaged.name)));
+            return Err(Stop::Skipped(format!("no {}, and no {tool} to fetch it with", packaged.name)));
         }
     }
     let home = servers.join(packaged.folder);
     println!("fetching Debian's {} into {}; nothing is installed", packaged.package, home.display());
-    unpack_into(runner, servers, &home, packaged.package).map_err(|stop| lacks(packaged, stop))
+    unpack_into(runner, servers, &home, packaged.package).map_err(|stop| missing(packaged, stop))
 }
 
 /// Fetches the packages into `debs` and unpacks them into `root`.
 fn unpack_into(runner: &mut Runner, servers: &Path, home: &Path, package: &str) -> Verdict {
     let (debs, root) = (home.join("debs"), home.join("root"));
-    // What an interrupted run left behind is not built upon.
+    // An interrupted run may have left files.
     if home.exists() {
         fs::remove_dir_all(home).map_err(|error| failed("remove", home, &error))?;
     }
@@ -106,7 +108,7 @@ fn write_script(runner: &Runner, home: &Path, packaged: &Packaged) -> Verdict {
         return Err(Stop::Failed(format!("the packages have no {}", packaged.path)));
     }
     let script = home.join(packaged.name);
-    let has_fonts = root.join(THEIR_FONTS).exists();
+    let has_fonts = root.join(PACKAGED_FONTS).exists();
     write(&script, &script_for(packaged.path, &library_folders(&root)?, has_fonts))?;
     if has_fonts {
         write(&home.join("fonts.conf"), OUR_FONTS)?;
@@ -116,18 +118,16 @@ fn write_script(runner: &Runner, home: &Path, packaged: &Packaged) -> Verdict {
     runner.read(command).map(drop)
 }
 
-/// What cannot be fetched cannot be tested: that is no failure of ours.
-fn lacks(packaged: &Packaged, stop: Stop) -> Stop {
-    match stop {
-        Stop::Failed(reason) | Stop::Skipped(reason) => Stop::Skipped(format!("no {}: {reason}", packaged.name)),
-    }
+/// Turns a failure to fetch into a skip: the tests that need the program cannot run, and have not failed.
+fn missing(packaged: &Packaged, stop: Stop) -> Stop {
+    stop.into_skipped(&format!("no {}", packaged.name))
 }
 
-/// Fetches the package and what it needs that is not installed: by this machine's lists of packages, or if those are
-/// missing or out of date by lists of our own.
+/// Fetches the package and its dependencies that are not installed. Uses the package lists of this machine, or if they are
+/// missing or outdated, lists of its own.
 fn fetch(runner: &mut Runner, servers: &Path, debs: &Path, package: &str) -> Verdict {
     let archives = format!("Dir::Cache::archives={}", debs.display());
-    // Reinstalled, since a package that is installed but of no use here would not be fetched.
+    // Without `--reinstall`, apt does not fetch a package that is installed.
     let download = ["install", "--download-only", "--reinstall", "--no-install-recommends", package];
     let here = apt_get(runner, &[&archives], &download);
     if runner.run(here).is_ok() && has(debs, package)? {
@@ -135,7 +135,7 @@ fn fetch(runner: &mut Runner, servers: &Path, debs: &Path, package: &str) -> Ver
     }
     let lists = servers.join("apt/lists");
     let cache = servers.join("apt/cache");
-    println!("this machine's lists of packages have no {package} to fetch: fetching lists into {}", lists.display());
+    println!("the package lists of this machine have no {package}; fetching lists into {}", lists.display());
     for folder in [&lists, &cache] {
         let partial = folder.join("partial");
         fs::create_dir_all(&partial).map_err(|error| failed("make", &partial, &error))?;
@@ -143,9 +143,9 @@ fn fetch(runner: &mut Runner, servers: &Path, debs: &Path, package: &str) -> Ver
     let lists = format!("Dir::State::lists={}", lists.display());
     let cache = format!("Dir::Cache={}", cache.display());
     let update = apt_get(runner, &[&lists, &cache], &["update"]);
-    // A list that cannot be had may be of another source than the one that has the package.
-    if let Err(Stop::Failed(reason) | Stop::Skipped(reason)) = runner.run(update) {
-        println!("{reason}; trying with what came");
+    // The list that could not be fetched may belong to another source than the package.
+    if let Err(stop) = runner.run(update) {
+        println!("{}; continuing with the lists that were fetched", stop.reason());
     }
     let ours = apt_get(runner, &[&lists, &cache, &archives], &download);
     if runner.run(ours).is_ok() && has(debs, package)? {
@@ -154,11 +154,11 @@ fn fetch(runner: &mut Runner, servers: &Path, debs: &Path, package: &str) -> Ver
     Err(Stop::Failed(format!("apt-get did not fetch {package}")))
 }
 
-/// An `apt-get` that is not in the way of another one and asks nothing.
+/// Returns an `apt-get` command that takes no lock and asks no question.
 fn apt_get(runner: &Runner, options: &[&str], arguments: &[&str]) -> Command {
     let mut command = runner.command("apt-get");
     command.args(["--quiet", "--yes"]);
-    // There is nothing to lock where only we write, and the user `_apt` may not be let into our folders.
+    // Only this program writes to these folders, so no lock is needed; the user `_apt` may have no access to them.
     for option in ["Debug::NoLocking=true", "APT::Sandbox::User=root", "Acquire::Retries=3"].iter().chain(options) {
         command.args(["--option", option]);
     }
@@ -166,14 +166,14 @@ fn apt_get(runner: &Runner, options: &[&str], arguments: &[&str]) -> Command {
     command
 }
 
-/// Whether the folder has the package's file: `NAME_VERSION_ARCHITECTURE.deb`.
+/// Returns `true` if the folder contains the package: `NAME_VERSION_ARCHITECTURE.deb`.
 fn has(debs: &Path, package: &str) -> Result<bool, Stop> {
     let prefix = format!("{package}_");
     let is_it = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
     Ok(entries(debs)?.iter().any(is_it))
 }
 
-/// The folders under this one that have shared libraries in them, from it.
+/// Returns the folders below `root` that contain shared libraries, relative to `root`.
 fn library_folders(root: &Path) -> Result<Vec<PathBuf>, Stop> {
     let mut found = Vec::new();
     let mut left = vec![root.to_path_buf()];
@@ -194,19 +194,19 @@ fn library_folders(root: &Path) -> Result<Vec<PathBuf>, Stop> {
     Ok(found)
 }
 
-/// Whether a file of this name is a shared library: `libm.so`, `libm.so.6`.
+/// Returns `true` for the file name of a shared library: `libm.so`, `libm.so.6`.
 fn is_library(name: &str) -> bool {
     name.ends_with(".so") || name.split_once(".so.").is_some_and(|(_, version)| version.starts_with(char::is_numeric))
 }
 
-/// The script that runs the program with the unpacked libraries.
+/// Returns a script that runs the program with the unpacked libraries.
 fn script_for(program: &str, folders: &[PathBuf], has_fonts: bool) -> String {
     let folders: Vec<String> = folders.iter().map(|folder| format!("$root/{}", folder.display())).collect();
     let fonts = if has_fonts { "export FONTCONFIG_FILE=\"${0%/*}/fonts.conf\"\n" } else { "" };
     format!(
         "#!/bin/sh\n\
-         # Runs a program of the Debian packages that are unpacked beside this file, with their libraries.\n\
-         # Written by `cargo xtask`; `exec`, so that the process is the program's.\n\
+         # Runs a program from the Debian packages unpacked beside this file, with their libraries.\n\
+         # Written by `cargo xtask`. `exec` makes the process that of the program.\n\
          root=\"${{0%/*}}/root\"\n\
          export LD_LIBRARY_PATH=\"{}${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\"\n\
          {fonts}exec \"$root/{program}\" \"$@\"\n",
@@ -214,7 +214,7 @@ fn script_for(program: &str, folders: &[PathBuf], has_fonts: bool) -> String {
     )
 }
 
-/// What is in a folder, in order.
+/// Returns the paths in a folder, sorted.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     let read = || fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
     let mut paths = read().map_err(|error| failed("read", folder, &error))?;
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_are_told_by_their_names() {
+    fn shared_libraries_are_recognised_by_their_names() {
         for name in ["libm.so", "libm.so.6", "liblua5.1.so.0.0.0"] {
             assert!(is_library(name), "{name}");
         }
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn fonts_are_the_packages_own_if_they_bring_them() {
+    fn the_script_uses_packaged_fonts_if_there_are_any() {
         assert!(script_for("p", &[], true).contains("export FONTCONFIG_FILE=\"${0%/*}/fonts.conf\"\nexec "));
     }
 }

@@ -1,87 +1,70 @@
-//! Lanes: what they are, how a choice of them is run, and how it is summed up.
+//! Lanes: named units of work that the commands `test` and `check` select, run one after the other and sum up.
+//!
+//! `lanes.rs` lists the lanes of the tests, `check.rs` the steps of the checks; `main.rs` calls [`select`] and [`run`].
 
 use std::fmt;
 use std::time::Duration;
 
 use crate::run::{Runner, Stopwatch};
+use crate::verdict::{Stop, Verdict};
 
-/// Something that passes, fails or cannot run here: a lane of the tests, a step of the checks.
+/// A lane of the tests or a step of the checks.
 pub(crate) struct Lane {
-    /// What it is called on the command line.
+    /// Name on the command line.
     pub(crate) name: &'static str,
-    /// One line for `--list`.
+    /// Description in one line for `--list`.
     pub(crate) about: &'static str,
     /// `true` if it runs only where it is named.
     pub(crate) is_on_request: bool,
-    /// Packages whose tests are run here, and so not by the `workspace` lane.
+    /// Packages whose tests this lane runs, and the lane `workspace` does not.
     pub(crate) packages: &'static [&'static str],
-    /// Sets up what is needed and runs it.
+    /// Sets up what the lane needs and runs it.
     pub(crate) run: fn(&mut Runner) -> Verdict,
 }
 
-/// How a lane ended; `Ok` has passed.
-pub(crate) type Verdict = Result<(), Stop>;
-
-/// Why a lane has not passed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stop {
-    /// It ran and found something.
-    Failed(String),
-    /// It could not run. In CI that is a failure.
-    Skipped(String),
-}
-
-/// Passes if the list is empty; else it is the reason.
+/// Returns the lanes with these names in the order of the names, each once. Without names, returns all lanes except those
+/// on request.
 ///
 /// # Errors
 ///
-/// [`Stop::Failed`] with what is in the list.
-pub(crate) fn nothing_wrong(wrong: &[String]) -> Verdict {
-    if wrong.is_empty() { Ok(()) } else { Err(Stop::Failed(wrong.join("; "))) }
-}
-
-/// The lanes with these names in this order, each once; without names all that are not on request.
-///
-/// # Errors
-///
-/// The first name that no lane has.
+/// The first name that is not the name of a lane.
 pub(crate) fn select<'a>(lanes: &'a [Lane], names: &[String]) -> Result<Vec<&'a Lane>, String> {
     if names.is_empty() {
         return Ok(lanes.iter().filter(|lane| !lane.is_on_request).collect());
     }
-    let mut chosen: Vec<&Lane> = Vec::new();
+    let mut selected: Vec<&Lane> = Vec::new();
     for name in names {
         let lane = lanes.iter().find(|lane| lane.name == name).ok_or_else(|| name.clone())?;
-        if chosen.iter().all(|other| other.name != lane.name) {
-            chosen.push(lane);
+        if selected.iter().all(|other| other.name != lane.name) {
+            selected.push(lane);
         }
     }
-    Ok(chosen)
+    Ok(selected)
 }
 
-/// Runs the lanes one after the other; a failed one does not stop the others.
+/// Runs the lanes one after the other. A lane that fails does not stop the next one.
 pub(crate) fn run(lanes: &[&Lane], runner: &mut Runner) -> Summary {
     let mut lines = Vec::with_capacity(lanes.len());
     for lane in lanes {
         println!("\n=== {}: {}", lane.name, lane.about);
         let watch = Stopwatch::start();
-        let verdict = judge((lane.run)(runner), runner.is_ci());
-        let line = Line { name: lane.name, verdict, took: watch.elapsed() };
+        let verdict = fail_if_skipped_in_ci((lane.run)(runner), runner.is_ci());
+        let line = Line { name: lane.name, verdict, duration: watch.elapsed() };
         println!("--- {line}");
         lines.push(line);
     }
     Summary { lines }
 }
 
-/// In CI a lane that cannot run has failed: what it would have found is not known.
-fn judge(verdict: Verdict, ci: bool) -> Verdict {
+/// In CI, turns a skip into a failure, because CI has everything that a lane needs.
+fn fail_if_skipped_in_ci(verdict: Verdict, is_ci: bool) -> Verdict {
     match verdict {
-        Err(Stop::Skipped(reason)) if ci => Err(Stop::Failed(format!("skipped, which CI does not take: {reason}"))),
+        Err(Stop::Skipped(reason)) if is_ci => Err(Stop::Failed(format!("skipped, which is an error in CI: {reason}"))),
         verdict => verdict,
     }
 }
 
-/// What became of the lanes.
+/// Results of several lanes.
 #[derive(Debug)]
 pub(crate) struct Summary {
     lines: Vec<Line>,
@@ -91,11 +74,11 @@ pub(crate) struct Summary {
 struct Line {
     name: &'static str,
     verdict: Verdict,
-    took: Duration,
+    duration: Duration,
 }
 
 impl Summary {
-    /// How many lanes failed.
+    /// Returns the number of lanes that failed.
     pub(crate) fn failed(&self) -> usize {
         self.lines.iter().filter(|line| matches!(line.verdict, Err(Stop::Failed(_)))).count()
     }
@@ -104,13 +87,13 @@ impl Summary {
         self.lines.iter().filter(|line| matches!(line.verdict, Err(Stop::Skipped(_)))).count()
     }
 
-    /// `N passed, N failed, N skipped`, in lanes.
+    /// Returns `N passed, N failed, N skipped`, counted in lanes.
     pub(crate) fn closing_line(&self) -> String {
         let (failed, skipped) = (self.failed(), self.skipped());
         format!("{} passed, {failed} failed, {skipped} skipped", self.lines.len() - failed - skipped)
     }
 
-    /// The summary as the verdict of a lane made of these: what failed by name, or else what was skipped.
+    /// Returns the verdict of a lane that consists of these: the names of the failures, or else the skips.
     pub(crate) fn verdict(self) -> Verdict {
         let mut failed = Vec::new();
         let mut skipped = Vec::new();
@@ -142,7 +125,7 @@ impl fmt::Display for Line {
             Err(Stop::Failed(reason)) => ("failed", Some(reason)),
             Err(Stop::Skipped(reason)) => ("skipped", Some(reason)),
         };
-        write!(f, "{:<12} {result:<8} {:>7.1} s", self.name, self.took.as_secs_f64())?;
+        write!(f, "{:<12} {result:<8} {:>7.1} s", self.name, self.duration.as_secs_f64())?;
         reason.map_or(Ok(()), |reason| write!(f, "  {reason}"))
     }
 }
@@ -151,20 +134,21 @@ impl fmt::Display for Line {
 mod tests {
     use super::*;
 
-    const LANES: &[Lane] = &[lane("one"), lane("two"), lane("three"), Lane { is_on_request: true, ..lane("four") }];
+    const LANES: &[Lane] =
+        &[lane("one"), lane("two"), lane("three"), Lane { is_on_request: true, ..lane("on-request") }];
 
     const fn lane(name: &'static str) -> Lane {
         Lane { name, about: "", is_on_request: false, packages: &[], run: |_| Ok(()) }
     }
 
-    fn chosen(names: &[&str]) -> Result<Vec<&'static str>, String> {
+    fn selected(names: &[&str]) -> Result<Vec<&'static str>, String> {
         let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
         Ok(select(LANES, &names)?.iter().map(|lane| lane.name).collect())
     }
 
     fn summary(verdicts: &[Verdict]) -> Summary {
         let line =
-            |verdict: &Verdict| Line { name: "lane", verdict: verdict.clone(), took: Duration::from_millis(1_250) };
+            |verdict: &Verdict| Line { name: "lane", verdict: verdict.clone(), duration: Duration::from_millis(1_250) };
         Summary { lines: verdicts.iter().map(line).collect() }
     }
 
@@ -177,19 +161,19 @@ mod tests {
     }
 
     #[test]
-    fn without_names_every_lane_that_is_not_on_request_is_chosen() {
-        assert_eq!(chosen(&[]), Ok(vec!["one", "two", "three"]));
+    fn without_names_every_lane_that_is_not_on_request_is_selected() {
+        assert_eq!(selected(&[]), Ok(vec!["one", "two", "three"]));
     }
 
     #[test]
-    fn names_choose_in_their_order_and_once() {
-        assert_eq!(chosen(&["three", "one", "three"]), Ok(vec!["three", "one"]));
-        assert_eq!(chosen(&["four"]), Ok(vec!["four"]));
+    fn names_select_in_their_order_and_once() {
+        assert_eq!(selected(&["three", "one", "three"]), Ok(vec!["three", "one"]));
+        assert_eq!(selected(&["on-request"]), Ok(vec!["on-request"]));
     }
 
     #[test]
     fn an_unknown_name_is_an_error() {
-        assert_eq!(chosen(&["one", "five"]), Err("five".to_owned()));
+        assert_eq!(selected(&["one", "four"]), Err("four".to_owned()));
     }
 
     #[test]
@@ -199,10 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn a_skipped_lane_has_failed_in_ci_only() {
-        assert_eq!(judge(skipped(), false), skipped());
-        assert!(matches!(judge(skipped(), true), Err(Stop::Failed(reason)) if reason.ends_with("no server")));
-        assert_eq!(judge(Ok(()), true), Ok(()));
+    fn a_skip_is_a_failure_in_ci_only() {
+        assert_eq!(fail_if_skipped_in_ci(skipped(), false), skipped());
+        let in_ci = fail_if_skipped_in_ci(skipped(), true);
+        assert!(matches!(in_ci, Err(Stop::Failed(reason)) if reason.ends_with("no server")));
+        assert_eq!(fail_if_skipped_in_ci(Ok(()), true), Ok(()));
     }
 
     #[test]

@@ -1,84 +1,55 @@
-//! The lanes of the tests. Each test is run by one of them.
+//! The lanes of the tests. Each test is run by exactly one of them; [`crate::test_build`] says why they share their builds.
 
-use std::process::Command;
+use std::ffi::OsString;
 
 use crate::check;
-use crate::lane::{self, Lane, Stop, Verdict, select};
-use crate::peers;
+use crate::lane::{self, Lane, select};
 use crate::picture;
 use crate::run::Runner;
 use crate::servers;
-use crate::workspace::Workspace;
+use crate::test_build::{Build, Targets};
+use crate::verdict::{Stop, Verdict};
+use crate::workspace::{Package, Workspace};
 
-/// The lanes, in the order they run. A new one is one entry here and the function that it names: what it needs is set
-/// up by that function, and what cannot be had is a [`Stop::Skipped`] with the reason.
+/// The lanes, in the order in which they run. A new lane is one entry here and the function that it names. That function
+/// sets up what the tests need, and returns [`Stop::Skipped`] with the reason if something is missing.
 pub(crate) const LANES: &[Lane] = &[
-    Lane {
-        name: "check",
-        about: "formatting, lints, docs, licences, budgets",
-        is_on_request: false,
-        packages: &[],
-        run: run_checks,
-    },
-    Lane {
-        name: "core",
-        about: "the contract, pacing, the store in memory",
-        is_on_request: false,
-        packages: &["stitchapi-core"],
-        run: core,
-    },
-    Lane {
-        name: "workspace",
-        about: "every test that no other lane runs",
-        is_on_request: false,
-        packages: &[],
-        run: workspace,
-    },
-    Lane {
-        name: "sqlite",
-        about: "the SQLite store",
-        is_on_request: false,
-        packages: &["stitchapi-sqlite"],
-        run: sqlite,
-    },
-    Lane {
-        name: "redis",
-        about: "the Redis store, on a real server",
-        is_on_request: false,
-        packages: &["stitchapi-redis"],
-        run: redis,
-    },
-    Lane {
-        name: "fleet",
-        about: "several processes on one budget",
-        is_on_request: false,
-        packages: &[CLI],
-        run: fleet,
-    },
-    Lane {
-        name: "throttle",
-        about: "what a throttle promises, of simulated and real fleets",
-        is_on_request: false,
-        packages: &[LAB],
-        run: throttle,
-    },
-    Lane {
-        name: "report",
-        about: "the page of a report, in a browser",
-        is_on_request: false,
-        packages: &[],
-        run: picture::try_out,
-    },
-    Lane { name: "examples", about: "runs every example", is_on_request: false, packages: &[], run: examples },
+    lane("check", "formatting, lints, docs, licences, budgets", &[], run_checks),
+    lane("core", "the contract, pacing, the store in memory", &["stitchapi-core"], core),
+    lane("workspace", "all doc tests, and every test that no other lane runs", &[], workspace),
+    lane("sqlite", "the SQLite store", &["stitchapi-sqlite"], sqlite),
+    lane("redis", "the Redis store, on a real server", &["stitchapi-redis"], redis),
+    lane("fleet", "several processes on one budget", &[], fleet),
+    lane("throttle", "what a throttle promises, with simulated and real fleets", &[], throttle),
+    lane("report", "the page of a report, in a browser", &[], picture::check),
+    lane("examples", "the tests and the programs of every example", &[], examples),
 ];
 
 const CLI: &str = "stitchapi-cli";
-/// The fleets that are judged for minutes.
+const LIBRARY: &str = "stitchapi";
+/// Package whose integration tests start fleets of real processes.
 const LAB: &str = "stitchapi-lab";
-/// Tells its tests that they are wanted.
-const LAB_IS_HERE: &str = "STITCHAPI_LAB";
-/// The test of the CLI that takes minutes and is built for release.
-const FLEET: &str = "fleet";
+/// Test of the CLI that the lane `fleet` runs.
+const FLEET: &[&str] = &["fleet"];
+/// Test of the library that the lane `throttle` runs optimised. The lane `workspace` runs a few seeds of it with debug
+/// assertions.
+const SIMULATOR: &[&str] = &["simulator"];
+
+/// Variable that enables the tests of the lab: `short` or `long`.
+const LAB_EXTENT: &str = "STITCHAPI_LAB";
+/// Variable with the number of seeds that the simulator draws fleets from.
+const SEEDS: &str = "STITCHAPI_SEEDS";
+const SHORT_SEEDS: &str = "1500";
+const LONG_SEEDS: &str = "10000";
+
+const fn lane(
+    name: &'static str,
+    about: &'static str,
+    packages: &'static [&'static str],
+    run: fn(&mut Runner) -> Verdict,
+) -> Lane {
+    Lane { name, about, is_on_request: false, packages, run }
+}
 
 fn run_checks(runner: &mut Runner) -> Verdict {
     let steps = select(check::STEPS, &[]).map_err(Stop::Failed)?;
@@ -88,68 +59,64 @@ fn run_checks(runner: &mut Runner) -> Verdict {
 }
 
 fn core(runner: &mut Runner) -> Verdict {
-    test(runner, &["--package", "stitchapi-core"])
+    let workspace = Workspace::load(runner)?;
+    Build::Debug.test(runner, &[Targets::all(workspace.package("stitchapi-core")?)], &[], &[])
 }
 
 fn workspace(runner: &mut Runner) -> Verdict {
     let workspace = Workspace::load(runner)?;
-    let mut arguments = vec!["--workspace", "--all-features"];
-    let elsewhere = LANES.iter().flat_map(|lane| lane.packages).copied();
-    for name in elsewhere.chain(workspace.under("examples").map(|package| &*package.name)) {
-        arguments.extend(["--exclude", name]);
+    let is_elsewhere = |package: &&Package| {
+        let mut owned = LANES.iter().flat_map(|lane| lane.packages);
+        package.directory.starts_with("examples") || owned.any(|name| *name == package.name)
+    };
+    let cli = workspace.package(CLI)?;
+    let cli_tests: Vec<&str> = cli.tests.iter().map(String::as_str).filter(|name| !FLEET.contains(name)).collect();
+    let mut targets = Vec::new();
+    for package in workspace.packages.iter().filter(|package| !is_elsewhere(package)) {
+        let tests: Option<&[&str]> = match package.name.as_str() {
+            CLI => Some(&cli_tests),
+            LAB => Some(&[]),
+            _ => None,
+        };
+        targets.push(Targets { tests, ..Targets::all(package) });
     }
-    // What passed is shown too: the kit's counts are in it.
-    arguments.extend(["--", "--show-output"]);
-    test(runner, &arguments)?;
-
-    // Of the CLI the `fleet` lane runs one test.
-    for cli in workspace.packages.iter().filter(|package| package.name == CLI) {
-        let mut arguments = vec!["--package", CLI, "--all-features", "--bins"];
-        arguments.extend(cli.is_library.then_some("--lib"));
-        for name in cli.tests.iter().filter(|name| *name != FLEET) {
-            arguments.extend(["--test", name]);
-        }
-        test(runner, &arguments)?;
-    }
-    Ok(())
+    // The output of tests that pass contains the counts of the contract kit.
+    let tests = Build::Debug.test(runner, &targets, &["--show-output"], &[]);
+    let docs = Build::Debug.doc_test(runner);
+    tests.and(docs)
 }
 
 fn sqlite(runner: &mut Runner) -> Verdict {
-    test(runner, &["--package", "stitchapi-sqlite", "--all-features", "--", "--nocapture"])
+    let workspace = Workspace::load(runner)?;
+    Build::Debug.test(runner, &[Targets::all(workspace.package("stitchapi-sqlite")?)], &["--nocapture"], &[])
 }
 
 fn redis(runner: &mut Runner) -> Verdict {
-    let server = servers::redis(runner)?;
-    let mut command = tests(runner, &["--package", "stitchapi-redis", "--all-features", "--", "--nocapture"]);
-    command.env(servers::REDIS, server);
-    runner.run(command)
+    let workspace = Workspace::load(runner)?;
+    let server = servers::redis(runner)?.into_os_string();
+    let targets = [Targets::all(workspace.package("stitchapi-redis")?)];
+    Build::Debug.test(runner, &targets, &["--nocapture"], &[(servers::REDIS, server)])
 }
 
 fn fleet(runner: &mut Runner) -> Verdict {
-    for arguments in [&["build", "--release", "--package", CLI][..], &["run", "--release", "--", "fleet"]] {
-        runner.run(runner.cargo(arguments))?;
-    }
-    let server = servers::redis(runner)?;
-    let mut command = tests(runner, &["--release", "--package", CLI, "--test", FLEET, "--", "--nocapture"]);
-    command.env(servers::REDIS, server);
-    runner.run(command)
+    // The command in the README.
+    runner.run(runner.cargo(["run", "--release", "--", "fleet"]))?;
+    let workspace = Workspace::load(runner)?;
+    let server = servers::redis(runner)?.into_os_string();
+    let targets = [Targets::named(workspace.package(CLI)?, FLEET)];
+    Build::Release.test(runner, &targets, &["--nocapture"], &[(servers::REDIS, server)])
 }
 
-/// Fleets from ten thousand seeds, on a virtual clock: one to two minutes on two processors.
-fn simulate(runner: &mut Runner) -> Verdict {
-    let mut command =
-        tests(runner, &["--release", "--package", "stitchapi", "--test", "simulator", "--", "--nocapture"]);
-    command.env("STITCHAPI_SEEDS", "10000");
-    runner.run(command)
-}
-
-/// Simulated fleets, and then real ones. One test after the other: they measure, and each has both processors to itself. What
-/// is not there is said at the end, when the rest has been tested.
+/// Runs simulated fleets, and then real ones. The tests run one after the other, because they measure time and each needs
+/// all processors. Tests without their server are skipped, and the skip is reported after the other tests have run.
 fn throttle(runner: &mut Runner) -> Verdict {
-    simulate(runner)?;
-    let mut command = tests(runner, &["--release", "--package", LAB, "--", "--test-threads=1", "--nocapture"]);
-    command.env(LAB_IS_HERE, "1");
-    let mut lacking = Vec::new();
+    let workspace = Workspace::load(runner)?;
+    let (seeds, extent) = if runner.is_long() { (LONG_SEEDS, "long") } else { (SHORT_SEEDS, "short") };
+    let simulator = [Targets::named(workspace.package(LIBRARY)?, SIMULATOR)];
+    Build::Release.test(runner, &simulator, &["--nocapture"], &[(SEEDS, seeds.into())])?;
+
+    let mut variables: Vec<(&str, OsString)> = vec![(LAB_EXTENT, extent.into())];
+    let mut missing = Vec::new();
     let tools = [
         (servers::REDIS, servers::redis(runner)),
         (servers::NGINX, servers::nginx(runner)),
@@ -157,70 +124,26 @@ fn throttle(runner: &mut Runner) -> Verdict {
     ];
     for (variable, tool) in tools {
         match tool {
-            Ok(path) => {
-                command.env(variable, path);
-            }
-            Err(Stop::Skipped(reason)) if !runner.is_ci() => lacking.push(reason),
+            Ok(path) => variables.push((variable, path.into_os_string())),
+            Err(Stop::Skipped(reason)) if !runner.is_ci() => missing.push(reason),
             Err(stop) => return Err(stop),
         }
     }
-    runner.run(command)?;
-    if lacking.is_empty() { Ok(()) } else { Err(Stop::Skipped(lacking.join("; "))) }
+    let lab = [Targets { has_units: false, ..Targets::all(workspace.package(LAB)?) }];
+    Build::Release.test(runner, &lab, &["--test-threads=1", "--nocapture"], &variables)?;
+    if missing.is_empty() { Ok(()) } else { Err(Stop::Skipped(missing.join("; "))) }
 }
 
 fn examples(runner: &mut Runner) -> Verdict {
     let workspace = Workspace::load(runner)?;
-    let names: Vec<&str> = workspace.under("examples").map(|package| &*package.name).collect();
-    if names.is_empty() {
+    let packages: Vec<&Package> = workspace.under("examples").collect();
+    if packages.is_empty() {
         return Err(Stop::Skipped("there is no package under examples/".to_owned()));
     }
-    let mut arguments: Vec<&str> = names.iter().flat_map(|&name| ["--package", name]).collect();
-    // The kit's counts for the store of one's own are in what passed.
-    arguments.extend(["--", "--show-output"]);
-    test(runner, &arguments)?;
-    for package in workspace.under("examples") {
-        for program in &package.programs {
-            let command = runner.cargo(["run", "--package", &package.name, "--bin", program]);
-            runner.run(command)?;
-        }
-    }
-    Ok(())
-}
-
-/// Builds and runs the benches, which are a workspace of their own: all of them, or the part that is named.
-///
-/// # Errors
-///
-/// [`Stop::Failed`] if they are not there or something in them does not run, never because of a figure.
-pub(crate) fn bench(runner: &mut Runner, part: &[String]) -> Verdict {
-    let manifest = ["--release", "--manifest-path", "bench/Cargo.toml"];
-    if !runner.root().join("bench/Cargo.toml").is_file() {
-        return Err(Stop::Failed("there is no bench/Cargo.toml".to_owned()));
-    }
-    // All its programs: the one that is run starts the others.
-    let build = runner.cargo(["build"].iter().chain(&manifest));
-    runner.run(build)?;
-    let mut command = runner.cargo(["run"].iter().chain(&manifest));
-    command.arg("--").args(part);
-    command.env(servers::REDIS, servers::redis(runner)?);
-    // The benches say what they could not compare with, and go on.
-    for (variable, found) in [(peers::NODE, peers::node(runner)), (peers::VALKEY, peers::valkey(runner))] {
-        match found {
-            Ok(path) => drop(command.env(variable, path)),
-            Err(Stop::Failed(reason) | Stop::Skipped(reason)) => println!("{reason}"),
-        }
-    }
-    runner.run(command)
-}
-
-fn test(runner: &mut Runner, arguments: &[&str]) -> Verdict {
-    let command = tests(runner, arguments);
-    runner.run(command)
-}
-
-/// `cargo test`, to its end even if something fails: one run tells all.
-fn tests(runner: &Runner, arguments: &[&str]) -> Command {
-    runner.cargo(["test", "--no-fail-fast"].iter().chain(arguments))
+    let targets: Vec<Targets<'_>> = packages.iter().map(|package| Targets::all(package)).collect();
+    // The output of tests that pass contains the counts of the contract kit.
+    Build::Debug.test(runner, &targets, &["--show-output"], &[])?;
+    Build::Debug.run_programs(runner, &packages)
 }
 
 #[cfg(test)]
@@ -237,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn no_package_is_tested_by_two_lanes() {
+    fn no_package_belongs_to_two_lanes() {
         let mut packages: Vec<_> = LANES.iter().flat_map(|lane| lane.packages).collect();
         let all = packages.len();
         packages.sort_unstable();

@@ -6,9 +6,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::lane::{Stop, Verdict};
 use crate::run::Runner;
 use crate::tokens::{Kind, tokens};
+use crate::verdict::{Stop, Verdict};
 
 /// Banned words and phrases in lower case, each with what to write instead.
 const BANNED: &[(&str, &str)] = &[

@@ -1,54 +1,68 @@
-//! What cargo says about the packages of the workspace.
+//! The packages of the workspace, read from `cargo metadata`. Lanes and checks ask here which packages exist.
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::lane::Stop;
 use crate::run::Runner;
+use crate::verdict::Stop;
 
-/// The packages of the workspace, and where it is built.
+/// The packages of the workspace and its target directory.
 #[derive(Debug)]
 pub(crate) struct Workspace {
-    /// All of them, by name.
+    /// All packages in the order of their names.
     pub(crate) packages: Vec<Package>,
-    /// Where cargo puts what it builds.
+    /// Directory that cargo builds into.
     pub(crate) target: PathBuf,
 }
 
-/// One package.
-#[derive(Debug, PartialEq, Eq)]
+/// A package of the workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Package {
-    /// Its name.
+    /// Name of the package.
     pub(crate) name: String,
-    /// Its directory, from the root of the workspace.
+    /// Directory of the manifest, relative to the root of the workspace.
     pub(crate) directory: PathBuf,
-    /// Whether it may be published.
+    /// `true` if the manifest allows the package to be published.
     pub(crate) is_published: bool,
-    /// Its features, without `default`.
+    /// Names of the features, without `default`.
     pub(crate) features: Vec<String>,
-    /// What it cannot be built without, by name: its dependencies, those for tests not counted.
-    pub(crate) needs: Vec<String>,
-    /// Whether it has a library.
+    /// Names of the dependencies, those of tests left out.
+    pub(crate) dependencies: Vec<String>,
+    /// Address of its repository.
+    pub(crate) repository: Option<String>,
+    /// Address of its documentation.
+    pub(crate) documentation: Option<String>,
+    /// `true` if the package has a library.
     pub(crate) is_library: bool,
-    /// Its programs.
+    /// Names of the programs.
     pub(crate) programs: Vec<String>,
-    /// Its files of integration tests.
+    /// Names of the integration tests.
     pub(crate) tests: Vec<String>,
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Runs `cargo metadata` and reads its output.
     ///
     /// # Errors
     ///
-    /// [`Stop::Failed`] if cargo does, or if its answer cannot be read.
+    /// [`Stop::Failed`] if cargo fails, or if a field is missing in its output.
     pub(crate) fn load(runner: &Runner) -> Result<Self, Stop> {
         let json = runner.read(runner.cargo(["metadata", "--no-deps", "--format-version", "1"]))?;
         Self::parse(&json).map_err(|reason| Stop::Failed(format!("cargo metadata: {reason}")))
     }
 
-    /// The packages under a directory of the root, such as `crates`.
+    /// Returns the package of this name.
+    ///
+    /// # Errors
+    ///
+    /// [`Stop::Failed`] if there is none.
+    pub(crate) fn package(&self, name: &str) -> Result<&Package, Stop> {
+        let package = self.packages.iter().find(|package| package.name == name);
+        package.ok_or_else(|| Stop::Failed(format!("the workspace has no package {name}")))
+    }
+
+    /// Returns the packages below a directory of the root, such as `crates`.
     pub(crate) fn under(&self, directory: &'static str) -> impl Iterator<Item = &Package> {
         self.packages.iter().filter(move |package| package.directory.starts_with(directory))
     }
@@ -70,18 +84,20 @@ impl Package {
         let manifest = Path::new(text(value, "manifest_path")?);
         let directory = manifest.parent().and_then(|directory| directory.strip_prefix(root).ok());
         let features = value["features"].as_object().ok_or("no `features`")?;
-        let mut needs = Vec::new();
+        let mut dependencies = Vec::new();
         for dependency in list(value, "dependencies")? {
             if dependency["kind"] != "dev" {
-                needs.push(text(dependency, "name")?.to_owned());
+                dependencies.push(text(dependency, "name")?.to_owned());
             }
         }
         let mut package = Self {
             name: text(value, "name")?.to_owned(),
-            directory: directory.ok_or("a package outside of the workspace")?.to_path_buf(),
+            directory: directory.ok_or("the manifest is outside of the workspace")?.to_path_buf(),
             is_published: value["publish"].as_array().is_none_or(|registries| !registries.is_empty()),
             features: features.keys().filter(|feature| *feature != "default").cloned().collect(),
-            needs,
+            dependencies,
+            repository: value["repository"].as_str().map(str::to_owned),
+            documentation: value["documentation"].as_str().map(str::to_owned),
             is_library: false,
             programs: Vec::new(),
             tests: Vec::new(),
@@ -123,6 +139,7 @@ mod tests {
             },
             {
                 "name": "driver", "manifest_path": "/repo/crates/driver/Cargo.toml", "publish": null,
+                "repository": "https://repo", "documentation": null,
                 "features": {"default": ["tls"], "tls": []},
                 "dependencies": [
                     {"name": "contract", "kind": null}, {"name": "kit", "kind": "dev"}, {"name": "cc", "kind": "build"}
@@ -133,7 +150,7 @@ mod tests {
     }"#;
 
     #[test]
-    fn packages_are_read_and_sorted() {
+    fn packages_are_read_and_sorted_by_name() {
         let workspace = Workspace::parse(METADATA).unwrap();
         assert_eq!(workspace.target, Path::new("/repo/target"));
         assert_eq!(
@@ -143,7 +160,9 @@ mod tests {
                 directory: "crates/driver".into(),
                 is_published: true,
                 features: vec!["tls".to_owned()],
-                needs: vec!["contract".to_owned(), "cc".to_owned()],
+                dependencies: vec!["contract".to_owned(), "cc".to_owned()],
+                repository: Some("https://repo".to_owned()),
+                documentation: None,
                 is_library: true,
                 programs: Vec::new(),
                 tests: vec!["conformance".to_owned()],
@@ -161,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_named() {
+    fn a_missing_field_is_named() {
         assert_eq!(Workspace::parse("{}").unwrap_err(), "no `workspace_root`");
     }
 }

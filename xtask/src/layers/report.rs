@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::cycles::{Cycle, cycles};
 use super::order::{self, Order};
 use super::tree::{Arrow, CrateTree};
-use crate::lane::{Stop, Verdict};
 use crate::run::Runner;
+use crate::verdict::{Stop, Verdict};
 use crate::workspace::Workspace;
 
 /// The page that lists the layers, from the root.

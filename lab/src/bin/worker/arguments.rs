@@ -1,4 +1,4 @@
-//! What a worker is told on its command line.
+//! The command line of a worker.
 
 use std::time::Duration;
 
@@ -6,49 +6,49 @@ use clap::Parser;
 use stitchapi::{OutagePolicy, Rate, Tick};
 use stitchapi_lab::promise;
 
-/// Calls one stitch through one throttle.
+/// Makes calls of one API through one throttle.
 #[derive(Debug, Clone, Parser)]
 pub(crate) struct Arguments {
-    /// `redis://...` or `sqlite:PATH`.
+    /// Store: `redis://...` or `sqlite:PATH`.
     #[arg(long)]
     pub(crate) store: String,
-    /// A rate, `200/s`, or with its burst, `200/s,5`; may be repeated.
+    /// Rate, `200/s`, or rate and burst, `200/s,5`; may be repeated.
     #[arg(long, required = true)]
     rate: Vec<String>,
-    /// How many callers call one after the other.
+    /// Number of tasks, each of which makes one call after the other.
     #[arg(long, default_value_t = 50)]
     pub(crate) tasks: usize,
-    /// Calls begun a second, whatever becomes of them, instead of tasks.
+    /// Calls per second, begun without waiting for earlier calls, instead of tasks.
     #[arg(long)]
     pub(crate) offer: Option<u32>,
-    /// When to begin, in microseconds of the boot clock.
+    /// Begin of the run on the boot clock in microseconds.
     #[arg(long)]
     begin: u64,
-    /// For how long.
+    /// Duration of the run in seconds.
     #[arg(long)]
     seconds: f64,
-    /// What calls cost, in turn.
+    /// Costs of the calls, which alternate.
     #[arg(long, value_delimiter = ',', default_value = "1")]
     pub(crate) costs: Vec<u32>,
-    /// The share of callers that leave.
+    /// Share of the calls that are dropped while they wait.
     #[arg(long, default_value_t = 0.0)]
     pub(crate) drop: f64,
-    /// They leave at random within this, in milliseconds.
+    /// Maximum time until a call is dropped, in milliseconds. The time is drawn at random.
     #[arg(long, default_value_t = 1_000)]
     drop_within: u64,
-    /// The longest that a call waits for its slot, in milliseconds.
+    /// Maximum wait of a call for its slot, in milliseconds.
     #[arg(long)]
     max_wait: Option<u64>,
-    /// The base URL that is called. Without one all is answered at once, within the process.
+    /// Base URL of the API. Without it the transport responds at once within the process.
     #[arg(long)]
     pub(crate) target: Option<String>,
-    /// `local`, `closed` or `open`.
+    /// Outage policy: `local`, `closed` or `open`.
     #[arg(long, default_value = "local", value_parser = outage_policy)]
     pub(crate) on_outage: OutagePolicy,
-    /// The longest that the API holds the fleet, in milliseconds.
+    /// Maximum hold that a response may impose, in milliseconds.
     #[arg(long, default_value_t = 60_000)]
     max_hold: u64,
-    /// How many processes there are said to be.
+    /// Declared number of processes.
     #[arg(long)]
     pub(crate) fleet_size: Option<u32>,
 }
@@ -70,7 +70,7 @@ impl Arguments {
         self.max_wait.map(Duration::from_millis)
     }
 
-    /// How long a caller that leaves has waited at most.
+    /// Returns the maximum time until a call is dropped.
     pub(crate) fn drop_within(&self) -> Duration {
         Duration::from_millis(self.drop_within)
     }
@@ -85,6 +85,6 @@ fn outage_policy(name: &str) -> Result<OutagePolicy, String> {
         "local" => OutagePolicy::Local,
         "closed" => OutagePolicy::Closed,
         "open" => OutagePolicy::Open,
-        _ => return Err("it is local, closed or open".to_owned()),
+        _ => return Err("expected `local`, `closed` or `open`".to_owned()),
     })
 }

@@ -1,4 +1,4 @@
-//! The calls of a worker.
+//! Makes the calls of a worker and prints their outcomes.
 
 use std::time::Duration;
 
@@ -6,16 +6,16 @@ use futures_util::future::{Either, join_all, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use stitchapi::runtime::TokioRuntime;
 use stitchapi::{Error, Runtime as _, Tick};
-use stitchapi_lab::said::Said;
+use stitchapi_lab::message::Message;
 
 use crate::arguments::Arguments;
-use crate::declare::Stitches;
-use crate::say;
+use crate::output;
+use crate::stitches::Stitches;
 
-/// The pause of a task after a call that failed.
+/// Pause of a task after a failed call.
 const AFTER_FAILURE: Duration = Duration::from_millis(50);
 
-/// Calls until the end, when all calls that are left are dropped.
+/// Makes calls until the end of the run, and drops the calls that have not ended then.
 pub(crate) async fn make(arguments: &Arguments, stitches: &Stitches, clock: &TokioRuntime) {
     let caller = Caller { arguments, stitches, clock };
     let calls = async {
@@ -34,7 +34,7 @@ struct Caller<'a> {
 }
 
 impl Caller<'_> {
-    /// One call after the other.
+    /// Makes one call after the other.
     async fn call_in_turn(&self, task: usize) {
         for turn in task.. {
             if !self.call(turn).await {
@@ -43,10 +43,10 @@ impl Caller<'_> {
         }
     }
 
-    /// Calls at this rate, whatever becomes of them.
-    async fn offer(&self, a_second: u32) {
+    /// Begins calls at this rate without waiting for earlier ones.
+    async fn offer(&self, per_second: u32) {
         let mut calls = FuturesUnordered::new();
-        let spacing = Duration::from_secs(1) / a_second;
+        let spacing = Duration::from_secs(1) / per_second;
         let mut at = self.clock.now();
         for turn in 0.. {
             calls.push(self.call(turn));
@@ -62,14 +62,14 @@ impl Caller<'_> {
         }
     }
 
-    /// Whether it went well, or nobody wanted to know.
+    /// Makes one call. Returns `true` if it succeeded or was dropped.
     async fn call(&self, turn: usize) -> bool {
         let Some(stitch) = self.stitches.get(turn % self.stitches.len()) else { return false };
         let asked = self.clock.now();
         let call = stitch.call(());
-        let outcome = if self.chance() < self.arguments.drop {
-            let patience = self.sleep(self.arguments.drop_within().mul_f64(self.chance()));
-            match select(call.into_future(), Box::pin(patience)).await {
+        let outcome = if self.random() < self.arguments.drop {
+            let until_drop = self.sleep(self.arguments.drop_within().mul_f64(self.random()));
+            match select(call.into_future(), Box::pin(until_drop)).await {
                 Either::Left((outcome, _)) => Some(outcome),
                 Either::Right(_) => None,
             }
@@ -77,17 +77,17 @@ impl Caller<'_> {
             Some(call.await)
         };
         let over = self.clock.now();
-        let (went_well, outcome) = match outcome {
+        let (may_continue, outcome) = match outcome {
             None => (true, "dropped".to_owned()),
             Some(Ok(())) => (true, "ok".to_owned()),
-            Some(Err(error)) => (false, told(&error)),
+            Some(Err(error)) => (false, outcome_of(&error)),
         };
-        say(&Said::Call { asked, over, outcome });
-        went_well
+        output::print(&Message::Call { asked, over, outcome });
+        may_continue
     }
 
-    /// From 0 up to 1.
-    fn chance(&self) -> f64 {
+    /// Returns a random number from 0 up to 1.
+    fn random(&self) -> f64 {
         (self.clock.random() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
@@ -97,6 +97,7 @@ impl Caller<'_> {
     }
 }
 
-fn told(error: &Error) -> String {
+/// Returns the status of the response, or else the kind of the error.
+fn outcome_of(error: &Error) -> String {
     error.status().map_or_else(|| format!("{:?}", error.kind()), |status| format!("status {}", status.as_u16()))
 }

@@ -1,23 +1,24 @@
-//! The seam of a worker, and a stitch for each cost.
+//! Builds the seam of a worker and one stitch per cost.
 
 use std::sync::Arc;
 
 use stitchapi::trace::{Event, EventKind, TraceSink, sink_fn};
 use stitchapi::{BoxError, Cost, Retry, Seam, Stitch, StitchStore, Throttle, decode};
-use stitchapi_lab::said::Said;
+use stitchapi_lab::message::Message;
 use stitchapi_redis::RedisStore;
 use stitchapi_sqlite::SqliteStore;
 
 use crate::arguments::Arguments;
-use crate::say;
-use crate::transport::AtOnce;
+use crate::output;
+use crate::transport::Immediate;
 
-/// All that a worker may call.
+/// One stitch per cost, in the order of `--costs`.
 pub(crate) type Stitches = Vec<Stitch<(), ()>>;
 
-pub(crate) async fn stitches(arguments: &Arguments) -> Result<Stitches, BoxError> {
+/// Builds the stitches that the arguments describe.
+pub(crate) async fn build(arguments: &Arguments) -> Result<Stitches, BoxError> {
     let mut rates = arguments.rates();
-    let first = rates.next().ok_or("no rate")?;
+    let first = rates.next().ok_or("no `--rate` was given")?;
     let with_burst = |throttle: Throttle, burst: Option<u32>| match burst {
         Some(burst) => throttle.burst(burst),
         None => throttle,
@@ -34,10 +35,10 @@ pub(crate) async fn stitches(arguments: &Arguments) -> Result<Stitches, BoxError
     let target = arguments.target.as_deref();
     let seam = Seam::builder(target.unwrap_or("http://api.example")).name("lab").retry(Retry::none()).sink(sink());
     let seam = seam.store(store(&arguments.store).await?).throttle(throttle);
-    let seam = if target.is_some() { seam } else { seam.transport(AtOnce) }.build()?;
+    let seam = if target.is_some() { seam } else { seam.transport(Immediate) }.build()?;
     let stitch = |cost: &u32| {
         let cost = *cost;
-        // Events name the stitch and not the cost.
+        // Events carry the name of the stitch and not the cost, so the name is the cost.
         seam.get("").name(&cost.to_string()).cost(move |_| Cost::new(cost)).build_with(decode::empty)
     };
     Ok(arguments.costs.iter().map(stitch).collect::<Result<_, _>>()?)
@@ -52,20 +53,21 @@ async fn store(name: &str) -> Result<Arc<dyn StitchStore>, BoxError> {
 
 fn sink() -> impl TraceSink {
     sink_fn(|event| {
-        if let Some(said) = said_of(event) {
-            say(&said);
+        if let Some(message) = message(event) {
+            output::print(&message);
         }
     })
 }
 
-fn said_of(event: &Event) -> Option<Said> {
+/// Returns the message for an event, or `None` if the test reads it from another message.
+fn message(event: &Event) -> Option<Message> {
     match &event.kind {
-        EventKind::Request { .. } => Some(Said::Start { at: event.at, units: event.stitch.parse().unwrap_or(1) }),
+        EventKind::Request { .. } => Some(Message::Start { at: event.at, units: event.stitch.parse().unwrap_or(1) }),
         EventKind::CallBegan
         | EventKind::Waited { .. }
         | EventKind::Response { .. }
         | EventKind::CallEnded { .. }
         | EventKind::CallDropped { .. } => None,
-        other => Some(Said::Event { at: event.at, what: format!("{other:?}") }),
+        other => Some(Message::Event { at: event.at, text: format!("{other:?}") }),
     }
 }
