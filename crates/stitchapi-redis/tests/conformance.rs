@@ -1,4 +1,4 @@
-//! The contract of a store, on a real server.
+//! Runs the contract kit on a real server.
 #![cfg(feature = "redis-rs")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -13,13 +13,14 @@ use stitchapi_core::{BoxFuture, Key, Prefix, StitchStore};
 use stitchapi_redis::RedisStore;
 use stitchapi_testing::{ContractOptions, TestBinary, verify_store_contract};
 
+/// Environment variable with the URL of the server, for child processes.
 const URL: &str = "STITCHAPI_REDIS_URL";
 
 async fn connect(url: &str) -> RedisStore {
     RedisStore::connect(url).await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// Runs the kit on this store and on connections of its own to the same server.
+/// Runs the kit on `store`, or on new stores on the same server.
 async fn verify(server: &Server, store: Option<RedisStore>) {
     let url = server.url();
     let client = redis::Client::open(&*url).unwrap();
@@ -59,23 +60,23 @@ fn the_server_keeps_the_contract() {
 }
 
 #[test]
-fn scripts_that_the_server_forgets_again_and_again_keep_the_contract() {
+fn a_server_that_forgets_its_scripts_every_5_ms_keeps_the_contract() {
     let server = server!();
     let runtime = tokio();
     let client = redis::Client::open(server.url()).unwrap();
-    let forget = runtime.handle().spawn(async move {
+    let flusher = runtime.handle().spawn(async move {
         let mut raw = client.get_multiplexed_async_connection().await.unwrap();
         loop {
             redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut raw).await.unwrap();
-            common::runtime::after(Duration::from_millis(5)).await;
+            common::runtime::sleep(Duration::from_millis(5)).await;
         }
     });
     runtime.block_on(verify(&server, None));
-    forget.abort();
+    flusher.abort();
 }
 
 #[test]
-fn a_store_that_outlived_a_restart_keeps_the_contract() {
+fn a_store_keeps_the_contract_after_a_restart_of_its_server() {
     let mut server = server!();
     let runtime = tokio();
     let store = runtime.block_on(connect(&server.url()));

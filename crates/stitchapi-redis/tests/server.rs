@@ -1,4 +1,4 @@
-//! What the README promises besides the contract, on a real server.
+//! Tests of the README's promises beyond the contract, on a real server.
 #![cfg(feature = "redis-rs")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
@@ -69,27 +69,27 @@ fn booking() -> Booking {
     Booking { epoch: 7, seq: 1, tats: Vec::new() }
 }
 
-/// Every operation on one key; the kinds of those that failed.
+/// Calls every operation on one key, and returns the kinds of their errors.
 async fn every_operation(store: &RedisStore, key: &Key) -> Vec<(&'static str, Option<StoreErrorKind>)> {
-    let failed = |error: StoreError| error.kind();
+    let kind = |error: StoreError| error.kind();
     vec![
-        ("get", store.get(key).await.err().map(failed)),
-        ("set", store.set(key, "x".into(), None).await.err().map(failed)),
-        ("incr", store.incr(key, MINUTE).await.err().map(failed)),
-        ("reserve", store.reserve(key, &per_second(3)).await.err().map(failed)),
-        ("refund", store.refund(key, &booking()).await.err().map(failed)),
-        ("settle", store.settle(key, &id(), 1).await.err().map(failed)),
-        ("hold", store.hold(key, StoreTime(u64::MAX), SECOND).await.err().map(failed)),
-        ("acquire", store.acquire(key, 1, SECOND, &OWNER, SECOND).await.err().map(failed)),
-        ("renew", store.renew(key, SECOND, &OWNER).await.err().map(failed)),
-        ("release", store.release(key, &OWNER).await.err().map(failed)),
-        ("read", store.read(key).await.err().map(failed)),
-        ("write_if", store.write_if(key, None, &NEW, "x".into(), None).await.err().map(failed)),
+        ("get", store.get(key).await.err().map(kind)),
+        ("set", store.set(key, "x".into(), None).await.err().map(kind)),
+        ("incr", store.incr(key, MINUTE).await.err().map(kind)),
+        ("reserve", store.reserve(key, &per_second(3)).await.err().map(kind)),
+        ("refund", store.refund(key, &booking()).await.err().map(kind)),
+        ("settle", store.settle(key, &id(), 1).await.err().map(kind)),
+        ("hold", store.hold(key, StoreTime(u64::MAX), SECOND).await.err().map(kind)),
+        ("acquire", store.acquire(key, 1, SECOND, &OWNER, SECOND).await.err().map(kind)),
+        ("renew", store.renew(key, SECOND, &OWNER).await.err().map(kind)),
+        ("release", store.release(key, &OWNER).await.err().map(kind)),
+        ("read", store.read(key).await.err().map(kind)),
+        ("write_if", store.write_if(key, None, &NEW, "x".into(), None).await.err().map(kind)),
     ]
 }
 
 #[test]
-fn the_stored_forms_are_those_of_the_readme() {
+fn stored_values_have_the_forms_in_the_readme() {
     let server = server!();
     tokio().block_on(async {
         let (store, mut raw) = (connect(&server).await, raw(&server).await);
@@ -122,7 +122,7 @@ fn every_operation_is_one_command_and_a_script_is_sent_once() {
             store.incr(&key(name), MINUTE).await.unwrap();
             store.delete(&key(name)).await.unwrap();
             let calls = calls(&send::<String>(&mut raw, "INFO commandstats").await);
-            // `get` and `read` are commands. What the scripts call is counted among the others, too.
+            // `get` and `read` are commands. The commands that scripts call are counted under their own names.
             assert_eq!(calls.get("evalsha"), Some(&11), "{calls:?}");
             assert_eq!(calls.get("eval").copied().unwrap_or(0), if name == "a" { 10 } else { 0 }, "{calls:?}");
             assert_eq!(calls.get("del"), Some(&1));
@@ -130,7 +130,7 @@ fn every_operation_is_one_command_and_a_script_is_sent_once() {
     });
 }
 
-/// The calls of each command in `INFO commandstats`.
+/// Parses the number of calls of each command from `INFO commandstats`.
 fn calls(info: &str) -> HashMap<String, u64> {
     let line = |line: &str| {
         let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
@@ -140,7 +140,7 @@ fn calls(info: &str) -> HashMap<String, u64> {
 }
 
 #[test]
-fn what_is_not_ours_is_corrupt_and_left_as_it_was() {
+fn a_foreign_or_damaged_value_is_corrupt_and_not_changed() {
     let server = server!();
     tokio().block_on(async {
         let (store, mut raw) = (connect(&server).await, raw(&server).await);
@@ -194,7 +194,7 @@ fn what_is_not_ours_is_corrupt_and_left_as_it_was() {
 }
 
 #[test]
-fn a_ttl_of_any_length_is_taken() {
+fn a_ttl_of_any_length_is_accepted() {
     let server = server!();
     tokio().block_on(async {
         let (store, mut raw) = (connect(&server).await, raw(&server).await);
@@ -208,13 +208,13 @@ fn a_ttl_of_any_length_is_taken() {
             assert!(left > 7_000_000_000_000, "{name}: {left}");
         }
         store.set(&key("plain"), "x".into(), Some(Duration::from_nanos(1))).await.unwrap();
-        common::runtime::after(Duration::from_millis(5)).await;
+        common::runtime::sleep(Duration::from_millis(5)).await;
         assert_eq!(store.get(&key("plain")).await.unwrap(), None);
     });
 }
 
 #[test]
-fn what_is_too_large_is_told_before_anything_is_sent() {
+fn a_key_or_value_beyond_the_limits_is_refused_before_anything_is_sent() {
     let server = server!();
     tokio().block_on(async {
         let store = connect(&server).await;
@@ -227,10 +227,10 @@ fn what_is_too_large_is_told_before_anything_is_sent() {
         for (operation, failed) in every_operation(&store, &long).await {
             assert_eq!(failed, Some(StoreErrorKind::TooLarge), "{operation}");
         }
-        // Not within the 200 ms of `connect`: a busy machine may take longer.
-        let patient = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        // Without the timeout of 200 ms of `connect`: a busy machine may take longer.
+        let no_timeout = redis::AsyncConnectionConfig::new().set_response_timeout(None);
         let client = redis::Client::open(server.url()).unwrap();
-        let client = client.get_multiplexed_async_connection_with_config(&patient).await.unwrap();
+        let client = client.get_multiplexed_async_connection_with_config(&no_timeout).await.unwrap();
         let (store, fits) = (RedisStore::new(client), large.slice(1..));
         store.set(&key("a"), fits.clone(), None).await.unwrap();
         assert!(store.get(&key("a")).await.unwrap() == Some(fits.clone()));
@@ -243,20 +243,20 @@ fn what_is_too_large_is_told_before_anything_is_sent() {
 }
 
 #[test]
-fn an_address_that_is_none_is_a_wrong_setting_and_its_password_is_not_told() {
+fn a_malformed_address_is_invalid_config_without_the_password_in_the_text() {
     tokio().block_on(async {
         for url in ["", "nonsense", "http://u:hunter2@localhost", "redis://u:hunter2@localhost:port", "redis://"] {
             let error = RedisStore::connect(url).await.unwrap_err();
             assert_eq!((error.kind(), error.operation()), (StoreErrorKind::InvalidConfig, "connect"), "{url}");
-            let told = format!("{error} {error:?} {:?}", error.source());
-            assert!(!told.contains("hunter2"), "{told}");
+            let text = format!("{error} {error:?} {:?}", error.source());
+            assert!(!text.contains("hunter2"), "{text}");
         }
     });
 }
 
 #[cfg(not(feature = "tls-rustls"))]
 #[test]
-fn tls_without_the_feature_is_a_wrong_setting_that_names_it() {
+fn tls_without_the_feature_is_invalid_config_that_names_the_feature() {
     let error = tokio().block_on(RedisStore::connect("rediss://:hunter2@localhost")).unwrap_err();
     assert_eq!(error.kind(), StoreErrorKind::InvalidConfig);
     assert!(error.to_string().contains("tls-rustls"), "{error}");
@@ -264,7 +264,7 @@ fn tls_without_the_feature_is_a_wrong_setting_that_names_it() {
 
 /// Tolerance: 500 ms for a refusal.
 #[test]
-fn a_server_that_is_not_there_is_told_at_once() {
+fn an_absent_server_is_unavailable_at_once() {
     let mut server = server!();
     server.stop();
     let start = Tick::of_boot_clock();
@@ -275,7 +275,7 @@ fn a_server_that_is_not_there_is_told_at_once() {
 }
 
 #[test]
-fn a_wrong_password_is_denied_and_a_changed_one_may_be_changed_back() {
+fn a_wrong_password_is_denied_and_the_store_recovers_when_it_is_right_again() {
     let Some(server) = Server::start(&["--requirepass", "hunter2"]) else { return };
     let at = |login: &str| format!("redis://{login}127.0.0.1:{}", server.port());
     tokio().block_on(async {
@@ -283,8 +283,8 @@ fn a_wrong_password_is_denied_and_a_changed_one_may_be_changed_back() {
             let error = RedisStore::connect(&at(login)).await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Denied, "{error:?}");
             assert!(!error.is_retryable());
-            let told = format!("{error} {error:?}");
-            assert!(!told.contains("wrong1") && !told.contains("hunter2"), "{told}");
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("wrong1") && !text.contains("hunter2"), "{text}");
         }
         let store = RedisStore::connect(&at(":hunter2@")).await.unwrap();
         let client = redis::Client::open(at(":hunter2@")).unwrap();
@@ -301,7 +301,7 @@ fn a_wrong_password_is_denied_and_a_changed_one_may_be_changed_back() {
 }
 
 #[test]
-fn a_user_who_may_not_run_scripts_is_denied() {
+fn a_user_without_permission_for_scripts_is_denied() {
     let server = server!();
     tokio().block_on(async {
         let mut raw = raw(&server).await;
@@ -315,7 +315,7 @@ fn a_user_who_may_not_run_scripts_is_denied() {
 }
 
 #[test]
-fn a_database_that_is_not_there_is_a_wrong_setting() {
+fn a_database_that_does_not_exist_is_invalid_config() {
     let server = server!();
     tokio().block_on(async {
         let error = RedisStore::connect(&format!("{}/99", server.url())).await.unwrap_err();
@@ -323,10 +323,10 @@ fn a_database_that_is_not_there_is_a_wrong_setting() {
     });
 }
 
-/// Tolerance: 250 ms more than the 200 ms that an answer may take.
+/// Tolerance: 250 ms beyond the 200 ms that a reply may take.
 #[cfg(unix)]
 #[test]
-fn a_frozen_server_is_a_timeout_and_one_that_thaws_goes_on() {
+fn a_frozen_server_is_a_timeout_and_works_again_when_it_resumes() {
     let server = server!();
     tokio().block_on(async {
         let store = connect(&server).await;
@@ -338,13 +338,13 @@ fn a_frozen_server_is_a_timeout_and_one_that_thaws_goes_on() {
         server.thaw();
         assert_eq!(error.kind(), StoreErrorKind::Timeout, "{error:?}");
         assert!(took < Duration::from_millis(450), "{took:?}");
-        assert_eq!(store.incr(&key("n"), MINUTE).await.unwrap(), 3, "the one without an answer was done, once");
+        assert_eq!(store.incr(&key("n"), MINUTE).await.unwrap(), 3, "the operation without a reply was done, once");
     });
 }
 
 #[cfg(unix)]
 #[test]
-fn a_dropped_operation_leaves_the_connection_in_step() {
+fn dropped_operations_do_not_mix_up_the_replies_of_later_ones() {
     let server = server!();
     tokio().block_on(async {
         let store = connect(&server).await;
@@ -367,7 +367,7 @@ fn a_dropped_operation_leaves_the_connection_in_step() {
 
 /// Tolerance: 500 ms for each refusal.
 #[test]
-fn a_store_comes_back_with_its_server_at_the_first_call() {
+fn a_store_recovers_with_its_server_at_the_first_call() {
     let Some(mut server) = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]) else { return };
     tokio().block_on(async {
         let store = connect(&server).await;
@@ -384,7 +384,7 @@ fn a_store_comes_back_with_its_server_at_the_first_call() {
 }
 
 #[test]
-fn a_hundred_calls_after_a_restart_make_one_connection() {
+fn a_hundred_calls_after_a_restart_share_one_new_connection() {
     let mut server = server!();
     tokio().block_on(async {
         let store = connect(&server).await;
@@ -399,9 +399,9 @@ fn a_hundred_calls_after_a_restart_make_one_connection() {
     });
 }
 
-/// Tolerance: the server may take 100 ms to be there.
+/// Tolerance: the server may take 100 ms to start.
 #[test]
-fn an_attempt_that_everybody_left_does_not_fail_a_later_call() {
+fn an_abandoned_attempt_to_connect_does_not_fail_a_later_call() {
     let mut server = server!();
     tokio().block_on(async {
         let store = connect(&server).await;
@@ -409,10 +409,10 @@ fn an_attempt_that_everybody_left_does_not_fail_a_later_call() {
         let silent = std::net::TcpListener::bind(("127.0.0.1", server.port())).unwrap();
         let key = key("n");
         assert_eq!(kind(store.incr(&key, MINUTE).await), StoreErrorKind::Unavailable);
-        let leaves = common::runtime::after(Duration::from_millis(100));
+        let timeout = common::runtime::sleep(Duration::from_millis(100));
         let call = store.incr(&key, MINUTE);
-        assert!(matches!(select(Box::pin(leaves), call).await, Either::Left(_)));
-        common::runtime::after(Duration::from_millis(1_100)).await;
+        assert!(matches!(select(Box::pin(timeout), call).await, Either::Left(_)));
+        common::runtime::sleep(Duration::from_millis(1_100)).await;
         drop(silent);
         server.restart();
         assert_eq!(store.incr(&key, MINUTE).await.unwrap(), 1);
@@ -420,7 +420,7 @@ fn an_attempt_that_everybody_left_does_not_fail_a_later_call() {
 }
 
 #[test]
-fn a_primary_that_was_demoted_is_left() {
+fn the_connection_to_a_demoted_primary_is_replaced() {
     let server = server!();
     tokio().block_on(async {
         let (store, mut raw) = (connect(&server).await, raw(&server).await);
@@ -441,7 +441,7 @@ fn a_primary_that_was_demoted_is_left() {
 }
 
 #[test]
-fn a_lost_answer_is_not_asked_for_again() {
+fn a_command_whose_reply_was_lost_is_not_repeated() {
     let server = server!();
     tokio().block_on(async {
         let proxy = Proxy::before(server.port());
@@ -449,18 +449,22 @@ fn a_lost_answer_is_not_asked_for_again() {
         let manager = ConnectionManager::new(client).await.unwrap();
         let ours = RedisStore::connect(&proxy.url()).await.unwrap();
         for (name, store) in [("ours", ours), ("manager", RedisStore::new(manager))] {
-            // The scripts are known, so that the lost answer is that of EVALSHA.
+            // The first call loads the script, so the lost reply is that of `EVALSHA`.
             assert_eq!(store.incr(&key(name), MINUTE).await.unwrap(), 1);
-            proxy.lose_the_next_answer();
+            proxy.lose_next_reply();
             let error = store.incr(&key(name), MINUTE).await.unwrap_err();
             assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{error:?}");
-            assert_eq!(store.incr(&key(name), MINUTE).await.unwrap(), 3, "{name} counted what was lost once");
+            assert_eq!(
+                store.incr(&key(name), MINUTE).await.unwrap(),
+                3,
+                "{name} counted the call whose reply was lost once"
+            );
         }
     });
 }
 
 #[test]
-fn a_bare_connection_never_recovers_and_a_manager_does() {
+fn a_multiplexed_connection_never_recovers_and_a_manager_does() {
     let mut server = server!();
     tokio().block_on(async {
         let client = redis::Client::open(server.url()).unwrap();
@@ -479,7 +483,7 @@ fn a_bare_connection_never_recovers_and_a_manager_does() {
 }
 
 #[test]
-fn a_client_of_ones_own_will_do() {
+fn a_store_works_on_a_client_of_the_user() {
     let server = server!();
     tokio().block_on(async {
         let store = Arc::new(RedisStore::new(Arc::new(Recorder::connect(&server.url()).await)));
@@ -490,16 +494,16 @@ fn a_client_of_ones_own_will_do() {
     });
 }
 
-/// One node that has every slot: what a cluster asks of keys and of the client.
+/// A cluster of one node that has every hash slot: it has the rules of a cluster for keys and clients.
 #[cfg(feature = "cluster")]
 #[test]
-fn a_cluster_takes_every_operation() {
+fn every_operation_works_on_a_cluster() {
     let Some(server) = Server::start(&["--cluster-enabled", "yes"]) else { return };
     tokio().block_on(async {
         let mut raw = raw(&server).await;
         send::<()>(&mut raw, "CLUSTER ADDSLOTSRANGE 0 16383").await;
         while !send::<String>(&mut raw, "CLUSTER INFO").await.contains("cluster_state:ok") {
-            common::runtime::after(Duration::from_millis(20)).await;
+            common::runtime::sleep(Duration::from_millis(20)).await;
         }
         let client = redis::cluster::ClusterClientBuilder::new([server.url()]).retries(0).build().unwrap();
         let store = RedisStore::new(client.get_async_connection().await.unwrap());

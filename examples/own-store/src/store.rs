@@ -33,7 +33,7 @@ impl Cells for MyStore {
         let key = key.render(&self.prefix);
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
         let now = StoreTime(Tick::of_boot_clock().0);
-        // Nobody but the driver deletes expired rows. Over a map that stays small, all of them at each write will do.
+        // The driver deletes expired rows. This one deletes all of them at each write, which is fine for a small map.
         rows.retain(|_, (_, deadline)| deadline.is_none_or(|deadline| deadline > now.0));
         let (change, reply) = step(rows.get(&key).map(|(value, _)| value.as_ref()), now);
         match change {

@@ -1,16 +1,17 @@
-//! Numbers from a seed: SplitMix64.
+//! Random numbers from a seed: SplitMix64.
 
 use stitchapi_core::Runtime as _;
 use stitchapi_testing::StdRuntime;
 
-/// The seed of a run, from the environment if it is to be repeated.
+/// Environment variable with the seed, to repeat a run.
 const SEED: &str = "STITCHAPI_SEED";
 
+/// Random number generator of a test.
 #[derive(Debug)]
 pub(crate) struct Dice(u64);
 
 impl Dice {
-    /// One whose seed is printed.
+    /// Creates a generator, and prints its seed.
     pub(crate) fn new() -> Self {
         let seed = std::env::var(SEED).ok().and_then(|seed| seed.parse().ok());
         let seed = seed.unwrap_or_else(|| StdRuntime::new().random());
@@ -37,7 +38,7 @@ impl Dice {
         list[usize::try_from(self.below(list.len() as u64)).unwrap()].clone()
     }
 
-    /// Any size: as many small numbers as large ones.
+    /// Returns a number of random magnitude: small numbers are as frequent as large ones.
     pub(crate) fn any_size(&mut self, at_most: u64) -> u64 {
         (self.next() >> self.below(64)).min(at_most)
     }

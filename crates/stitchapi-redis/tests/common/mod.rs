@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Helpers that the test files share.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
 pub(crate) mod dice;
@@ -17,12 +17,12 @@ use std::time::Duration;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
-/// A runtime for one test.
+/// Creates the tokio runtime of one test.
 pub(crate) fn tokio() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// Starts a server, or says that the test is skipped and returns from it.
+/// Starts a server. Without a `redis-server` it prints that the test is skipped, and returns from the test.
 #[macro_export]
 macro_rules! server {
     () => {

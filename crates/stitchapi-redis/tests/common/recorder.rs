@@ -1,4 +1,4 @@
-//! A client that remembers what the server answered last.
+//! A client that keeps the last reply of the server.
 
 use std::sync::{Arc, Mutex};
 
@@ -7,6 +7,7 @@ use redis::aio::MultiplexedConnection;
 use stitchapi_core::StoreTime;
 use stitchapi_redis::{ClientError, RedisClient, Reply};
 
+/// Client that keeps the last reply.
 #[derive(Debug, Clone)]
 pub(crate) struct Recorder {
     connection: MultiplexedConnection,
@@ -24,14 +25,14 @@ impl Recorder {
         self.connection.clone()
     }
 
-    /// The server's time in the script that ran last: what it answers first.
+    /// Returns the server's time in the last script: the first element of its reply.
     pub(crate) fn now(&self) -> StoreTime {
         match self.last.lock().unwrap().as_ref() {
             Some(Reply::Array(reply)) => match reply.first() {
                 Some(Reply::Int(now)) => StoreTime(u64::try_from(*now).unwrap()),
-                other => panic!("no time: {other:?}"),
+                other => panic!("the reply begins with {other:?} instead of a time"),
             },
-            other => panic!("no script's answer: {other:?}"),
+            other => panic!("{other:?} is not the reply of a script"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A runtime for the kit: that of the standard library, with tasks and timers of tokio, which the client needs.
+//! A runtime for the kit: clocks and timers of the standard library, and tasks of tokio, which the client needs.
 
 use std::time::SystemTime;
 
@@ -13,7 +13,7 @@ pub(crate) struct TokioRuntime {
 }
 
 impl TokioRuntime {
-    /// On the runtime that this is called in.
+    /// Uses the tokio runtime of the caller.
     pub(crate) fn current() -> Self {
         Self { tokio: Handle::current(), std: StdRuntime::new() }
     }
@@ -40,8 +40,8 @@ impl Runtime for TokioRuntime {
     }
 }
 
-/// Some time on the kit's own timer.
-pub(crate) async fn after(duration: std::time::Duration) {
+/// Sleeps on the timer of the kit.
+pub(crate) async fn sleep(duration: std::time::Duration) {
     let std = StdRuntime::new();
     std.sleep_until(std.now() + duration).await;
 }

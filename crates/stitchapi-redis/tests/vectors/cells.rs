@@ -1,4 +1,4 @@
-//! The cells of `pace`.
+//! Pacing cells.
 
 use std::time::Duration;
 
@@ -11,52 +11,52 @@ use stitchapi_core::{Key, Pacer as _, Prefix, StoreTime};
 use stitchapi_redis::RedisStore;
 
 use crate::common::{Dice, Recorder, tokio};
+use crate::fast_path;
 use crate::server;
-use crate::usual;
-use crate::{LARGEST, OPERATIONS, Raw, SECOND, SEQUENCES, known, time};
+use crate::{MAX_STORED, OPERATIONS, RawKey, SECOND, SEQUENCES, storable, time};
 
 const YEAR: u64 = 366 * 86_400 * 1_000_000;
 
 #[test]
-fn the_scripts_of_a_cell_are_its_arithmetic_byte_for_byte() {
+fn the_scripts_of_pacing_match_the_transitions_byte_for_byte() {
     let server = server!();
     let mut dice = Dice::new();
     tokio().block_on(async {
         let recorder = Recorder::connect(&server.url()).await;
         let store = RedisStore::new(recorder.clone());
-        let mut done = [0; 5];
+        let mut counts = [0; 5];
         for sequence in 0..SEQUENCES {
             let key = Key::new("cell").part(sequence.to_string());
-            let raw = Raw { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
-            let is_usual = sequence % 2 == 0;
-            let limits = if is_usual { usual::limits(&mut dice) } else { limits(&mut dice) };
-            let mut twin = Twin { store: &store, raw, key, limits, is_usual, cell: None, newest: None };
+            let raw = RawKey { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
+            let is_fast_path = sequence % 2 == 0;
+            let limits = if is_fast_path { fast_path::limits(&mut dice) } else { limits(&mut dice) };
+            let mut pair = Pair { store: &store, raw, key, limits, is_fast_path, cell: None, newest: None };
             for _ in 0..OPERATIONS {
-                done[twin.next(&mut dice).await] += 1;
+                counts[pair.step(&mut dice).await] += 1;
             }
         }
-        println!("{done:?} times reserve, refund, settle, hold, another state");
+        println!("{counts:?} times reserve, refund, settle, hold, replaced state");
     });
 }
 
-/// A cell on the server, and what it must be.
-struct Twin<'a> {
+/// Cell on the server, and the same cell computed by the transitions.
+struct Pair<'a> {
     store: &'a RedisStore,
-    raw: Raw,
+    raw: RawKey,
     key: Key,
     limits: Vec<Limit>,
-    is_usual: bool,
+    is_fast_path: bool,
     cell: Option<Cell>,
     newest: Option<(CellSnapshot, Booking)>,
 }
 
-impl Twin<'_> {
-    async fn next(&mut self, dice: &mut Dice) -> usize {
+impl Pair<'_> {
+    async fn step(&mut self, dice: &mut Dice) -> usize {
         let (before, now) = (self.cell.clone(), StoreTime::from_system_clock());
         self.raw.persist().await;
-        match dice.below(if self.is_usual { 30 } else { 12 }) {
+        match dice.below(if self.is_fast_path { 30 } else { 12 }) {
             0 => {
-                let Some((_, mut booking)) = self.newest.clone() else { return self.another(dice).await };
+                let Some((_, mut booking)) = self.newest.clone() else { return self.replace_state(dice).await };
                 booking.seq += u64::from(dice.one_in(8));
                 booking.epoch ^= u64::from(dice.one_in(8));
                 let refunded = self.store.refund(&self.key, &booking).await.unwrap();
@@ -85,11 +85,11 @@ impl Twin<'_> {
                 self.compare(write, &format!("hold {until:?} {cap:?}")).await;
                 3
             }
-            3 => self.another(dice).await,
+            3 => self.replace_state(dice).await,
             _ => {
                 let mut request = self.request(dice, now);
-                if self.is_usual {
-                    request = usual::request(dice, &self.limits, before.as_ref(), now, request);
+                if self.is_fast_path {
+                    request = fast_path::request(dice, &self.limits, before.as_ref(), now, request);
                 }
                 let reply = self.store.reserve(&self.key, &request).await.unwrap();
                 let Transition { reply: expected, write } =
@@ -104,45 +104,45 @@ impl Twin<'_> {
         }
     }
 
-    /// The server has what the step says, and keeps it as long.
-    async fn compare(&mut self, write: Option<Cell>, what: &str) {
+    /// Asserts that the server has the cell of the transition, with its ttl.
+    async fn compare(&mut self, write: Option<Cell>, operation: &str) {
         let before = self.cell.as_ref().map(Cell::to_text);
         let ttl = write.as_ref().map(|cell| cell.ttl(self.raw.recorder.now()));
-        self.raw.assert_written(ttl, what).await;
+        self.raw.assert_written(ttl, operation).await;
         self.cell = write.or(self.cell.take());
         let expected = self.cell.as_ref().map(|cell| format!("p{}", cell.to_text()));
-        assert_eq!(self.raw.get().await, expected, "after {what} on {before:?}");
+        assert_eq!(self.raw.get().await, expected, "after {operation} on {before:?}");
     }
 
-    /// Puts the cell into another state behind the store's back: none, or any that can be.
-    async fn another(&mut self, dice: &mut Dice) -> usize {
+    /// Replaces the state of the cell on the server: by none, or by a random one.
+    async fn replace_state(&mut self, dice: &mut Dice) -> usize {
         let now = StoreTime::from_system_clock();
         if dice.one_in(4) {
             self.cell = None;
             self.raw.delete().await;
             return 4;
         }
-        let cell = if self.is_usual && !dice.one_in(8) {
-            usual::cell(dice, &self.limits, now)
+        let cell = if self.is_fast_path && !dice.one_in(8) {
+            fast_path::cell(dice, &self.limits, now)
         } else {
-            self.any_cell(dice, now)
+            self.random_cell(dice, now)
         };
         self.raw.set(format!("p{}", cell.to_text())).await;
         self.cell = Some(cell);
         4
     }
 
-    fn any_cell(&self, dice: &mut Dice, now: StoreTime) -> Cell {
+    fn random_cell(&self, dice: &mut Dice, now: StoreTime) -> Cell {
         let stamp = |dice: &mut Dice| {
             let ago = dice.pick(&[0, 400_000, SECOND, 30 * SECOND, 59 * SECOND, 61 * SECOND, 3_600 * SECOND]);
             if dice.one_in(8) { now + Duration::from_micros(ago) } else { now - Duration::from_micros(ago) }
         };
         let mut cell = Cell {
             epoch: dice.pick(&[1, 7, u64::MAX, dice_epoch(&self.newest)]),
-            seq: dice.any_size(LARGEST - 1_000),
-            held_until: known(time(dice, now)),
-            local_end: known(time(dice, now)),
-            fresh_until: known(time(dice, now)),
+            seq: dice.any_size(MAX_STORED - 1_000),
+            held_until: storable(time(dice, now)),
+            local_end: storable(time(dice, now)),
+            fresh_until: storable(time(dice, now)),
             guard: Strictest { value: dice.any_u32(), at: stamp(dice) },
             processes: processes(dice, now),
             limits: Vec::new(),
@@ -158,7 +158,7 @@ impl Twin<'_> {
                 }
                 let permits = dice.pick(&[permits, permits, permits / 2, permits.saturating_mul(3)]).max(1);
                 let burst = dice.pick(&[burst, burst, burst / 2, burst.saturating_mul(3)]).max(1);
-                let micros = known(time(dice, now)).0.min(LARGEST - 1);
+                let micros = storable(time(dice, now)).0.min(MAX_STORED - 1);
                 let tat = Tat { micros, remainder: dice.any_u32() % permits };
                 let (permits, burst) =
                     (Strictest { value: permits, at: stamp(dice) }, Strictest { value: burst, at: stamp(dice) });
@@ -213,7 +213,7 @@ impl Twin<'_> {
             1 => self.newest.as_ref().map(|(snapshot, _)| snapshot.clone()),
             _ => Some(CellSnapshot {
                 epoch: dice.pick(&[epoch, epoch, 9, u64::MAX]),
-                seq: (dice.pick(&[seq, seq + 1, seq + 40, 0])).min(LARGEST - 1_000),
+                seq: (dice.pick(&[seq, seq + 1, seq + 40, 0])).min(MAX_STORED - 1_000),
                 tats: (0..limits as u64 + dice.below(2)).map(|_| time(dice, now)).collect(),
                 booked: Some(time(dice, now)).filter(|_| dice.one_in(2)),
             }),
@@ -225,10 +225,10 @@ fn dice_epoch(newest: &Option<(CellSnapshot, Booking)>) -> u64 {
     newest.as_ref().map_or(0xdead_beef_dead_beef, |(snapshot, _)| snapshot.epoch)
 }
 
-/// The roll of this window, of the one before, or of another time.
+/// Returns a random process count: of this window, of the one before, or of another time.
 pub(crate) fn processes(dice: &mut Dice, now: StoreTime) -> ProcessCount {
     let window = ProcessCount::window_at(now);
-    let windows = [window, window, window - 1, window - 2, window + 1, 0, LARGEST];
+    let windows = [window, window, window - 1, window - 2, window + 1, 0, MAX_STORED];
     ProcessCount { window: dice.pick(&windows), current: dice.any_u32(), previous: dice.any_u32() }
 }
 
@@ -249,7 +249,7 @@ fn cost(dice: &mut Dice, limit: &Limit) -> u32 {
     dice.pick(&[0, 1, 1, 1, 1, 2, 7, around, any, u32::MAX])
 }
 
-/// Rates of every size: with remainders, bursts, the largest numbers, and units that need escaping.
+/// Returns random limits of every size: with remainders, bursts, the largest numbers, and units that need escaping.
 fn limits(dice: &mut Dice) -> Vec<Limit> {
     let mut limits: Vec<Limit> = Vec::new();
     for _ in 0..1 + dice.below(5) {

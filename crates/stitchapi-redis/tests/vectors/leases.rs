@@ -1,4 +1,4 @@
-//! The cells of leases.
+//! Lease cells.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use stitchapi_redis::RedisStore;
 
 use crate::common::{Dice, Recorder, tokio};
 use crate::server;
-use crate::{LARGEST, OPERATIONS, Raw, SEQUENCES, known, time};
+use crate::{MAX_STORED, OPERATIONS, RawKey, SEQUENCES, storable, time};
 
 #[test]
-fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
+fn the_scripts_of_leases_match_the_transitions_byte_for_byte() {
     let server = server!();
     let mut dice = Dice::new();
     tokio().block_on(async {
@@ -19,18 +19,18 @@ fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
         let store = RedisStore::new(recorder.clone());
         for sequence in 0..SEQUENCES / 2 {
             let key = Key::new("lease").part(sequence.to_string());
-            let raw = Raw { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
+            let raw = RawKey { recorder: recorder.clone(), key: key.render(&Prefix::default()) };
             let mut cell = None::<LeaseCell>;
             let owners: Vec<_> = (0..6).map(|n: u8| Owner::from_bytes([n.wrapping_mul(51); 16])).collect();
             for _ in 0..OPERATIONS {
                 if dice.one_in(12) {
-                    let another = another_lease(&mut dice, &owners);
-                    raw.set(format!("l{}", another.to_text())).await;
-                    cell = Some(another);
+                    let random = random_cell(&mut dice, &owners);
+                    raw.set(format!("l{}", random.to_text())).await;
+                    cell = Some(random);
                 }
                 raw.persist().await;
                 let owner = dice.pick(&owners);
-                let (ttl, park) = (lease_duration(&mut dice).max(Duration::from_nanos(1)), lease_duration(&mut dice));
+                let (ttl, park) = (random_duration(&mut dice).max(Duration::from_nanos(1)), random_duration(&mut dice));
                 let limit = dice.pick(&[1, 2, 3, u32::MAX]);
                 let (before, now) = (cell.clone(), || recorder.now());
                 let write = match dice.below(8) {
@@ -61,12 +61,12 @@ fn the_scripts_of_a_lease_are_its_arithmetic_byte_for_byte() {
     });
 }
 
-/// Any lease that can be, of these owners.
-fn another_lease(dice: &mut Dice, owners: &[Owner]) -> LeaseCell {
+/// Returns a random lease cell with these owners.
+fn random_cell(dice: &mut Dice, owners: &[Owner]) -> LeaseCell {
     let now = StoreTime::from_system_clock();
-    let mut cell = LeaseCell { fence: known(time(dice, now)).0.min(LARGEST - 1_000), ..LeaseCell::default() };
+    let mut cell = LeaseCell { fence: storable(time(dice, now)).0.min(MAX_STORED - 1_000), ..LeaseCell::default() };
     for &owner in owners {
-        let deadline = known(time(dice, now));
+        let deadline = storable(time(dice, now));
         match dice.below(4) {
             0 => cell.holders.push(Holder { owner, fence: dice.any_size(cell.fence), deadline }),
             1 => cell.waiters.push(Waiter { owner, deadline }),
@@ -76,8 +76,8 @@ fn another_lease(dice: &mut Dice, owners: &[Owner]) -> LeaseCell {
     cell
 }
 
-/// From nothing over a few milliseconds, which pass during the test, to the end of time.
-fn lease_duration(dice: &mut Dice) -> Duration {
+/// Returns a random duration: zero, a few milliseconds (which pass during the test), a second, or up to the largest one.
+fn random_duration(dice: &mut Dice) -> Duration {
     let short = Duration::from_micros(dice.below(3_000));
     let any = Duration::from_nanos(dice.next());
     dice.pick(&[Duration::ZERO, short, short, short, Duration::from_secs(1), any, Duration::MAX])

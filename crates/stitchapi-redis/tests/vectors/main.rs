@@ -1,13 +1,13 @@
-//! The scripts beside the arithmetic of the core: random states and requests, up to the ends of every number. Each reply
-//! and each stored value is compared byte for byte.
+//! Compares the scripts with the transitions of the core, on random states and requests up to the limits of every number:
+//! each reply and each stored value, byte for byte.
 #![cfg(feature = "redis-rs")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod cells;
 #[path = "../common/mod.rs"]
 mod common;
+mod fast_path;
 mod leases;
-mod usual;
 
 use std::time::Duration;
 
@@ -16,17 +16,17 @@ use stitchapi_core::StoreTime;
 
 const SEQUENCES: u64 = 400;
 const OPERATIONS: u64 = 40;
-/// The largest time and count in a cell.
-const LARGEST: u64 = (1 << 53) - 1;
+/// Largest time and count in a cell.
+const MAX_STORED: u64 = (1 << 53) - 1;
 const SECOND: u64 = 1_000_000;
 
-/// What the server has under one key.
-struct Raw {
+/// Direct access to one key of the server.
+struct RawKey {
     recorder: Recorder,
     key: String,
 }
 
-impl Raw {
+impl RawKey {
     async fn get(&self) -> Option<String> {
         redis::cmd("GET").arg(&self.key).query_async(&mut self.recorder.raw()).await.unwrap()
     }
@@ -36,33 +36,33 @@ impl Raw {
     async fn delete(&self) {
         redis::cmd("DEL").arg(&self.key).exec_async(&mut self.recorder.raw()).await.unwrap();
     }
-    /// Takes the ttl away: only a write brings one back.
+    /// Removes the ttl, so that a later ttl proves a write.
     async fn persist(&self) {
         redis::cmd("PERSIST").arg(&self.key).exec_async(&mut self.recorder.raw()).await.unwrap();
     }
-    /// The server wrote the value to live this long, or did not write it.
-    async fn assert_written(&self, ttl: Option<Duration>, what: &str) {
+    /// Asserts that the server wrote the value with this ttl, or with `None` that it did not write.
+    async fn assert_written(&self, ttl: Option<Duration>, operation: &str) {
         let left: i64 = redis::cmd("PTTL").arg(&self.key).query_async(&mut self.recorder.raw()).await.unwrap();
         match ttl {
-            None => assert!(left < 0, "{what} wrote what was there already"),
+            None => assert!(left < 0, "{operation} wrote a value that was stored already"),
             Some(ttl) => {
                 let (left, ttl) = (i128::from(left), i128::try_from(ttl.as_micros().div_ceil(1_000)).unwrap());
-                assert!(left <= ttl && ttl - left < 10_000, "{left} ms left of {ttl} after {what}");
+                assert!(left <= ttl && ttl - left < 10_000, "{left} ms left of {ttl} after {operation}");
             }
         }
     }
 }
 
-/// What a cell can hold of a time.
-fn known(time: StoreTime) -> StoreTime {
-    time.min(StoreTime(LARGEST))
+/// Returns a time within the range of a cell.
+fn storable(time: StoreTime) -> StoreTime {
+    time.min(StoreTime(MAX_STORED))
 }
 
-/// Any time: the past, near now, far ahead, the end of time.
+/// Returns a random time: past, near now, far ahead, or around the largest one.
 fn time(dice: &mut Dice, now: StoreTime) -> StoreTime {
     let near = Duration::from_micros(dice.any_size(100 * SECOND));
-    let far = Duration::from_micros(dice.any_size(LARGEST));
-    let end = dice.pick(&[LARGEST - 1, LARGEST, LARGEST + 1, LARGEST + 2, u64::MAX]);
+    let far = Duration::from_micros(dice.any_size(MAX_STORED));
+    let largest = dice.pick(&[MAX_STORED - 1, MAX_STORED, MAX_STORED + 1, MAX_STORED + 2, u64::MAX]);
     let rare = dice.one_in(8);
     dice.pick(&[
         StoreTime(0),
@@ -71,6 +71,6 @@ fn time(dice: &mut Dice, now: StoreTime) -> StoreTime {
         now + near,
         now + near,
         if rare { now + far } else { now },
-        if rare { StoreTime(end) } else { now },
+        if rare { StoreTime(largest) } else { now },
     ])
 }

@@ -1,5 +1,5 @@
-//! Cells and requests as they nearly always are. The script of `reserve` is written for them, and must not differ from
-//! what it does with all others.
+//! Cells and requests for the fast path of the script `reserve`, and close to it. The result must be that of the general
+//! path.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use stitchapi_core::pace::{
 
 use crate::cells;
 use crate::common::Dice;
-use crate::{SECOND, known, time};
+use crate::{SECOND, storable, time};
 
-/// One limit, or a few.
+/// Returns one to three random limits.
 pub(crate) fn limits(dice: &mut Dice) -> Vec<Limit> {
     let mut limits: Vec<Limit> = Vec::new();
     for _ in 0..dice.pick(&[1, 1, 1, 2, 2, 3]) {
@@ -28,7 +28,7 @@ pub(crate) fn limits(dice: &mut Dice) -> Vec<Limit> {
     limits
 }
 
-/// A cell with these limits that somebody has used lately.
+/// Returns a random cell with these limits that was used within the last second.
 pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
     let stamp = |dice: &mut Dice| {
         let ago = Duration::from_micros(dice.pick(&[0, 0, 0, 1_000, 500_000, 950_000, SECOND]));
@@ -43,7 +43,7 @@ pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
         epoch: dice.pick(&[0, 1, 7, 7, 7, u64::MAX]),
         seq: dice.any_size(1 << 40),
         held_until: rarely(dice),
-        local_end: if dice.one_in(20) { known(time(dice, now)) } else { rarely(dice).min(now) },
+        local_end: if dice.one_in(20) { storable(time(dice, now)) } else { rarely(dice).min(now) },
         fresh_until: near(dice),
         guard: Strictest { value: dice.pick(&[0, 1_000, 5_000]), at: stamp(dice) },
         processes: if dice.one_in(8) {
@@ -58,7 +58,7 @@ pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
                 permits: Strictest { value: limit.permits, at: stamp(dice) },
                 burst: Strictest { value: limit.burst, at: stamp(dice) },
                 tat: Tat {
-                    micros: if dice.one_in(10) { known(time(dice, now)) } else { near(dice) }.0,
+                    micros: if dice.one_in(10) { storable(time(dice, now)) } else { near(dice) }.0,
                     remainder: dice.any_u32() % limit.permits,
                 },
             })
@@ -66,7 +66,7 @@ pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
     }
 }
 
-/// A request for a few equal calls, but for one thing that is as in `any`, now and then.
+/// Returns a request for a few equal calls; in some cases one field is that of `any`.
 pub(crate) fn request(
     dice: &mut Dice,
     limits: &[Limit],
