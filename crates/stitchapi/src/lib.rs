@@ -10,7 +10,6 @@ mod outage;
 mod pipeline;
 mod principal;
 mod rate_limit_headers;
-
 mod retry;
 pub mod runtime;
 mod seam;
@@ -34,8 +33,8 @@ pub use retry::Retry;
 pub use seam::{Seam, SeamBuilder};
 pub use stitch::{Call, Response, Stitch, StitchBuilder};
 pub use stitchapi_core::{
-    self as core, Body, BoxFuture, MemoryStore, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind, Tick,
-    Transport, TransportError, TransportErrorKind, async_trait,
+    Body, BoxFuture, Chunks, Key, MemoryStore, Prefix, Runtime, SplitStore, StitchStore, StoreError, StoreErrorKind,
+    StoreLimits, Tick, Transport, TransportError, TransportErrorKind, async_trait, pace,
 };
 pub use throttle::{
     BucketStatus, Cost, LimitStatus, Permit, PlacesStatus, Rate, RateError, Scope, Throttle, ThrottleStatus,

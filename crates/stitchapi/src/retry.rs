@@ -56,6 +56,11 @@ impl Retry {
         self
     }
 
+    /// Returns `true` if nothing is retried.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.times == 0
+    }
+
     /// The pause before the next attempt after `retries` so far; `None` to give up. `random` is 64 random bits.
     pub(crate) fn pause(&self, retries: u32, retry_after: Option<Duration>, random: u64) -> Option<Duration> {
         if retries >= self.times || retry_after.is_some_and(|after| after > self.max_retry_after) {

@@ -14,11 +14,11 @@ use common::spy::Spy;
 use common::{events, seam, starts};
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all};
-use stitchapi::core::StoreErrorKind;
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
     Cost, ErrorKind, FleetSize, MemoryStore, Rate, Result, Retry, Runtime as _, Scope, Seam, Stitch, Throttle, decode,
 };
+use stitchapi_core::StoreErrorKind;
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -314,7 +314,7 @@ fn what_was_declared_is_not_overridden() -> Result<()> {
 struct BreaksOff;
 struct Broken;
 #[stitchapi::async_trait]
-impl stitchapi::core::Chunks for Broken {
+impl stitchapi_core::Chunks for Broken {
     async fn next(&mut self) -> std::result::Result<Option<Bytes>, TransportError> {
         Err(TransportError::new(TransportErrorKind::Broken, "reset"))
     }

@@ -14,12 +14,12 @@ use common::spy::Spy;
 use common::{events, seam};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, join_all, select};
-use stitchapi::core::StoreErrorKind;
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
     BoxFuture, Cache, Circuit, Error, ErrorKind, MemoryStore, Result, Retry, Runtime, Seam, SeamBuilder, Stitch,
     StitchStore, Throttle, Tick, TransportErrorKind, auth, decode, env,
 };
+use stitchapi_core::StoreErrorKind;
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);

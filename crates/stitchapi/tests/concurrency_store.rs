@@ -13,12 +13,12 @@ use common::events;
 use common::process::{Process, within_a_minute};
 use common::spy::Spy;
 use futures_util::future::{join, join_all};
-use stitchapi::core::{Key, StoreErrorKind, StoreLimits, async_trait};
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
     BoxFuture, ErrorKind, MemoryStore, OutagePolicy, Result, Runtime, Seam, SeamBuilder, SplitStore, Stitch,
     StitchStore, StoreError, Throttle, Tick, decode,
 };
+use stitchapi_core::{Key, StoreErrorKind, StoreLimits, async_trait};
 use stitchapi_testing::SimRuntime;
 
 const MILLI: Duration = Duration::from_millis(1);
@@ -330,7 +330,7 @@ impl StitchStore for Lendless {
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
         self.0.delete(key).await
     }
-    fn pacer(self: Arc<Self>) -> Option<Arc<dyn stitchapi::core::Pacer>> {
+    fn pacer(self: Arc<Self>) -> Option<Arc<dyn stitchapi_core::Pacer>> {
         Arc::new(self.0.clone()).pacer()
     }
 }

@@ -15,7 +15,7 @@ use http::{HeaderMap, Method, Request, Response};
 use secrecy::ExposeSecret;
 use stitchapi::auth::oauth2::ClientCredentials;
 use stitchapi::auth::{AuthContext, AuthError, AuthStrategy, Credential, Login, Secret, Session, Verdict};
-use stitchapi::{ErrorKind, Runtime, SealingKey, Stitch, TransportErrorKind, Vault, async_trait, decode};
+use stitchapi::{ErrorKind, Runtime, Stitch, TransportErrorKind, async_trait, decode};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const TOKEN: &str = "/token";
@@ -267,8 +267,7 @@ fn logins(api: &MockTransport) -> usize {
 #[test]
 fn calls_log_in_once_and_again_after_the_token_has_expired() {
     let (sim, api) = (SimRuntime::new(1), rotating());
-    let vault = Vault::sealed(SealingKey::from_bytes("k1", [7; 32]));
-    let seam = seam(&sim, &api).auth(client()).vault(vault).build().unwrap();
+    let seam = seam(&sim, &api).auth(client()).build().unwrap();
     let stitch: Stitch<(), ()> = seam.get("/a").build_with(decode::empty).unwrap();
     sim.block_on(async {
         for _ in 0..3 {
@@ -285,7 +284,7 @@ fn calls_log_in_once_and_again_after_the_token_has_expired() {
 fn a_refused_login_fails_the_call_and_is_not_retried() {
     let body = r#"{"error":"invalid_client"}"#;
     let (sim, api) = (SimRuntime::new(1), MockTransport::routes().on(Method::POST, TOKEN, 401, body));
-    let seam = seam(&sim, &api).auth(client()).vault(Vault::plaintext()).build().unwrap();
+    let seam = seam(&sim, &api).auth(client()).build().unwrap();
     let stitch: Stitch<(), ()> = seam.get("/a").build_with(decode::empty).unwrap();
     let error = sim.block_on(stitch.call(()).send()).unwrap_err();
     assert_eq!((error.kind(), error.is_retryable(), api.requests().len()), (ErrorKind::Auth, false, 1));

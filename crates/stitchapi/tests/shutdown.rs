@@ -8,16 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use common::process::Process;
 use common::spy::Spy;
 use common::{events, seam, starts};
 use futures_util::FutureExt as _;
 use futures_util::future::{join, join_all, join3};
-use stitchapi::core::StoreErrorKind;
 use stitchapi::trace::EventKind;
 use stitchapi::{
     BucketStatus, Cost, ErrorKind, MemoryStore, Rate, Result, Retry, Runtime as _, Seam, Stitch, Throttle,
 };
 use stitchapi::{ThrottleStatus, decode};
+use stitchapi_core::StoreErrorKind;
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -132,6 +133,26 @@ fn a_seam_can_be_shut_down_again_and_a_dropped_shutdown_leaves_it_shut() -> Resu
     let (call, (one, other)) = sim.block_on(join(call, endings));
     call?;
     one.and(other)
+}
+
+#[test]
+fn a_sink_that_receives_nothing_does_not_hold_a_shutdown_beyond_its_grace() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    // Tasks of a stopped process do not run, so events stay in the queue.
+    let process = Process::on(&sim);
+    process.stop();
+    let (sink, taken) = events();
+    let builder = Seam::builder("https://api.example.com").runtime(process.clone()).transport(api()).sink(sink);
+    let seam = builder.build()?;
+    sim.block_on(get(&seam).call(()).send())?;
+    let begun = sim.now();
+    let error = sim.block_on(seam.shutdown(SECOND)).unwrap_err();
+    assert_eq!((error.kind(), sim.now().since(begun)), (ErrorKind::Timeout, SECOND));
+    assert!(error.to_string().contains("sinks") && taken.lock().unwrap().is_empty(), "{error}");
+    process.resume();
+    sim.block_on(seam.shutdown(SECOND))?;
+    assert!(!taken.lock().unwrap().is_empty(), "events are delivered once tasks run");
+    Ok(())
 }
 
 #[test]

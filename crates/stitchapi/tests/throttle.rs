@@ -11,13 +11,13 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use common::{events, seam, starts};
 use futures_util::future::join_all;
-use stitchapi::core::pace::{Booking, LimitId, Reservation, ReserveRequest};
-use stitchapi::core::{Counter, Key, Pacer, StoreLimits, StoreTime};
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
     BoxFuture, ErrorKind, MemoryStore, OutagePolicy, Rate, Result, Retry, Runtime, Seam, SplitStore, Stitch,
     StitchStore, StoreError, StoreErrorKind, Throttle, Tick, async_trait, decode,
 };
+use stitchapi_core::pace::{Booking, LimitId, Reservation, ReserveRequest};
+use stitchapi_core::{Counter, Key, Pacer, StoreLimits, StoreTime};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);

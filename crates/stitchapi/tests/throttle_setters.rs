@@ -9,11 +9,11 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use common::seam;
-use stitchapi::core::{Counter, Key, StoreLimits};
 use stitchapi::{
     BoxFuture, ErrorKind, MemoryStore, OutagePolicy, Rate, Runtime, Scope, Seam, SeamBuilder, SplitStore, StitchStore,
     StoreError, Throttle, Tick, async_trait, decode,
 };
+use stitchapi_core::{Counter, Key, StoreLimits};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -12,9 +12,9 @@ use common::process::Process;
 use common::spy::Spy;
 use common::{events, seam};
 use futures_util::future::join_all;
-use stitchapi::core::{Counter, Key, StitchStore, StoreError, StoreErrorKind, StoreLimits, async_trait};
 use stitchapi::trace::EventKind;
 use stitchapi::{Cost, ErrorKind, OutagePolicy, Rate, Result, Runtime as _, Seam, Throttle};
+use stitchapi_core::{Counter, Key, StitchStore, StoreError, StoreErrorKind, StoreLimits, async_trait};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use example_tested_stitches::GitHub;
-use stitchapi::core::pace::{Limit, LimitId};
+use stitchapi::pace::{Limit, LimitId};
 use stitchapi::{Seam, Throttle};
 use stitchapi_testing::{Allowance, Fault, FleetReport, Promise, SimFleet};
 

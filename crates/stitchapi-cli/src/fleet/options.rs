@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use stitchapi::Rate;
-use stitchapi::core::pace::SHORTEST_PERIOD;
+use stitchapi::pace::SHORTEST_PERIOD;
 use url::Url;
 
 use super::said::Errand;

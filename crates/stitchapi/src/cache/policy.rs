@@ -32,6 +32,8 @@ pub struct Cache {
     /// `None` keeps nothing.
     ttl: Option<Duration>,
     audience: Option<Audience>,
+    /// Two different audiences were declared.
+    is_contradictory: bool,
 }
 
 /// The callers that a response is kept for.
@@ -47,27 +49,34 @@ impl Cache {
     /// Keeps responses for this long, whatever their headers say.
     #[must_use]
     pub const fn ttl(ttl: Duration) -> Self {
-        Self { ttl: Some(ttl), audience: None }
+        Self { ttl: Some(ttl), audience: None, is_contradictory: false }
     }
 
     /// Keeps nothing: for a stitch whose seam has a cache.
     #[must_use]
     pub const fn none() -> Self {
-        Self { ttl: None, audience: None }
+        Self { ttl: None, audience: None, is_contradictory: false }
     }
 
     /// Keeps a response for all callers, whatever the credential of the call that has fetched it.
     #[must_use]
-    pub const fn shared(mut self) -> Self {
-        self.audience = Some(Audience::Everybody);
-        self
+    pub const fn shared(self) -> Self {
+        self.with_audience(Audience::Everybody)
     }
 
     /// Keeps a response for the [principal](crate::Seam::as_principal) whose call has fetched it. On a seam with
     /// credentials, a call without a principal is [`ErrorKind::Input`](crate::ErrorKind::Input).
     #[must_use]
-    pub const fn per_principal(mut self) -> Self {
-        self.audience = Some(Audience::Principal);
+    pub const fn per_principal(self) -> Self {
+        self.with_audience(Audience::Principal)
+    }
+
+    const fn with_audience(mut self, audience: Audience) -> Self {
+        self.is_contradictory |= match self.audience {
+            None => false,
+            Some(declared) => declared as u8 != audience as u8,
+        };
+        self.audience = Some(audience);
         self
     }
 
@@ -75,9 +84,18 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a lifetime of zero and a missing audience.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a lifetime of zero, and an audience that is missing, contradictory
+    /// or without effect.
     pub(crate) fn validate(&self, has_credentials: bool) -> Result<Option<Policy>> {
-        let Some(ttl) = self.ttl else { return Ok(None) };
+        if self.is_contradictory {
+            return Err(Error::config("cache: .shared() and .per_principal() exclude each other; remove one"));
+        }
+        let Some(ttl) = self.ttl else {
+            return match self.audience {
+                None => Ok(None),
+                Some(_) => Err(Error::config("cache: Cache::none() keeps nothing; remove its audience")),
+            };
+        };
         if ttl.is_zero() {
             return Err(Error::config("cache: a ttl of zero keeps nothing; use Cache::none()"));
         }
@@ -119,5 +137,14 @@ mod tests {
         assert_eq!(cache.per_principal().validate(true).unwrap().unwrap().audience, Audience::Principal);
         assert_eq!(Cache::none().validate(true).unwrap(), None);
         assert!(Cache::ttl(Duration::ZERO).shared().validate(false).is_err());
+    }
+
+    #[test]
+    fn an_audience_that_contradicts_or_has_no_effect_is_rejected() {
+        let cache = Cache::ttl(Duration::from_secs(1));
+        assert!(cache.clone().shared().per_principal().validate(true).is_err());
+        assert!(cache.clone().per_principal().shared().validate(true).is_err());
+        assert!(cache.shared().shared().validate(true).is_ok());
+        assert!(Cache::none().shared().validate(false).is_err());
     }
 }

@@ -1,40 +1,54 @@
-//! The declaration of a seam; `build` judges it.
+//! The declaration of a seam, validated by `build`.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
 use url::{Position, Url};
 
-use super::{Inner, Seam};
+use super::default_parts::{default_runtime, default_transport};
+use super::seam::{Seam, Shared};
+use super::settings::{CommonSettings, ValidSettings, require_positive};
 use crate::auth::{AuthStrategy, IntoAuthStrategy, LoginSettings};
 use crate::cache::{Cache, ResponseCache};
 use crate::circuit::{Circuit, Circuits};
-use crate::endpoint::{UrlError, parse_header_name, parse_header_value, parse_http_url};
+use crate::endpoint::{UrlError, parse_header_value, parse_http_url};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Retry;
-use crate::store::Client;
+use crate::store;
 use crate::throttle::{Gates, Ground, Throttle};
 use crate::trace::{Dispatch, Trace, TraceSink};
 use crate::vault::Vault;
 
-/// Collects what a seam is. Every mistake of every setter is reported by [`build`](Self::build).
+/// Declares a seam. Invalid values are reported by [`build`](Self::build), not by a setter.
+///
+/// ```no_run
+/// # fn main() -> stitchapi::Result<()> {
+/// use std::time::Duration;
+///
+/// use stitchapi::{Cache, Circuit, Retry, Seam, Throttle, auth, env};
+///
+/// let tracker = Seam::builder("https://tracker.example.com/v1")
+///     .throttle(Throttle::rate("10/s").burst(3))
+///     .auth(auth::bearer(env("TRACKER_TOKEN")))
+///     .cache(Cache::ttl(Duration::from_secs(60)).shared())
+///     .circuit(Circuit::default())
+///     .retry(Retry::times(3))
+///     .deadline(Duration::from_secs(30))
+///     .header("x-client", "worker")
+///     .build()?;
+/// # let _ = tracker; Ok(()) }
+/// ```
 #[must_use]
 pub struct SeamBuilder {
     base_url: String,
-    name: Option<String>,
+    settings: CommonSettings,
     store: Option<Arc<dyn StitchStore>>,
-    throttle: Option<Throttle>,
     auth: Option<Arc<dyn AuthStrategy>>,
     vault: Option<Vault>,
-    cache: Option<Cache>,
-    circuit: Option<Circuit>,
-    retry: Retry,
-    deadline: Duration,
     attempt_timeout: Duration,
-    headers: Vec<(String, String)>,
     redirects: u8,
     body_limit: usize,
     sinks: Vec<Arc<dyn TraceSink>>,
@@ -42,49 +56,54 @@ pub struct SeamBuilder {
     runtime: Option<Arc<dyn Runtime>>,
 }
 
-impl SeamBuilder {
-    pub(super) fn new(base_url: String) -> Self {
-        Self {
-            base_url,
-            name: None,
+/// Default time limit of a whole call.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Default time limit of one attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Default maximum size of a response body, in bytes.
+const BODY_LIMIT: usize = 10 << 20;
+
+impl Seam {
+    /// Starts the declaration of a seam. `base_url` is an `http` or `https` URL, with a path if the API has one.
+    pub fn builder(base_url: impl Into<String>) -> SeamBuilder {
+        SeamBuilder {
+            base_url: base_url.into(),
+            settings: CommonSettings::default(),
             store: None,
-            throttle: None,
             auth: None,
             vault: None,
-            cache: None,
-            circuit: None,
-            retry: Retry::default(),
-            deadline: Duration::from_secs(60),
-            attempt_timeout: Duration::from_secs(10),
-            headers: Vec::new(),
+            attempt_timeout: ATTEMPT_TIMEOUT,
             redirects: 0,
-            body_limit: 10 << 20,
+            body_limit: BODY_LIMIT,
             sinks: Vec::new(),
             transport: None,
             runtime: None,
         }
     }
+}
 
-    /// Its name in events and in the store's keys: seams of one name on one store share a budget. The default is the base
-    /// URL, the same in every process.
+impl SeamBuilder {
+    /// Sets the name in events and in keys of the store: seams of one name on one store share a budget. The default is the
+    /// base URL, which is equal in every process.
     pub fn name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
+        self.settings.name = Some(name.to_owned());
         self
     }
 
-    /// What makes it fleet-wide. The default is a [`MemoryStore`], this process' own.
+    /// Sets the store that processes share: budget, sessions, cache and circuits become those of the whole fleet. The
+    /// default is a [`MemoryStore`], which only this process uses.
     pub fn store(mut self, store: impl StitchStore) -> Self {
         self.store = Some(Arc::new(store));
         self
     }
 
-    /// How fast its calls may start. The default is no limit.
+    /// Limits the calls of this seam. The default is no limit.
     pub fn throttle(mut self, throttle: Throttle) -> Self {
-        self.throttle = Some(throttle);
+        self.settings.throttle = Some(throttle);
         self
     }
 
-    /// Sets how its calls authenticate: an [`AuthStrategy`], such as [`bearer`](crate::auth::bearer()), or a
+    /// Sets how calls authenticate: an [`AuthStrategy`], such as [`bearer`](crate::auth::bearer()), or a
     /// [`Login`](crate::auth::Login), such as `ClientCredentials`. By default they carry no credentials.
     ///
     /// ```no_run
@@ -105,184 +124,167 @@ impl SeamBuilder {
         self
     }
 
-    /// How sessions are kept in the store. A store needs one if the seam [logs in](crate::auth::session).
+    /// Sets how sessions are sealed in the [`store`](Self::store), and with which key principals are hashed in its keys.
+    /// Required on a seam with a store that [logs in](crate::auth::session); without a store it has no effect, and `build`
+    /// fails.
     pub fn vault(mut self, vault: Vault) -> Self {
         self.vault = Some(vault);
         self
     }
 
-    /// Whether the answers of its GET and HEAD stitches are kept. The default is not; a stitch may say otherwise.
+    /// Caches the responses of GET and HEAD stitches. The default is no cache. A stitch may declare its own.
     pub fn cache(mut self, cache: Cache) -> Self {
-        self.cache = Some(cache);
+        self.settings.cache = Some(cache);
         self
     }
 
-    /// When its API counts as down and is left alone for a while. The default is never; a stitch may say otherwise.
+    /// Sets the circuit breaker of stitches. The default is none. A stitch may declare its own.
     pub fn circuit(mut self, circuit: Circuit) -> Self {
-        self.circuit = Some(circuit);
+        self.settings.circuit = Some(circuit);
         self
     }
 
-    /// When failed attempts are tried again. The default is [`Retry::default`].
+    /// Sets when a failed attempt is retried. The default is [`Retry::default`]. A stitch may declare its own.
     pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
+        self.settings.retry = Some(retry);
         self
     }
 
-    /// Bounds a whole call: waiting, credentials, store, retries. The default is 60 s.
+    /// Sets the time limit of a whole call: waiting, credentials, store and retries included. The default is 60 s. A stitch
+    /// may declare its own.
     pub fn deadline(mut self, whole_call: Duration) -> Self {
-        self.deadline = whole_call;
+        self.settings.deadline = Some(whole_call);
         self
     }
 
-    /// Bounds one attempt, from the request to the last byte of the answer. The default is 10 s.
+    /// Sets the time limit of one attempt, from the request to the last byte of the response. The default is 10 s.
     pub fn attempt_timeout(mut self, one_attempt: Duration) -> Self {
         self.attempt_timeout = one_attempt;
         self
     }
 
-    /// A header of every call.
+    /// Adds a header to every call. A stitch or a call may replace it. A name may be declared once.
     pub fn header(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.to_owned()));
+        self.settings.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// How many redirects a call follows, each on a slot of its own. The default is none: a 3xx is
-    /// [`ErrorKind::Status`](crate::ErrorKind::Status).
+    /// Sets the maximum number of redirects that a call follows, each on a slot of its own. The default is 0: a 3xx is
+    /// [`ErrorKind::Status`].
     ///
-    /// Credentials go to the same origin only; nothing goes from `https` to `http`. 303 becomes GET; a body is sent
-    /// again on 307 and 308 only.
+    /// Credentials are sent to the same origin only, and nothing is sent from `https` to `http`. A 303 becomes GET; a body
+    /// is sent again on 307 and 308 only.
     pub fn redirects(mut self, at_most: u8) -> Self {
         self.redirects = at_most;
         self
     }
 
-    /// The largest answer, in bytes; a larger one is [`ErrorKind::TooLarge`](crate::ErrorKind::TooLarge). The default is
-    /// 10 MiB.
+    /// Sets the maximum size of a response body, in bytes; a larger one is [`ErrorKind::TooLarge`]. The default is 10 MiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// Where its events go. May be repeated.
+    /// Adds a sink that receives the events of the seam.
     pub fn sink(mut self, sink: impl TraceSink) -> Self {
         self.sinks.push(Arc::new(sink));
         self
     }
 
-    /// How requests are sent. The default is `ReqwestTransport` with a client of its own.
+    /// Sets the transport that sends requests. The default is `ReqwestTransport` with a client of its own.
     pub fn transport(mut self, transport: impl Transport) -> Self {
         self.transport = Some(Arc::new(transport));
         self
     }
 
-    /// The surroundings. The default is the tokio runtime that is current when `build` is called.
+    /// Sets the runtime: clocks, tasks and random numbers. The default is the tokio runtime that is current when `build` is
+    /// called.
     pub fn runtime(mut self, runtime: impl Runtime) -> Self {
         self.runtime = Some(Arc::new(runtime));
         self
     }
 
-    /// Judges everything and makes the seam.
+    /// Validates the declaration and creates the seam.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config), naming what is wrong and the way out.
+    /// [`ErrorKind::Config`], which names the invalid setting and says what to write instead.
     pub fn build(self) -> Result<Seam> {
         let base = validate_base_url(&self.base_url)?;
-        let name: Arc<str> = self.name.unwrap_or_else(|| base.as_str().trim_end_matches('/').to_owned()).into();
-        if self.deadline.is_zero() || self.attempt_timeout.is_zero() {
-            return Err(Error::config("a deadline or an attempt timeout of zero ends every call before it begins"));
+        require_positive("attempt timeout", Some(self.attempt_timeout))?;
+        if self.body_limit == 0 {
+            return Err(Error::config("body limit: must be greater than zero; a larger response is an error"));
         }
-        let headers = validate_headers(&self.headers)?;
-        let runtime = match self.runtime {
-            Some(runtime) => runtime,
-            None => default_runtime()?,
-        };
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => default_transport()?,
-        };
-        if let Some(auth) = &self.auth {
-            auth.validate().map_err(|error| Error::config(format!("auth: {error}")).with_source(error))?;
-        }
-        let keeps_sessions = self.auth.as_ref().is_some_and(AuthStrategy::keeps_sessions);
-        let vault = match self.vault {
-            Some(vault) => vault,
-            None if self.store.is_some() && keeps_sessions => {
-                return Err(Error::config(
-                    "sessions in a store are sealed: .vault(Vault::sealed(key)), or .vault(Vault::plaintext()) on purpose",
-                ));
-            }
-            // What never leaves the process needs no seal.
-            None => Vault::plaintext(),
-        };
-        vault.validate()?;
-        let cache = match &self.cache {
-            Some(cache) => cache.validate(self.auth.is_some())?,
-            None => None,
-        };
-        if let Some(circuit) = &self.circuit {
-            circuit.judge()?;
-        }
+        let ValidSettings { name, headers, retry, deadline, throttle, cache, circuit } =
+            self.settings.validate(self.auth.is_some())?;
+        let name: Arc<str> = name.unwrap_or_else(|| base.as_str().trim_end_matches('/').to_owned()).into();
+        let headers = with_user_agent(headers)?;
+        let runtime = self.runtime.map_or_else(default_runtime, Ok)?;
+        let transport = self.transport.map_or_else(default_transport, Ok)?;
+        validate_auth(self.auth.as_deref())?;
+        let vault = choose_vault(self.vault, self.auth.as_deref(), self.store.is_some())?;
         let dispatch = Dispatch::new(self.sinks);
         let host = &base[Position::BeforeHost..Position::AfterPort];
-        let is_shared = self.store.is_some();
+        let has_store = self.store.is_some();
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
-        let store = Arc::new(Client::new(store, runtime.clone()));
-        let shared = is_shared.then(|| store.clone());
+        let store = Arc::new(store::Client::new(store, runtime.clone()));
+        // Throttles and circuits without a store have a faster form inside the process.
+        let declared_store = has_store.then(|| store.clone());
         let gates = Gates::new(Ground {
             seam: name.clone(),
             host: host.to_owned(),
-            store: shared.clone(),
+            store: declared_store.clone(),
             vault: vault.clone(),
             runtime: runtime.clone(),
             trace: Trace::of_seam(dispatch.clone(), runtime.clone(), name.clone()),
         });
-        let throttle = self.throttle;
         let gate = match &throttle {
             Some(throttle) if !throttle.is_per_stitch() => Some(gates.open(throttle, None)?),
             _ => None,
         };
+        let circuits = Circuits::new(name.clone(), host, declared_store, runtime.clone());
+        let retry = retry.unwrap_or_default();
+        let deadline = deadline.unwrap_or(DEADLINE);
         let login_settings = Arc::new(LoginSettings {
             transport: transport.clone(),
             user_agent: headers.get(header::USER_AGENT).cloned(),
             attempt_timeout: self.attempt_timeout,
-            deadline: self.deadline,
-            retry: self.retry.clone(),
+            deadline,
+            retry: retry.clone(),
         });
-        let inner = Inner {
-            circuits: Circuits::new(name.clone(), host, shared, runtime.clone()),
-            circuit: self.circuit,
-            response_cache: ResponseCache::new(),
-            vault,
-            store,
-            cache,
+        let shared = Shared {
             name,
             base,
             headers,
-            retry: self.retry,
-            deadline: self.deadline,
+            retry,
+            deadline,
             attempt_timeout: self.attempt_timeout,
             redirects: self.redirects,
             body_limit: self.body_limit,
             gates,
             gate,
             throttle,
+            circuits,
+            circuit,
+            cache: cache.flatten(),
+            response_cache: ResponseCache::new(),
             auth: self.auth,
             login_settings,
+            vault,
+            store,
             transport,
             runtime,
             dispatch,
             in_flight: Arc::default(),
         };
-        Ok(Seam { inner: Arc::new(inner), principal: None })
+        Ok(Seam { shared: Arc::new(shared), principal: None })
     }
 }
 
-/// Its name and no more: a header, and a base URL that has not been judged, may be a secret.
+/// Shows the name only: a header, and a base URL before its validation, may be a secret.
 impl fmt::Debug for SeamBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SeamBuilder").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("SeamBuilder").field("name", &self.settings.name).finish_non_exhaustive()
     }
 }
 
@@ -298,40 +300,43 @@ fn validate_base_url(text: &str) -> Result<Url> {
     Ok(base)
 }
 
-fn validate_headers(headers: &[(String, String)]) -> Result<HeaderMap> {
-    let mut validated = HeaderMap::new();
+/// Returns the headers of every call: the declared ones, and `User-Agent` if it is not declared.
+fn with_user_agent(declared: Vec<(HeaderName, String)>) -> Result<HeaderMap> {
+    let mut headers = HeaderMap::new();
     let agent = concat!("stitchapi/", env!("CARGO_PKG_VERSION"));
-    validated.insert(header::USER_AGENT, HeaderValue::from_static(agent));
-    for (name, value) in headers {
-        let header = parse_header_name(name, ErrorKind::Config)?;
-        let value = parse_header_value(&header, value, ErrorKind::Config)?;
-        validated.insert(header, value);
+    headers.insert(header::USER_AGENT, HeaderValue::from_static(agent));
+    for (name, value) in declared {
+        let value = parse_header_value(&name, &value, ErrorKind::Config)?;
+        headers.insert(name, value);
     }
-    Ok(validated)
+    Ok(headers)
 }
 
-#[cfg(feature = "tokio")]
-fn default_runtime() -> Result<Arc<dyn Runtime>> {
-    match crate::runtime::TokioRuntime::current() {
-        Some(runtime) => Ok(Arc::new(runtime)),
-        None => Err(Error::config("no tokio runtime is current: build inside one, or give a .runtime(..)")),
-    }
+fn validate_auth(auth: Option<&dyn AuthStrategy>) -> Result<()> {
+    let invalid = |error| Error::config(format!("auth: {error}")).with_source(error);
+    auth.map_or(Ok(()), |auth| auth.validate().map_err(invalid))
 }
 
-#[cfg(not(feature = "tokio"))]
-fn default_runtime() -> Result<Arc<dyn Runtime>> {
-    Err(Error::config("without the tokio feature a seam needs a .runtime(..)"))
-}
-
-#[cfg(feature = "rustls")]
-fn default_transport() -> Result<Arc<dyn Transport>> {
-    match crate::transport::ReqwestTransport::build(reqwest::Client::builder()) {
-        Ok(transport) => Ok(Arc::new(transport)),
-        Err(error) => Err(Error::config("the default HTTP client cannot be made").with_source(error)),
-    }
-}
-
-#[cfg(not(feature = "rustls"))]
-fn default_transport() -> Result<Arc<dyn Transport>> {
-    Err(Error::config("without the rustls feature a seam needs a .transport(..)"))
+/// Returns the declared vault, or a plain one for sessions that never leave the process.
+///
+/// # Errors
+///
+/// [`ErrorKind::Config`] for an invalid vault, one without a store, and sessions in a store without a vault.
+fn choose_vault(declared: Option<Vault>, auth: Option<&dyn AuthStrategy>, has_store: bool) -> Result<Vault> {
+    let keeps_sessions = auth.is_some_and(AuthStrategy::keeps_sessions);
+    let vault = match declared {
+        Some(_) if !has_store => {
+            return Err(Error::config("vault: has no effect without a store; add .store(..), or remove .vault(..)"));
+        }
+        Some(vault) => vault,
+        None if has_store && keeps_sessions => {
+            return Err(Error::config(
+                "vault: required for sessions in a store; set .vault(Vault::sealed(key)), or .vault(Vault::plaintext()) to \
+                 store them unsealed",
+            ));
+        }
+        None => Vault::plaintext(),
+    };
+    vault.validate()?;
+    Ok(vault)
 }

@@ -1,4 +1,4 @@
-//! The declaration of a stitch; `build` judges it.
+//! The declaration of a stitch, validated by `build`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::response::Parts;
-use http::{Method, header};
+use http::{HeaderMap, HeaderName, Method, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stitchapi_core::Body;
@@ -15,225 +15,288 @@ use super::stitch::Stitch;
 use super::typed_declaration::TypedDeclaration;
 use crate::cache::{Cache, Policy};
 use crate::circuit::Circuit;
-use crate::endpoint::{ExtraFields, InputPlan, Template, decode, parse_header_name, parse_header_value};
+use crate::endpoint::{ExtraFields, InputPlan, Template, decode, parse_header_value};
 use crate::error::{BoxError, Error, ErrorKind, Result};
 use crate::pipeline::{CostOfRequest, CostOfResponse, Declaration};
-use crate::retry::Retry;
-use crate::seam::Seam;
+use crate::retry::{Retry, is_idempotent as method_is_idempotent};
+use crate::seam::{CommonSettings, Seam, ValidSettings};
 use crate::throttle::{Cost, Throttle};
 
-/// Collects what a stitch is. Not generic: the types are fixed by `build`.
+/// Declares a stitch. Invalid values are reported by [`build`](Self::build), not by a setter; the input and output types
+/// are fixed by `build`, too.
+///
+/// ```no_run
+/// # fn main() -> stitchapi::Result<()> {
+/// use std::time::Duration;
+///
+/// use serde::{Deserialize, Serialize};
+/// use stitchapi::{Cache, Seam, Stitch};
+///
+/// #[derive(Serialize)]
+/// struct Search {
+///     words: String,
+///     page: u32,
+/// }
+///
+/// #[derive(Deserialize)]
+/// struct Issue {
+///     title: String,
+/// }
+///
+/// let seam = Seam::builder("https://tracker.example.com/v1").build()?;
+/// let search: Stitch<Search, Vec<Issue>> = seam
+///     .get("/search")
+///     .name("search")
+///     .query("q", "{words}")
+///     .header("x-trace", "{page}")
+///     .cache(Cache::ttl(Duration::from_secs(60)))
+///     .deadline(Duration::from_secs(5))
+///     .build()?;
+/// # let _ = search; Ok(()) }
+/// ```
 #[must_use]
 pub struct StitchBuilder {
     seam: Seam,
     method: Method,
     path: String,
-    name: Option<String>,
     query: Vec<(String, String)>,
-    headers: Vec<(String, String)>,
-    form: bool,
-    idempotent: bool,
-    retry: Option<Retry>,
-    deadline: Option<Duration>,
-    cache: Option<Cache>,
-    circuit: Option<Circuit>,
-    throttle: Option<Throttle>,
+    settings: CommonSettings,
+    is_form: bool,
+    is_idempotent: bool,
     cost: Option<Box<CostOfRequest>>,
     settle: Option<Box<CostOfResponse>>,
 }
 
 impl StitchBuilder {
-    pub(crate) fn new(seam: Seam, method: Method, path: &str) -> Self {
+    pub(super) fn new(seam: Seam, method: Method, path: &str) -> Self {
         Self {
             seam,
             method,
             path: path.to_owned(),
-            name: None,
             query: Vec::new(),
-            headers: Vec::new(),
-            form: false,
-            idempotent: false,
-            retry: None,
-            deadline: None,
-            cache: None,
-            circuit: None,
-            throttle: None,
+            settings: CommonSettings::default(),
+            is_form: false,
+            is_idempotent: false,
             cost: None,
             settle: None,
         }
     }
 
-    /// Its name in errors and events. The default is the method and the path template.
+    /// Sets the name in errors and events. The default is the method and the path template.
     pub fn name(mut self, name: &str) -> Self {
-        self.name = Some(name.to_owned());
+        self.settings.name = Some(name.to_owned());
         self
     }
 
-    /// Adds a query parameter: `.query("q", "{words}")`, or a fixed text. A brace itself is written twice.
+    /// Adds a query parameter: `.query("q", "{words}")`, or a fixed text. A literal brace is written twice.
     pub fn query(mut self, name: &str, template: &str) -> Self {
         self.query.push((name.to_owned(), template.to_owned()));
         self
     }
 
-    /// Adds a header, or replaces the seam's: `.header("x-trace", "{trace}")`, or a fixed text. A brace itself is written
-    /// twice.
+    /// Adds a header, or replaces the seam's: `.header("x-trace", "{trace}")`, or a fixed text. A literal brace is written
+    /// twice. A name may be declared once.
     pub fn header(mut self, name: &str, template: &str) -> Self {
-        self.headers.push((name.to_owned(), template.to_owned()));
+        self.settings.headers.push((name.to_owned(), template.to_owned()));
         self
     }
 
-    /// Sends what a struct has left over as a form (`application/x-www-form-urlencoded`) instead of JSON.
+    /// Sends the fields that fill no parameter as `application/x-www-form-urlencoded` instead of JSON.
     pub fn form(mut self) -> Self {
-        self.form = true;
+        self.is_form = true;
         self
     }
 
-    /// Says that the call may safely be made twice, though its method does not.
+    /// Declares that the API tolerates a repeated request, so that POST and PATCH are retried, too.
     pub fn idempotent(mut self) -> Self {
-        self.idempotent = true;
+        self.is_idempotent = true;
         self
     }
 
-    /// Instead of the seam's.
+    /// Sets when a failed attempt is retried, instead of the seam's [`Retry`]. A method that is not idempotent, such as
+    /// POST, is retried only if [`idempotent`](Self::idempotent) is declared, too.
     pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = Some(retry);
+        self.settings.retry = Some(retry);
         self
     }
 
-    /// Instead of the seam's: bounds the whole call, waiting and retries included.
+    /// Sets the time limit of a whole call, instead of the seam's.
     pub fn deadline(mut self, whole_call: Duration) -> Self {
-        self.deadline = Some(whole_call);
+        self.settings.deadline = Some(whole_call);
         self
     }
 
-    /// Keeps answers, instead of as the seam does. For GET and HEAD.
+    /// Caches responses, or does not, instead of the seam's cache.
     pub fn cache(mut self, cache: Cache) -> Self {
-        self.cache = Some(cache);
+        self.settings.cache = Some(cache);
         self
     }
 
-    /// Instead of the seam's; [`Circuit::none`] for none.
+    /// Sets the circuit breaker instead of the seam's; [`Circuit::none`] for none.
     pub fn circuit(mut self, circuit: Circuit) -> Self {
-        self.circuit = Some(circuit);
+        self.settings.circuit = Some(circuit);
         self
     }
 
-    /// Tightens the throttle: its calls pass this one first, and then the seam's. Its slot counts as used when it comes, so
-    /// where the seam's queue is long, calls may leave closer together than this throttle alone would let them.
+    /// Limits the calls of this stitch in addition to the seam's throttle. A call passes this throttle first, and then the
+    /// seam's. The slot of this throttle counts as used at its time, even if the call then waits for the seam's slot: after
+    /// a long wait there, calls may start closer together than this throttle alone would allow.
     pub fn throttle(mut self, tighten_only: Throttle) -> Self {
-        self.throttle = Some(tighten_only);
+        self.settings.throttle = Some(tighten_only);
         self
     }
 
-    /// What a call costs, by its request. The default is one call.
+    /// Computes the cost of a call from its request. The default is one call. Requires a throttle with a rate, of the seam or
+    /// of the stitch.
     pub fn cost(mut self, cost: impl Fn(&http::Request<Body>) -> Cost + Send + Sync + 'static) -> Self {
         self.cost = Some(Box::new(cost));
         self
     }
 
-    /// What a call has really cost, where only the answer tells: the difference is charged or given back. `None` leaves it
-    /// at what was charged.
+    /// Computes the real cost of a call from its response; the difference to the charged cost is charged or refunded.
+    /// `None` leaves the charged cost unchanged. Requires a throttle with a rate, of the seam or of the stitch.
     pub fn settle(mut self, cost: impl Fn(&Parts, &Bytes) -> Option<Cost> + Send + Sync + 'static) -> Self {
         self.settle = Some(Box::new(cost));
         self
     }
 
-    /// A stitch whose answers are JSON.
+    /// Validates the declaration and creates a stitch whose responses are JSON. Adds `Accept: application/json` unless
+    /// `Accept` is declared.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for whatever is wrong with the declaration.
+    /// [`ErrorKind::Config`], which names the invalid setting and says what to write instead.
     pub fn build<I: Serialize + ?Sized, O: DeserializeOwned + 'static>(mut self) -> Result<Stitch<I, O>> {
         let accept = header::ACCEPT;
-        let declared = self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(accept.as_str()));
-        if !declared && !self.seam.headers().contains_key(&accept) {
+        let is_declared = self.settings.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(accept.as_str()));
+        if !is_declared && !self.seam.headers().contains_key(&accept) {
             self = self.header(accept.as_str(), "application/json");
         }
         self.build_with(decode::json)
     }
 
-    /// A stitch whose answers `decode` reads: one of [`decode`], or your own.
+    /// Validates the declaration and creates a stitch whose responses are decoded by `decode`: a function of [`decode`], or
+    /// another one.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for whatever is wrong with the declaration.
+    /// [`ErrorKind::Config`], which names the invalid setting and says what to write instead.
     pub fn build_with<I: Serialize + ?Sized, O: 'static>(
         self,
         decode: impl Fn(&Parts, Bytes) -> Result<O, BoxError> + Send + Sync + 'static,
     ) -> Result<Stitch<I, O>> {
-        let name: Arc<str> = self.name.clone().unwrap_or_else(|| format!("{} {}", self.method, self.path)).into();
+        let default_name = || format!("{} {}", self.method, self.path);
+        let name: Arc<str> = self.settings.name.clone().unwrap_or_else(default_name).into();
         let declaration = self.validate(&name).map_err(|error| error.with_stitch(&name))?;
         Ok(Stitch::new(TypedDeclaration { declaration: Arc::new(declaration), decode: Box::new(decode) }))
     }
 
     fn validate(self, name: &Arc<str>) -> Result<Declaration> {
-        let path = Template::parse_path(&self.path)?;
-        let mut query = Vec::new();
-        for (name, template) in self.query {
-            let template = Template::parse(&template, &format!("query `{name}`"))?;
-            query.push((name, template));
+        let Self { seam, method, path, query, settings, is_form, is_idempotent, cost, settle } = self;
+        let path = Template::parse_path(&path)?;
+        let query = parse_query(query)?;
+        let ValidSettings { headers, retry, deadline, throttle, cache, circuit, name: _ } =
+            settings.validate(seam.auth().is_some())?;
+        let (headers, filled_headers) = split_headers(seam.headers(), headers)?;
+        let extra_fields = place_of_extra_fields(&method, is_form)?;
+        let cache = choose_cache(cache, seam.cache(), &method)?;
+        require_idempotent(retry.as_ref(), &method, is_idempotent)?;
+        let mut throttles = throttle.iter().chain(seam.throttle());
+        if !throttles.any(Throttle::has_rate) {
+            reject_without_rate("cost", cost.is_some())?;
+            reject_without_rate("settle", settle.is_some())?;
         }
-        let mut fixed = self.seam.headers().clone();
-        let mut headers = Vec::new();
-        for (name, template) in self.headers {
-            let name = parse_header_name(&name, ErrorKind::Config)?;
-            let template = Template::parse(&template, &format!("header `{name}`"))?;
-            if template.parameters().next().is_some() {
-                headers.push((name, template));
-            } else {
-                let value = parse_header_value(&name, &template.render(|_| Ok(""))?, ErrorKind::Config)?;
-                fixed.insert(name, value);
-            }
-        }
-        let extra_fields = match (ExtraFields::of_method(&self.method), self.form) {
-            (ExtraFields::Query, true) => {
-                let what = format!("form: {} requests have no body; remove .form()", self.method);
-                return Err(Error::config(what));
-            }
-            (_, true) => ExtraFields::Form,
-            (extra_fields, false) => extra_fields,
-        };
-        let retry = self.retry.unwrap_or_else(|| self.seam.retry().clone());
-        let deadline = self.deadline.unwrap_or(self.seam.deadline());
-        if deadline.is_zero() {
-            return Err(Error::config("deadline: must be greater than zero"));
-        }
-        let gates = self.seam.own_gates(name, self.throttle.as_ref())?;
-        let cache = validate_cache(self.cache.as_ref(), &self.method, &self.seam)?;
-        let circuit = self.seam.circuit_of(name, self.circuit.as_ref())?;
         Ok(Declaration {
-            cache,
-            circuit,
-            gates,
-            cost: self.cost,
-            settle: self.settle,
             name: name.clone(),
-            method: self.method,
-            plan: InputPlan::new(path, query, headers, extra_fields),
-            headers: fixed,
-            is_idempotent: self.idempotent,
-            retry,
-            deadline,
-            seam: self.seam,
+            plan: InputPlan::new(path, query, filled_headers, extra_fields),
+            headers,
+            is_idempotent,
+            retry: retry.unwrap_or_else(|| seam.retry().clone()),
+            deadline: deadline.unwrap_or(seam.deadline()),
+            cache,
+            circuit: seam.open_circuit(name, circuit.as_ref())?,
+            gates: seam.open_stitch_gates(name, throttle.as_ref())?,
+            cost,
+            settle,
+            method,
+            seam,
         })
     }
 }
 
-/// The stitch's own cache, or else the seam's for what can be kept.
-fn validate_cache(own: Option<&Cache>, method: &Method, seam: &Seam) -> Result<Option<Policy>> {
-    let can_be_kept = [Method::GET, Method::HEAD].contains(method);
-    let Some(own) = own else { return Ok(seam.cache().filter(|_| can_be_kept)) };
-    let policy = own.validate(seam.auth().is_some())?;
-    if policy.is_some() && !can_be_kept {
-        let what = format!("cache: responses to {method} are not kept; declare a cache for GET and HEAD only");
-        return Err(Error::config(what));
-    }
-    Ok(policy)
-}
-
-/// Method and path and no more: a header or a query may be a secret.
+/// Shows method and path only: a header or a query may be a secret.
 impl fmt::Debug for StitchBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StitchBuilder").field("method", &self.method).field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn parse_query(query: Vec<(String, String)>) -> Result<Vec<(String, Template)>> {
+    let parse = |(name, template): (String, String)| {
+        let template = Template::parse(&template, &format!("query `{name}`"))?;
+        Ok((name, template))
+    };
+    query.into_iter().map(parse).collect()
+}
+
+/// Splits the declared headers into fixed ones, which replace the seam's, and templates that the input fills.
+fn split_headers(
+    of_seam: &HeaderMap,
+    declared: Vec<(HeaderName, String)>,
+) -> Result<(HeaderMap, Vec<(HeaderName, Template)>)> {
+    let (mut fixed, mut filled) = (of_seam.clone(), Vec::new());
+    for (name, template) in declared {
+        let template = Template::parse(&template, &format!("header `{name}`"))?;
+        if template.parameters().next().is_some() {
+            filled.push((name, template));
+        } else {
+            let value = parse_header_value(&name, &template.render(|_| Ok(""))?, ErrorKind::Config)?;
+            fixed.insert(name, value);
+        }
+    }
+    Ok((fixed, filled))
+}
+
+fn place_of_extra_fields(method: &Method, is_form: bool) -> Result<ExtraFields> {
+    match (ExtraFields::of_method(method), is_form) {
+        (ExtraFields::Query, true) => {
+            Err(Error::config(format!("form: {method} requests have no body; remove .form()")))
+        }
+        (_, true) => Ok(ExtraFields::Form),
+        (extra_fields, false) => Ok(extra_fields),
+    }
+}
+
+/// Checks that a declared retry can happen.
+fn require_idempotent(retry: Option<&Retry>, method: &Method, is_idempotent: bool) -> Result<()> {
+    if is_idempotent || method_is_idempotent(method) || retry.is_none_or(Retry::is_none) {
+        return Ok(());
+    }
+    let what = format!("retry: {method} is not retried by default; add .idempotent(), or remove .retry(..)");
+    Err(Error::config(what))
+}
+
+/// Rejects a setter that has no effect without a rate.
+fn reject_without_rate(setter: &str, is_declared: bool) -> Result<()> {
+    if !is_declared {
+        return Ok(());
+    }
+    let what = format!(
+        "{setter}: has no effect without a rate; add a throttle with a rate to the seam or the stitch, or remove \
+         .{setter}(..)"
+    );
+    Err(Error::config(what))
+}
+
+/// Returns the stitch's own cache policy, or else the seam's if responses to `method` may be kept.
+fn choose_cache(own: Option<Option<Policy>>, of_seam: Option<Policy>, method: &Method) -> Result<Option<Policy>> {
+    let may_be_kept = [Method::GET, Method::HEAD].contains(method);
+    match own {
+        None => Ok(of_seam.filter(|_| may_be_kept)),
+        Some(Some(_)) if !may_be_kept => {
+            let what = format!("cache: responses to {method} are not kept; declare a cache for GET and HEAD only");
+            Err(Error::config(what))
+        }
+        Some(own) => Ok(own),
     }
 }

@@ -5,6 +5,7 @@
 
 mod builder;
 mod call;
+mod declare;
 mod response;
 mod stitch;
 mod typed_declaration;

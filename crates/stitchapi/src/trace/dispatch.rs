@@ -1,8 +1,10 @@
 //! The queue between the calls and the sinks: a call only pushes, a task of its own delivers.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
 
 use stitchapi_core::Runtime;
 
@@ -30,6 +32,8 @@ struct Queue {
     /// Number of events dropped since the last one that fitted.
     lost: u64,
     is_delivering: bool,
+    /// Wakers of the futures that wait until everything is delivered.
+    flushed: Vec<Waker>,
 }
 
 impl Dispatch {
@@ -62,9 +66,15 @@ impl Dispatch {
 
     /// Waits until the sinks have received every event emitted so far.
     pub(crate) async fn flushed(&self) {
-        while self.queue().is_delivering {
-            yield_once().await;
-        }
+        poll_fn(|context| {
+            let mut queue = self.queue();
+            if !queue.is_delivering {
+                return Poll::Ready(());
+            }
+            queue.flushed.push(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
     }
 
     /// Delivers until the queue is empty. It yields after every batch, because the runtime may have a single thread.
@@ -73,8 +83,7 @@ impl Dispatch {
             let batch: Vec<Event> = {
                 let mut queue = self.queue();
                 if queue.events.is_empty() {
-                    queue.is_delivering = false;
-                    return;
+                    return end_delivery(queue);
                 }
                 let length = queue.events.len().min(BATCH);
                 queue.events.drain(..length).collect()
@@ -108,7 +117,15 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if !self.is_finished {
-            self.dispatch.queue().is_delivering = false;
+            end_delivery(self.dispatch.queue());
         }
     }
+}
+
+/// Marks the queue as not being delivered, and wakes the futures that wait for that.
+fn end_delivery(mut queue: MutexGuard<'_, Queue>) {
+    queue.is_delivering = false;
+    let flushed = std::mem::take(&mut queue.flushed);
+    drop(queue);
+    flushed.into_iter().for_each(Waker::wake);
 }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use stitchapi::core::{Body, async_trait};
 use stitchapi::{Runtime as _, Tick, Transport, TransportError};
+use stitchapi_core::{Body, async_trait};
 use stitchapi_testing::SimRuntime;
 
 /// Each answer takes between nothing and `longest`, or always that.

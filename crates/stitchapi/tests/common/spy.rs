@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use stitchapi::core::{CellStore, Cells, Change, Key, StoreError, StoreErrorKind, StoreLimits, StoreTime};
 use stitchapi::{MemoryStore, Runtime};
+use stitchapi_core::{CellStore, Cells, Change, Key, StoreError, StoreErrorKind, StoreLimits, StoreTime};
 
 /// A store of cells in memory, watched.
 #[derive(Debug, Clone)]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use stitchapi::Throttle;
-use stitchapi::core::StoreLimits;
-use stitchapi::core::pace::{LimitId, LimitSpec, default_guard, limits};
+use stitchapi_core::StoreLimits;
+use stitchapi_core::pace::{LimitId, LimitSpec, default_guard, limits};
 use stitchapi_testing::{Allowance, Fault, FleetReport, Promise, SimFleet};
 
 use crate::alone::Alone;

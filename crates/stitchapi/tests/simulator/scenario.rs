@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 
-use stitchapi::core::pace::{Limit, LimitId, LimitSpec, default_guard, limits};
-use stitchapi::core::{StoreLimits, StoreTime};
 use stitchapi::{Rate, Throttle};
+use stitchapi_core::pace::{Limit, LimitId, LimitSpec, default_guard, limits};
+use stitchapi_core::{StoreLimits, StoreTime};
 use stitchapi_testing::{Allowance, Fault, FaultKind, FleetReport, Promise, SimFleet, Window};
 
 use crate::alone::Alone;

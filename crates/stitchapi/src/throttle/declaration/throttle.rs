@@ -234,6 +234,11 @@ impl Throttle {
         self
     }
 
+    /// Returns `true` if a call draws on a rate.
+    pub(crate) fn has_rate(&self) -> bool {
+        !self.rates.is_empty()
+    }
+
     /// Returns `true` if each stitch of the seam has a budget of its own.
     pub(crate) fn is_per_stitch(&self) -> bool {
         self.scope == Some(Scope::Stitch)

@@ -1,0 +1,89 @@
+//! A permit to start one call that is not a stitch.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::seam::Seam;
+use crate::error::{Error, ErrorKind, Result};
+use crate::runtime::{TimeUp, within};
+use crate::throttle::{Bucket, Cost, Permit, Started, Units, Wait, flow};
+
+impl Seam {
+    /// Waits for a permit to start one call that is not a stitch: of the seam, only its throttle is used.
+    ///
+    /// With a [concurrency](crate::Throttle::and_concurrency) limit, the permit counts as a call in flight until it is
+    /// dropped or settled.
+    ///
+    /// Dropped while waiting: nothing was charged, and the place in the queue passes on.
+    ///
+    /// ```no_run
+    /// # async fn run(seam: stitchapi::Seam) -> stitchapi::Result<()> {
+    /// let permit = seam.permit(1).await?;
+    /// // Call the API here, with any client.
+    /// drop(permit);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// * [`ErrorKind::ShutDown`] after [`shutdown`](Self::shutdown).
+    /// * [`ErrorKind::Throttled`] as soon as it is known that no slot or concurrency permit is free in time.
+    /// * [`ErrorKind::Timeout`] at the deadline of the seam.
+    /// * [`ErrorKind::Input`] for a cost that exceeds the budget.
+    /// * [`ErrorKind::Store`] if the store fails and the throttle is [closed](crate::OutagePolicy::Closed) in an outage.
+    pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
+        self.in_flight().may_begin()?;
+        let Some(gate) = self.gate() else { return Ok(Permit::free(None)) };
+        let bucket = gate.bucket(self.principal())?;
+        let odd = bucket.units(&cost.into())?.map(unless_plain);
+        if bucket.places().is_some() {
+            return Box::pin(self.permit_with_concurrency(bucket, odd)).await;
+        }
+        let Some(odd) = odd else { return Ok(Permit::free(None)) };
+        let started = match bucket.start_at_once(odd.as_ref().unwrap_or(bucket.plain())) {
+            Some(started) => started,
+            // Boxed, so that the future of a caller that does not wait is small.
+            None => Box::pin(self.start_in_turn(&bucket, odd.as_ref())).await?,
+        };
+        Ok(Permit::new(started, bucket, odd, None))
+    }
+
+    /// Waits for a slot of a bucket, until the deadline of a call that begins now.
+    async fn start_in_turn(&self, bucket: &Arc<Bucket>, odd: Option<&Units>) -> Result<Started> {
+        let _in_flight = self.in_flight().begin()?;
+        let units = odd.unwrap_or(bucket.plain());
+        bucket.start_in_turn(units, flow(self.principal()), self.wait(), bucket.trace()).await
+    }
+
+    /// Waits for a concurrency permit, and for a slot if the cost draws on a rate, until the deadline of a call that begins
+    /// now.
+    async fn permit_with_concurrency(&self, bucket: Arc<Bucket>, odd: Option<Option<Units>>) -> Result<Permit> {
+        let _in_flight = self.in_flight().begin()?;
+        let (flow, wait) = (flow(self.principal()), self.wait());
+        let permit = async {
+            let place = match bucket.places() {
+                Some(places) => Some(places.take(flow, wait).await?),
+                None => None,
+            };
+            let Some(odd) = odd else { return Ok(Permit::free(place)) };
+            let units = odd.as_ref().unwrap_or(bucket.plain());
+            let started = bucket.start(units, flow, wait, bucket.trace()).await?;
+            Ok(Permit::new(started, bucket.clone(), odd, place))
+        };
+        let timeout = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
+        within(&**self.runtime(), wait.deadline, permit).await.map_err(|TimeUp| timeout())?
+    }
+
+    /// Returns the longest wait of a call that begins now.
+    fn wait(&self) -> Wait {
+        Wait { deadline: self.runtime().now() + self.deadline(), at_most: None }
+    }
+}
+
+/// Returns the units of a call, unless they are those of one plain call.
+fn unless_plain(units: Cow<'_, Units>) -> Option<Units> {
+    match units {
+        Cow::Borrowed(_) => None,
+        Cow::Owned(odd) => Some(odd),
+    }
+}

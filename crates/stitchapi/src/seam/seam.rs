@@ -1,0 +1,205 @@
+//! The handle of one API.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use stitchapi_core::{Runtime, Tick, Transport};
+use url::Url;
+
+use crate::auth::{AuthStrategy, LoginSettings};
+use crate::cache::{Policy, ResponseCache};
+use crate::circuit::{Breaker, Circuit, Circuits};
+use crate::context::{CallContext, InFlight};
+use crate::error::Result;
+use crate::principal::Principal;
+use crate::retry::Retry;
+use crate::store;
+use crate::throttle::{Gate, Gates, Throttle, ThrottleStatus};
+use crate::trace::{CallId, Dispatch, Trace};
+use crate::vault::Vault;
+
+/// One API: its base URL, its rate budget, its credentials, its events. Cheap to clone; clones are the same seam.
+///
+/// ```no_run
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+/// use stitchapi::{Rate, Seam, Stitch, Throttle, auth, env};
+///
+/// let github = Seam::builder("https://api.github.com")
+///     .throttle(Throttle::rate(Rate::per_second(10)))
+///     .auth(auth::bearer(env("GITHUB_TOKEN")))
+///     .build()?;
+/// let user: Stitch<str, serde_json::Value> = github.get("/users/{name}").build()?;
+/// println!("{}", user.call("octocat").await?["id"]);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Seam {
+    pub(super) shared: Arc<Shared>,
+    pub(super) principal: Option<Principal>,
+}
+
+/// The parts of a seam that all its clones share.
+pub(super) struct Shared {
+    pub(super) name: Arc<str>,
+    pub(super) base: Url,
+    /// Headers of every call.
+    pub(super) headers: HeaderMap,
+    pub(super) retry: Retry,
+    /// Time limit of a whole call.
+    pub(super) deadline: Duration,
+    /// Time limit of one attempt.
+    pub(super) attempt_timeout: Duration,
+    /// Maximum number of redirects of a call.
+    pub(super) redirects: u8,
+    /// Maximum size of a response body, in bytes.
+    pub(super) body_limit: usize,
+    pub(super) gates: Gates,
+    /// The gate that all calls pass.
+    pub(super) gate: Option<Gate>,
+    /// The declared throttle: that of `gate`, or one that each stitch has for itself.
+    pub(super) throttle: Option<Throttle>,
+    pub(super) circuits: Circuits,
+    /// The circuit of stitches that declare none.
+    pub(super) circuit: Option<Circuit>,
+    /// The cache policy of stitches that declare none.
+    pub(super) cache: Option<Policy>,
+    pub(super) response_cache: ResponseCache,
+    pub(super) auth: Option<Arc<dyn AuthStrategy>>,
+    /// What the strategy uses of the seam.
+    pub(super) login_settings: Arc<LoginSettings>,
+    pub(super) vault: Vault,
+    pub(super) store: Arc<store::Client>,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) runtime: Arc<dyn Runtime>,
+    pub(super) dispatch: Arc<Dispatch>,
+    pub(super) in_flight: Arc<InFlight>,
+}
+
+impl Seam {
+    /// Returns the same seam, for one of the application's users. Sessions, and responses that are cached
+    /// [per principal](crate::Cache::per_principal), are that user's own. Users share the budget and wait for it in turn,
+    /// unless the throttle is declared [per principal](crate::Throttle::per_principal). Cheap.
+    #[must_use]
+    pub fn as_principal(&self, id: impl Into<Principal>) -> Self {
+        Self { principal: Some(id.into()), shared: self.shared.clone() }
+    }
+
+    /// Returns the state of the throttles: the seam's, those of its stitches, and of throttles that are declared per
+    /// principal, the one of this seam's [principal](Self::as_principal). Each bucket in a store takes one round trip, and
+    /// none during an outage of the store.
+    ///
+    /// Dropped while waiting: nothing has changed.
+    pub async fn throttle_status(&self) -> ThrottleStatus {
+        self.shared.gates.status(self.principal()).await
+    }
+
+    /// Returns the name: the declared one, or the base URL. It is equal in every process, so that processes share a
+    /// bucket.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// Returns the context of a call of `stitch` that ends at `deadline`, with a new call id, for the principal of this
+    /// seam.
+    pub(crate) fn call_context(&self, stitch: &Arc<str>, deadline: Tick) -> CallContext {
+        let runtime = self.shared.runtime.clone();
+        let trace = Trace {
+            dispatch: self.shared.dispatch.clone(),
+            seam: self.shared.name.clone(),
+            stitch: stitch.clone(),
+            call: CallId(runtime.random()),
+            runtime,
+        };
+        CallContext {
+            trace,
+            principal: self.principal.clone(),
+            store: self.shared.store.clone(),
+            vault: self.shared.vault.clone(),
+            deadline,
+            in_flight: self.shared.in_flight.clone(),
+        }
+    }
+
+    /// Returns the gates of a stitch besides the seam's own, narrowest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid throttle.
+    pub(crate) fn open_stitch_gates(&self, stitch: &str, declared: Option<&Throttle>) -> Result<Vec<Gate>> {
+        let of_every_stitch = self.shared.throttle.as_ref().filter(|throttle| throttle.is_per_stitch());
+        let throttles = declared.into_iter().chain(of_every_stitch);
+        throttles.map(|throttle| self.shared.gates.open(throttle, Some(stitch))).collect()
+    }
+
+    /// Returns the circuit of a stitch: the declared one, or else the seam's.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit.
+    pub(crate) fn open_circuit(&self, stitch: &Arc<str>, declared: Option<&Circuit>) -> Result<Option<Arc<Breaker>>> {
+        let circuit = declared.or(self.shared.circuit.as_ref());
+        circuit.map_or(Ok(None), |circuit| self.shared.circuits.of(circuit, stitch))
+    }
+
+    pub(crate) fn base(&self) -> &Url {
+        &self.shared.base
+    }
+    pub(crate) fn headers(&self) -> &HeaderMap {
+        &self.shared.headers
+    }
+    pub(crate) fn retry(&self) -> &Retry {
+        &self.shared.retry
+    }
+    pub(crate) fn deadline(&self) -> Duration {
+        self.shared.deadline
+    }
+    pub(crate) fn attempt_timeout(&self) -> Duration {
+        self.shared.attempt_timeout
+    }
+    pub(crate) fn redirects(&self) -> u8 {
+        self.shared.redirects
+    }
+    pub(crate) fn body_limit(&self) -> usize {
+        self.shared.body_limit
+    }
+    pub(crate) fn throttle(&self) -> Option<&Throttle> {
+        self.shared.throttle.as_ref()
+    }
+    pub(crate) fn gate(&self) -> Option<&Gate> {
+        self.shared.gate.as_ref()
+    }
+    pub(crate) fn cache(&self) -> Option<Policy> {
+        self.shared.cache
+    }
+    pub(crate) fn response_cache(&self) -> &ResponseCache {
+        &self.shared.response_cache
+    }
+    pub(crate) fn auth(&self) -> Option<&dyn AuthStrategy> {
+        self.shared.auth.as_deref()
+    }
+    pub(crate) fn login_settings(&self) -> &Arc<LoginSettings> {
+        &self.shared.login_settings
+    }
+    pub(crate) fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
+    }
+    pub(crate) fn transport(&self) -> &dyn Transport {
+        &*self.shared.transport
+    }
+    pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.shared.runtime
+    }
+    pub(crate) fn in_flight(&self) -> &Arc<InFlight> {
+        &self.shared.in_flight
+    }
+}
+
+/// Shows the name only: a header may be a secret.
+impl fmt::Debug for Seam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Seam").field("name", &self.shared.name).finish_non_exhaustive()
+    }
+}
