@@ -1,4 +1,4 @@
-//! One answer for many calls, and one fetch for a fleet, whatever happens to whoever makes it.
+//! The response cache: one fetch for a fleet, also if the process that fetches fails.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -21,21 +21,21 @@ use stitchapi::{
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// To the store.
+/// Longest time of one way to the store.
 const WAY: Duration = Duration::from_millis(5);
 const FETCH: Duration = Duration::from_millis(300);
 
-/// Answers with the number of the request, after 300 ms.
+/// Responds with the number of the request, after 300 ms.
 fn numbers(sim: &SimRuntime) -> MockTransport {
-    answering(sim, |number| Response::new(number.to_string().into()))
+    responding(sim, |number| Response::new(number.to_string().into()))
 }
 
-fn answering(sim: &SimRuntime, answer: impl Fn(usize) -> Response<Bytes> + Send + Sync + 'static) -> MockTransport {
+fn responding(sim: &SimRuntime, respond: impl Fn(usize) -> Response<Bytes> + Send + Sync + 'static) -> MockTransport {
     let requests = Mutex::new(0);
     let api = MockTransport::new(move |_| {
         let mut number = requests.lock().unwrap();
         *number += 1;
-        answer(*number)
+        respond(*number)
     });
     api.taking(FETCH, Arc::new(sim.clone()))
 }
@@ -58,7 +58,7 @@ fn page(seam: &Seam) -> Stitch<u32, String> {
     seam.get("/page").query("n", "{n}").cache(minute().shared()).build_with(decode::text).unwrap()
 }
 
-/// The stitch of each of four processes on one store.
+/// Four processes on one store, each with its stitch.
 fn fleet(
     sim: &SimRuntime,
     api: &MockTransport,
@@ -93,7 +93,7 @@ fn count(events: &Mutex<Vec<Event>>, wanted: &EventKind) -> usize {
 }
 
 #[test]
-fn a_fleet_fetches_once_whatever_the_interleaving() {
+fn a_fleet_fetches_once_for_100_interleavings() {
     for seed in 0..100 {
         let sim = SimRuntime::new(seed);
         let api = numbers(&sim);
@@ -101,14 +101,17 @@ fn a_fleet_fetches_once_whatever_the_interleaving() {
         let begun = sim.now();
         assert!(all_are(&within_a_minute(&sim, all_calls(&fleet, 25)), "1"));
         let took = sim.now().since(begun);
-        assert!(took < FETCH + Duration::from_millis(130), "nobody waits much longer than for the fetch: {took:?}");
+        assert!(
+            took < FETCH + Duration::from_millis(130),
+            "every caller waits at most 130 ms beyond the fetch: {took:?}"
+        );
         assert!(all_are(&within_a_minute(&sim, all_calls(&fleet, 25)), "1"));
         assert_eq!(api.requests().len(), 1);
     }
 }
 
 #[test]
-fn an_answer_is_fetched_again_when_its_time_is_over() {
+fn a_response_is_fetched_again_after_its_ttl() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
@@ -120,7 +123,7 @@ fn an_answer_is_fetched_again_when_its_time_is_over() {
 }
 
 #[test]
-fn a_report_says_how_the_cache_answered_and_who_made_the_request() {
+fn a_report_states_the_cache_outcome_and_counts_requests_for_the_call_that_fetched() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let (sink, taken) = events();
@@ -137,9 +140,9 @@ fn a_report_says_how_the_cache_answered_and_who_made_the_request() {
 }
 
 #[test]
-fn a_hit_is_the_whole_answer_without_its_cookies() {
+fn a_hit_is_the_whole_response_without_its_cookies() {
     let sim = SimRuntime::new(1);
-    let api = answering(&sim, |_| {
+    let api = responding(&sim, |_| {
         Response::builder().header("etag", "\"1\"").header("set-cookie", "a=b").body(Bytes::from_static(b"x")).unwrap()
     });
     let page = page(&seam(sim.clone(), &api).build().unwrap());
@@ -151,7 +154,7 @@ fn a_hit_is_the_whole_answer_without_its_cookies() {
 }
 
 #[test]
-fn another_query_another_header_and_another_seam_are_other_answers() {
+fn calls_that_differ_in_query_header_or_seam_share_no_response() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let store = Spy::on(sim.clone());
@@ -166,7 +169,7 @@ fn another_query_another_header_and_another_seam_are_other_answers() {
 }
 
 #[test]
-fn when_the_process_that_fetches_is_killed_one_other_fetches_and_nobody_else_fails() {
+fn when_the_fetching_process_is_killed_one_other_fetches_and_no_other_call_fails() {
     for seed in 0..20 {
         let sim = SimRuntime::new(seed);
         let api = numbers(&sim);
@@ -189,7 +192,7 @@ fn when_the_process_that_fetches_is_killed_one_other_fetches_and_nobody_else_fai
 }
 
 #[test]
-fn a_fetch_that_was_paused_beyond_its_lease_writes_nothing_over_a_newer_one() {
+fn a_fetch_paused_beyond_its_lease_does_not_overwrite_a_newer_entry() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
@@ -211,7 +214,7 @@ fn a_fetch_that_was_paused_beyond_its_lease_writes_nothing_over_a_newer_one() {
 }
 
 #[test]
-fn a_first_caller_that_leaves_costs_no_second_fetch_and_the_last_one_gives_the_lease_back() {
+fn a_dropped_first_caller_causes_no_second_fetch_and_the_last_one_releases_the_lease() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
@@ -238,7 +241,7 @@ fn a_first_caller_that_leaves_costs_no_second_fetch_and_the_last_one_gives_the_l
 }
 
 #[test]
-fn a_callers_deadline_ends_its_call_and_not_the_fetch() {
+fn the_deadline_of_a_waiting_call_does_not_end_the_fetch() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let page = page(&seam(sim.clone(), &api).build().unwrap());
@@ -250,10 +253,10 @@ fn a_callers_deadline_ends_its_call_and_not_the_fetch() {
 }
 
 #[test]
-fn a_failure_is_shared_by_those_who_waited_and_by_nobody_else() {
+fn a_failure_is_shared_by_the_calls_that_waited_and_not_by_later_ones() {
     for seed in 0..20 {
         let sim = SimRuntime::new(seed);
-        let api = answering(&sim, |number| if number == 1 { status(503) } else { Response::new("fine".into()) });
+        let api = responding(&sim, |number| if number == 1 { status(503) } else { Response::new("fine".into()) });
         let fleet = fleet(&sim, &api, &Spy::on(sim.clone()));
         let ended = within_a_minute(&sim, all_calls(&fleet, 25));
         for error in ended.into_iter().map(Result::unwrap_err) {
@@ -267,10 +270,10 @@ fn a_failure_is_shared_by_those_who_waited_and_by_nobody_else() {
 }
 
 #[test]
-fn what_cannot_be_kept_is_fetched_by_each_process_at_once_and_not_in_turn() {
+fn a_response_that_cannot_be_stored_is_fetched_by_all_processes_at_the_same_time() {
     for large_or_partial in [false, true] {
         let sim = SimRuntime::new(1);
-        let api = answering(&sim, move |_| {
+        let api = responding(&sim, move |_| {
             let mut response = Response::new(Bytes::from(vec![b'x'; if large_or_partial { 20_000 } else { 1 }]));
             *response.status_mut() = if large_or_partial { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT };
             response
@@ -283,12 +286,15 @@ fn what_cannot_be_kept_is_fetched_by_each_process_at_once_and_not_in_turn() {
         assert!(took < 2 * FETCH + Duration::from_millis(60), "{took:?}");
         let begun = sim.now();
         assert!(within_a_minute(&sim, all_calls(&fleet, 5)).iter().all(Result::is_ok));
-        assert!(sim.now().since(begun) < FETCH + Duration::from_millis(60), "that is remembered for a while");
+        assert!(
+            sim.now().since(begun) < FETCH + Duration::from_millis(60),
+            "the outcome that nothing is stored is kept for some seconds"
+        );
     }
 }
 
 #[test]
-fn a_store_that_fails_never_fails_a_call() {
+fn a_store_that_fails_does_not_fail_a_call() {
     for kind in [StoreErrorKind::Unavailable, StoreErrorKind::Corrupt, StoreErrorKind::Denied] {
         let sim = SimRuntime::new(1);
         let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
@@ -299,12 +305,12 @@ fn a_store_that_fails_never_fails_a_call() {
         assert_eq!(api.requests().len(), 4, "each process fetches once");
         store.fail(None);
         let sent = sim.block_on(fleet[0].1.call(1).send()).unwrap();
-        assert_eq!(sent.report.cache, Some(CacheOutcome::Miss), "and nothing was kept");
+        assert_eq!(sent.report.cache, Some(CacheOutcome::Miss), "no response was stored");
     }
 }
 
 #[test]
-fn a_store_that_fails_during_the_fetch_fails_no_call_either() {
+fn a_store_that_fails_during_the_fetch_does_not_fail_a_call() {
     let sim = SimRuntime::new(1);
     let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
     let fleet = fleet(&sim, &api, &store);
@@ -319,7 +325,7 @@ fn a_store_that_fails_during_the_fetch_fails_no_call_either() {
 }
 
 #[test]
-fn an_answer_that_cannot_be_read_is_a_miss_and_an_event() {
+fn an_entry_that_cannot_be_decoded_is_a_miss_and_an_event() {
     let sim = SimRuntime::new(1);
     let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
     let (sink, taken) = events();
@@ -333,7 +339,7 @@ fn an_answer_that_cannot_be_read_is_a_miss_and_an_event() {
 }
 
 #[test]
-fn on_a_seam_with_credentials_a_cache_that_does_not_say_for_whom_does_not_build() {
+fn on_a_seam_with_credentials_a_cache_without_an_audience_does_not_build() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let with_auth = || seam(sim.clone(), &api).auth(auth::bearer(auth::Secret::value("token".to_owned())));
@@ -346,14 +352,18 @@ fn on_a_seam_with_credentials_a_cache_that_does_not_say_for_whom_does_not_build(
 }
 
 #[test]
-fn each_user_has_its_own_answers_where_the_stitch_says_so() {
+fn responses_kept_per_principal_are_not_shared_between_users() {
     let sim = SimRuntime::new(1);
     let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
     let seam = seam(sim.clone(), &api).store(store.clone()).build().unwrap();
     let own: Stitch<(), String> = seam.get("/me").cache(minute().per_principal()).build_with(decode::text).unwrap();
     let text = |user: &str| sim.block_on(own.as_principal(user).call(()).send()).unwrap().value;
     assert_eq!([text("ada@x"), text("grace@x"), text("ada@x")], ["1", "2", "1"]);
-    assert_eq!(sim.block_on(own.call(()).send()).unwrap().value, "3", "no user is nobody's user");
+    assert_eq!(
+        sim.block_on(own.call(()).send()).unwrap().value,
+        "3",
+        "a call without a principal shares no user's response"
+    );
     assert!(!store.has_seen("ada"));
     let shared = page(&seam);
     let text = |user: &str| sim.block_on(shared.as_principal(user).call(1).send()).unwrap().value;
@@ -361,7 +371,7 @@ fn each_user_has_its_own_answers_where_the_stitch_says_so() {
 }
 
 #[test]
-fn a_seams_cache_is_for_what_can_be_kept_and_a_stitch_may_say_otherwise() {
+fn a_seams_cache_applies_to_get_and_head_unless_a_stitch_declares_its_own() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let seam = seam(sim.clone(), &api).cache(minute()).build().unwrap();
@@ -376,7 +386,7 @@ fn a_seams_cache_is_for_what_can_be_kept_and_a_stitch_may_say_otherwise() {
 }
 
 #[test]
-fn each_fetch_takes_a_slot_of_the_throttle_and_no_hit_does() {
+fn a_fetch_takes_a_slot_of_the_throttle_and_a_hit_does_not() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let page = page(&seam(sim.clone(), &api).throttle(stitchapi::Throttle::rate("1/s")).build().unwrap());
@@ -391,9 +401,9 @@ fn each_fetch_takes_a_slot_of_the_throttle_and_no_hit_does() {
 }
 
 #[test]
-fn a_fetch_that_takes_longer_than_a_lease_and_an_outcome_is_the_only_one_even_if_it_fails() {
+fn a_fetch_longer_than_a_lease_and_an_outcome_is_the_only_one_even_if_it_fails() {
     let sim = SimRuntime::new(1);
-    let api = answering(&sim, |_| status(503)).taking(7 * SECOND, Arc::new(sim.clone()));
+    let api = responding(&sim, |_| status(503)).taking(7 * SECOND, Arc::new(sim.clone()));
     let fleet = fleet(&sim, &api, &Spy::on(sim.clone()).far(WAY));
     for fetches in 1..=3 {
         assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_err));
@@ -403,7 +413,7 @@ fn a_fetch_that_takes_longer_than_a_lease_and_an_outcome_is_the_only_one_even_if
 }
 
 #[test]
-fn where_answers_are_each_users_a_call_with_credentials_says_for_which() {
+fn responses_kept_per_principal_require_a_principal_on_a_seam_with_credentials() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let bearer = auth::bearer(auth::Secret::value("token".to_owned()));
@@ -415,9 +425,9 @@ fn where_answers_are_each_users_a_call_with_credentials_says_for_which() {
 }
 
 #[test]
-fn what_is_refused_to_one_user_is_not_refused_to_another() {
+fn a_403_of_one_user_is_not_shared_with_another() {
     let sim = SimRuntime::new(1);
-    let api = answering(&sim, |number| if number == 1 { status(403) } else { Response::new("fine".into()) });
+    let api = responding(&sim, |number| if number == 1 { status(403) } else { Response::new("fine".into()) });
     let page = page(&seam(sim.clone(), &api).store(Spy::on(sim.clone())).build().unwrap());
     let (ada, grace) = (page.as_principal("ada"), page.as_principal("grace"));
     let (first, second) = sim.block_on(futures_util::future::join(ada.call(1).send(), grace.call(1).send()));
@@ -426,9 +436,9 @@ fn what_is_refused_to_one_user_is_not_refused_to_another() {
 }
 
 #[test]
-fn who_waits_for_anothers_fetch_gets_neither_its_cookies_nor_what_is_said_to_another_user() {
+fn a_call_that_waits_for_a_fetch_receives_neither_its_cookies_nor_the_error_body_of_another_user() {
     let sim = SimRuntime::new(1);
-    let api = answering(&sim, |_| {
+    let api = responding(&sim, |_| {
         let mut response = status(404);
         response.headers_mut().insert("set-cookie", "adas=1".parse().unwrap());
         response
@@ -445,7 +455,7 @@ fn who_waits_for_anothers_fetch_gets_neither_its_cookies_nor_what_is_said_to_ano
 }
 
 #[test]
-fn patience_and_deadline_are_each_calls_own() {
+fn max_wait_and_deadline_apply_to_each_call_alone() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let throttle = stitchapi::Throttle::rate("1/s");
@@ -470,7 +480,7 @@ fn patience_and_deadline_are_each_calls_own() {
 }
 
 #[test]
-fn other_lifetimes_and_other_methods_are_other_answers() {
+fn stitches_with_different_ttls_or_methods_share_no_response() {
     let sim = SimRuntime::new(1);
     let api = numbers(&sim);
     let seam = seam(sim.clone(), &api).build().unwrap();
@@ -487,7 +497,7 @@ fn other_lifetimes_and_other_methods_are_other_answers() {
 }
 
 #[test]
-fn a_store_that_hangs_costs_a_timeout_and_no_call() {
+fn a_store_that_hangs_delays_a_call_by_its_timeout_and_does_not_fail_it() {
     let sim = SimRuntime::new(1);
     let (api, store) = (numbers(&sim), Spy::on(sim.clone()));
     store.hang(true);
@@ -499,7 +509,7 @@ fn a_store_that_hangs_costs_a_timeout_and_no_call() {
 }
 
 #[test]
-fn the_source_of_a_shared_failure_can_be_found() {
+fn the_source_of_a_shared_failure_is_in_its_error_chain() {
     let sim = SimRuntime::new(1);
     let api = MockTransport::routes().failing(1, stitchapi::TransportErrorKind::Other);
     let page = page(&seam(sim.clone(), &api).build().unwrap());

@@ -32,7 +32,7 @@ fn get(seam: &Seam) -> Stitch<(), ()> {
 }
 
 #[test]
-fn answers_are_json_text_bytes_or_nothing() -> Result<()> {
+fn a_response_is_decoded_as_json_text_bytes_or_not_at_all() -> Result<()> {
     let (sim, api) = (SimRuntime::new(1), MockTransport::new(|_| respond(200, &[], "7")));
     let seam = seam(&sim, &api).build()?;
     let json: Stitch<(), u8> = seam.get("/").build()?;
@@ -51,7 +51,7 @@ fn answers_are_json_text_bytes_or_nothing() -> Result<()> {
 }
 
 #[test]
-fn an_error_carries_the_answer_of_the_api() {
+fn an_error_carries_the_response_of_the_api() {
     #[derive(Deserialize)]
     struct Problem {
         code: u16,
@@ -68,7 +68,7 @@ fn an_error_carries_the_answer_of_the_api() {
 }
 
 #[test]
-fn what_is_not_json_is_a_decode_error_with_the_answer() {
+fn a_body_that_is_not_json_is_a_decode_error_with_the_response() {
     let api = MockTransport::new(|_| respond(200, &[("content-type", "text/html")], "<html>"));
     let sim = SimRuntime::new(1);
     let stitch: Stitch<(), u8> = seam(&sim, &api).build().unwrap().get("/a").build().unwrap();
@@ -78,7 +78,7 @@ fn what_is_not_json_is_a_decode_error_with_the_answer() {
 }
 
 #[test]
-fn a_body_over_the_limit_is_too_large_and_an_error_body_is_cut() {
+fn a_body_above_the_limit_is_too_large_and_an_error_body_is_truncated() {
     let api = MockTransport::new(|request| {
         let status = if request.uri().path().ends_with("big") { 200 } else { 400 };
         respond(status, &[], &"x".repeat(100_000))
@@ -93,7 +93,7 @@ fn a_body_over_the_limit_is_too_large_and_an_error_body_is_cut() {
 }
 
 #[test]
-fn a_busy_api_is_asked_again_with_growing_pauses_and_its_retry_after() -> Result<()> {
+fn a_503_is_retried_with_growing_backoff_and_its_retry_after() -> Result<()> {
     let api = MockTransport::routes().on(Method::GET, "/v1/a", 503, "").on(Method::GET, "/v1/a", 200, "");
     let (sim, (sink, taken)) = (SimRuntime::new(3), events());
     let stitch = get(&seam(&sim, &api).sink(sink).build()?);
@@ -126,7 +126,7 @@ fn a_busy_api_is_asked_again_with_growing_pauses_and_its_retry_after() -> Result
 }
 
 #[test]
-fn a_retry_after_that_is_too_long_ends_the_call_at_once() {
+fn a_retry_after_above_the_maximum_ends_the_call_at_once() {
     let api = MockTransport::new(|_| respond(503, &[("retry-after", "99999999999999999999")], ""));
     let sim = SimRuntime::new(1);
     let stitch = get(&seam(&sim, &api).build().unwrap());
@@ -137,7 +137,7 @@ fn a_retry_after_that_is_too_long_ends_the_call_at_once() {
 }
 
 #[test]
-fn only_what_may_be_made_twice_is_made_twice() {
+fn only_idempotent_requests_are_retried() {
     let sim = SimRuntime::new(1);
     let attempts = |declare: fn(&Seam) -> Result<Stitch<(), ()>>, status: u16| {
         let api = MockTransport::new(move |_| respond(status, &[], ""));
@@ -152,7 +152,7 @@ fn only_what_may_be_made_twice_is_made_twice() {
 }
 
 #[test]
-fn no_connection_is_tried_again_and_a_broken_one_is_not() {
+fn a_failed_connection_is_retried_and_a_broken_one_is_not() {
     let sim = SimRuntime::new(1);
     for (kind, attempts) in [(TransportErrorKind::Connect, 3), (TransportErrorKind::Broken, 1)] {
         let api = MockTransport::routes().failing(9, kind);
@@ -163,7 +163,7 @@ fn no_connection_is_tried_again_and_a_broken_one_is_not() {
 }
 
 #[test]
-fn one_attempt_and_the_whole_call_have_their_own_bounds() {
+fn one_attempt_and_the_whole_call_have_separate_time_limits() {
     let sim = SimRuntime::new(1);
     let slow = MockTransport::new(|_| respond(200, &[], "")).taking(60 * SECOND, std::sync::Arc::new(sim.clone()));
     let stitch = get(&seam(&sim, &slow).attempt_timeout(3 * SECOND).build().unwrap());
@@ -176,7 +176,7 @@ fn one_attempt_and_the_whole_call_have_their_own_bounds() {
 }
 
 #[test]
-fn a_retry_that_the_deadline_would_cut_off_is_not_waited_for() {
+fn a_retry_that_would_begin_after_the_deadline_ends_the_call_at_once() {
     let api = MockTransport::new(|_| respond(503, &[("retry-after", "5")], ""));
     let sim = SimRuntime::new(1);
     let stitch = get(&seam(&sim, &api).build().unwrap());
@@ -186,7 +186,7 @@ fn a_retry_that_the_deadline_would_cut_off_is_not_waited_for() {
 }
 
 #[test]
-fn a_redirect_is_a_status_unless_redirects_are_allowed() {
+fn a_redirect_is_a_status_error_unless_redirects_are_allowed() {
     let api = MockTransport::new(|_| respond(302, &[("location", "/v1/b")], ""));
     let sim = SimRuntime::new(1);
     let error = sim.block_on(async { get(&seam(&sim, &api).build()?).call(()).await }).unwrap_err();
@@ -195,7 +195,7 @@ fn a_redirect_is_a_status_unless_redirects_are_allowed() {
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (302, 4));
 }
 
-/// Redirects `/v1/a` with this status to this place, and answers everything else; what was sent, as text.
+/// Redirects `/v1/a` with `status` to `location`, responds 200 to any other path, and returns the requests as text.
 fn redirected(method: Method, status: u16, location: &'static str) -> Vec<String> {
     let api = MockTransport::new(move |request| {
         if request.uri().path() == "/v1/a" {
@@ -230,7 +230,7 @@ fn redirected(method: Method, status: u16, location: &'static str) -> Vec<String
 }
 
 #[test]
-fn credentials_stay_with_the_origin() {
+fn credentials_are_not_sent_to_another_origin() {
     let first = "GET https://api.example.com/v1/a authorization cookie x-api-key ";
     let to = |location| redirected(Method::GET, 302, location);
     assert_eq!(to("b"), [first, "GET https://api.example.com/v1/b authorization cookie x-api-key "]);
@@ -242,7 +242,7 @@ fn credentials_stay_with_the_origin() {
 }
 
 #[test]
-fn a_body_is_sent_again_only_where_the_status_says_so() {
+fn a_redirected_body_is_sent_again_on_307_and_308_only() {
     let first = "POST https://api.example.com/v1/a authorization - - []";
     let by = |status| redirected(Method::POST, status, "/b");
     assert_eq!(by(307), [first, "POST https://api.example.com/b authorization - - []"]);
@@ -253,7 +253,7 @@ fn a_body_is_sent_again_only_where_the_status_says_so() {
 }
 
 #[test]
-fn a_secret_is_on_the_request_and_in_no_text() {
+fn a_secret_is_on_the_request_and_in_no_error_or_debug_text() {
     let api = MockTransport::new(|_| respond(401, &[("set-cookie", "canary")], "canary"));
     let (sim, (sink, taken)) = (SimRuntime::new(1), events());
     let seam = seam(&sim, &api).auth(auth::bearer(auth::Secret::value("canary"))).sink(sink).build().unwrap();
@@ -267,10 +267,10 @@ fn a_secret_is_on_the_request_and_in_no_text() {
     let keyed = seam.get("/a").query("key", "canary").header("x-key", "canary");
     let api = MockTransport::new(|_| respond(200, &[("set-cookie", "canary")], "null"));
     let with_header = common::seam(&sim, &api).header("x-key", "canary").build().unwrap();
-    let answered: Stitch<(), ()> = with_header.get("/a").build().unwrap();
-    let answer = sim.block_on(answered.call(()).send()).unwrap();
+    let succeeding: Stitch<(), ()> = with_header.get("/a").build().unwrap();
+    let response = sim.block_on(succeeding.call(()).send()).unwrap();
     for text in [
-        format!("{builder:?} {keyed:?} {with_header:?} {answer:?}"),
+        format!("{builder:?} {keyed:?} {with_header:?} {response:?}"),
         format!("{error} {error:?} {:?}", error.response()),
         format!("{:?}", taken.lock().unwrap()),
         format!("{stitch:?} {:?}", stitch.call(())),
@@ -281,7 +281,7 @@ fn a_secret_is_on_the_request_and_in_no_text() {
 }
 
 #[test]
-fn what_cannot_be_decoded_is_not_quoted() {
+fn a_decode_error_does_not_quote_the_body() {
     let api = MockTransport::new(|_| respond(200, &[], r#"{"token":"canary"}"#));
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api).build().unwrap();
@@ -295,7 +295,7 @@ fn what_cannot_be_decoded_is_not_quoted() {
 }
 
 #[test]
-fn what_was_declared_is_not_overridden() -> Result<()> {
+fn declared_headers_are_not_overwritten_by_defaults() -> Result<()> {
     let api = MockTransport::new(|_| respond(200, &[], "null"));
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api).header("accept", "application/vnd.github+json").header("x-m", "seam").build()?;
@@ -309,7 +309,7 @@ fn what_was_declared_is_not_overridden() -> Result<()> {
     Ok(())
 }
 
-/// Answers 429 and breaks off in the body.
+/// Responds 429 and breaks the connection in the body.
 #[derive(Debug)]
 struct BreaksOff;
 struct Broken;
@@ -327,7 +327,7 @@ impl Transport for BreaksOff {
 }
 
 #[test]
-fn the_status_says_more_than_a_body_that_breaks_off() {
+fn an_error_response_whose_body_breaks_is_still_a_status_error() {
     let sim = SimRuntime::new(1);
     let seam = Seam::builder("https://api.example.com").runtime(sim.clone()).transport(BreaksOff).build().unwrap();
     let error = sim.block_on(async { get(&seam).call(()).await }).unwrap_err();
@@ -346,7 +346,7 @@ fn a_missing_credential_fails_the_call_and_names_the_variable() {
 }
 
 #[test]
-fn a_call_can_be_sent_to_another_thread_and_a_stitch_whatever_its_types() {
+fn a_call_is_send_and_a_stitch_is_send_and_sync_whatever_its_types() {
     fn is_static<T: Send + 'static>(_: &T) {}
     fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     let (sim, api) = (SimRuntime::new(1), MockTransport::routes());
@@ -358,7 +358,7 @@ fn a_call_can_be_sent_to_another_thread_and_a_stitch_whatever_its_types() {
 }
 
 #[test]
-fn what_is_wrong_with_a_seam_is_said_when_it_is_built() {
+fn invalid_settings_fail_build_without_showing_a_secret() {
     let (sim, api) = (SimRuntime::new(1), MockTransport::routes());
     let base = |url: &str| Seam::builder(url).runtime(sim.clone()).transport(api.clone()).build();
     for wrong in ["", "api.example.com", "ftp://a", "https://a?x=1", "https://a#x", "https://u:canary@a", "https://"] {

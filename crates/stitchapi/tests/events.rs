@@ -1,4 +1,4 @@
-//! Sinks can neither break nor hold up a call.
+//! Sinks neither break nor delay a call.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -15,7 +15,7 @@ fn a_sink_that_panics_breaks_neither_the_call_nor_another_sink() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = MockTransport::new(|_| http::Response::new(Bytes::new()));
     let (sink, taken) = events();
-    let broken = sink_fn(|_| panic!("this sink is broken, and its test wants it to be"));
+    let broken = sink_fn(|_| panic!("on purpose"));
     let stitch: Stitch<(), ()> =
         seam(&sim, &api).sink(broken).sink(sink).build()?.get("/a").build_with(decode::empty)?;
     sim.block_on(stitch.call(()).send())?;
@@ -25,7 +25,7 @@ fn a_sink_that_panics_breaks_neither_the_call_nor_another_sink() -> Result<()> {
 }
 
 #[test]
-fn a_dropped_call_says_so() -> Result<()> {
+fn a_dropped_call_emits_an_event() -> Result<()> {
     let sim = SimRuntime::new(1);
     let slow = MockTransport::new(|_| http::Response::new(Bytes::new()))
         .taking(std::time::Duration::from_secs(9), std::sync::Arc::new(sim.clone()));
@@ -42,12 +42,12 @@ fn a_dropped_call_says_so() -> Result<()> {
 }
 
 #[test]
-fn events_that_nobody_takes_in_time_are_counted_and_not_kept() -> Result<()> {
+fn events_beyond_the_queue_capacity_are_counted_and_dropped() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = MockTransport::new(|_| http::Response::new(Bytes::new()));
     let (sink, taken) = events();
     let stitch: Stitch<(), ()> = seam(&sim, &api).sink(sink).build()?.get("/a").build_with(decode::empty)?;
-    // Nothing here ever yields to the task that takes the events, so they pile up.
+    // This loop does not yield to the delivery task, so events accumulate.
     let calls = 3_000;
     sim.block_on(async {
         for _ in 0..calls {

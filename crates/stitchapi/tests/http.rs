@@ -13,7 +13,7 @@ use stitchapi::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// What a server says after it has read a request's head, and what it does then.
+/// What a server does after its response to a request.
 #[derive(Debug, Clone, Copy)]
 enum Then {
     Close,
@@ -21,8 +21,8 @@ enum Then {
     Repeat(&'static [u8]),
 }
 
-/// A server that gives every connection the same answer, until the test ends.
-async fn serve(answer: &'static str, then: Then) -> SocketAddr {
+/// Starts a server that gives every connection the same response until the test ends.
+async fn serve(response: &'static str, then: Then) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let runtime = stitchapi::runtime::TokioRuntime::current().unwrap();
@@ -33,11 +33,11 @@ async fn serve(answer: &'static str, then: Then) -> SocketAddr {
                 let Ok(byte) = connection.read_u8().await else { break };
                 head.push(byte);
             }
-            let answer = answer.replace(
+            let response = response.replace(
                 "{head}",
                 &String::from_utf8_lossy(&head).lines().next().unwrap_or_default().replace(' ', "_"),
             );
-            let _ = connection.write_all(answer.as_bytes()).await;
+            let _ = connection.write_all(response.as_bytes()).await;
             match then {
                 Then::Close => {}
                 Then::Stall => std::future::pending().await,
@@ -73,14 +73,14 @@ fn transport_kind(error: &stitchapi::Error) -> TransportErrorKind {
 }
 
 #[tokio::test]
-async fn a_call_goes_out_as_declared_and_its_answer_comes_back() {
+async fn a_call_is_sent_as_declared_and_its_response_is_returned() {
     let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 22\r\n\r\n\"{head}\"", Then::Close).await;
     let stitch: Stitch<u8, String> = seam(address).build().unwrap().get("/a/{id}").build().unwrap();
     assert_eq!(stitch.call(7).await.unwrap(), "GET_/v1/a/7_HTTP/1.1");
 }
 
 #[tokio::test]
-async fn nobody_there_is_no_connection_and_is_tried_again() {
+async fn a_refused_connection_is_a_connect_error_and_is_retried() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
@@ -89,12 +89,12 @@ async fn nobody_there_is_no_connection_and_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_cut_answer_is_a_broken_connection_and_is_not_tried_again() {
-    for answer in
+async fn a_truncated_response_is_a_broken_connection_and_is_not_retried() {
+    for response in
         ["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", "HTTP/1.1 200 OK\r\ncontent-le", "nonsense\r\n\r\n"]
     {
-        let error = failure(seam(serve(answer, Then::Close).await)).await;
-        assert_eq!((transport_kind(&error), error.attempts()), (TransportErrorKind::Broken, 1), "{answer}");
+        let error = failure(seam(serve(response, Then::Close).await)).await;
+        assert_eq!((transport_kind(&error), error.attempts()), (TransportErrorKind::Broken, 1), "{response}");
     }
 }
 
@@ -107,7 +107,7 @@ async fn an_endless_body_is_too_large() {
 }
 
 #[tokio::test]
-async fn a_body_that_stalls_ends_with_the_attempt() {
+async fn a_body_that_stalls_ends_at_the_time_limit_of_the_attempt() {
     let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhello", Then::Stall).await;
     assert_eq!(failure(seam(address)).await.kind(), ErrorKind::Timeout);
 }
@@ -115,7 +115,7 @@ async fn a_body_that_stalls_ends_with_the_attempt() {
 const ELSEWHERE: &str = "HTTP/1.1 302 Found\r\nlocation: /v1/b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 #[tokio::test]
-async fn the_transport_follows_nothing_by_itself() {
+async fn the_transport_follows_no_redirect() {
     let error = failure(seam(serve(ELSEWHERE, Then::Close).await)).await;
     assert_eq!((error.kind(), error.status().unwrap().as_u16(), error.attempts()), (ErrorKind::Status, 302, 1));
     let error = failure(seam(serve(ELSEWHERE, Then::Close).await).redirects(2)).await;
@@ -123,13 +123,13 @@ async fn the_transport_follows_nothing_by_itself() {
 }
 
 #[tokio::test]
-async fn your_own_client_fits_in_and_one_that_follows_redirects_is_found_out() {
+async fn a_client_of_the_user_works_and_one_that_follows_redirects_is_an_error() {
     let address = serve("HTTP/1.1 200 OK\r\ncontent-length: 1\r\nconnection: close\r\n\r\n7", Then::Close).await;
     let own = ReqwestTransport::new(reqwest::Client::new());
     let stitch: Stitch<(), u8> = seam(address).transport(own.clone()).build().unwrap().get("/a").build().unwrap();
     assert_eq!(stitch.call(()).await.unwrap(), 7);
 
-    // The place it leads to answers, so the client comes back with a success that nobody paced.
+    // The target of the redirect responds, so the client returns a success that took no slot.
     let elsewhere: &'static str = Box::leak(
         format!("HTTP/1.1 302 Found\r\nlocation: http://{address}/b\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
             .into_boxed_str(),

@@ -1,4 +1,4 @@
-//! Where the parts of an input go.
+//! The input of a call, as path, query, headers and body.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -12,7 +12,7 @@ use serde::Serialize;
 use stitchapi::{Error, ErrorKind, Result, Seam, Stitch, StitchBuilder};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
-/// Declares, calls once, and gives what was sent.
+/// Declares a stitch, calls it once, and returns the request that was sent.
 fn sent<I: Serialize>(
     declare: impl FnOnce(&Seam) -> StitchBuilder,
     input: I,
@@ -27,7 +27,7 @@ fn sent<I: Serialize>(
     Ok(requests.remove(0))
 }
 
-fn refused<I: Serialize>(declare: impl FnOnce(&Seam) -> StitchBuilder, input: I) {
+fn is_rejected<I: Serialize>(declare: impl FnOnce(&Seam) -> StitchBuilder, input: I) {
     let sim = SimRuntime::new(1);
     let api = MockTransport::routes();
     let seam = seam(&sim, &api).build().unwrap();
@@ -75,7 +75,7 @@ fn a_str_stitch_takes_a_str() -> Result<()> {
 }
 
 #[test]
-fn a_struct_fills_by_name_and_leaves_the_rest_to_the_query() {
+fn a_struct_fills_parameters_by_name_and_its_other_fields_go_to_the_query() {
     let issues = |seam: &Seam| seam.get("/repos/{owner}/{repo}/issues");
     assert_eq!(uri(issues, page()), "https://api.example.com/v1/repos/a%2Fb/c/issues?page=2&labels=x+y&labels=z%26");
     assert_eq!(
@@ -87,7 +87,7 @@ fn a_struct_fills_by_name_and_leaves_the_rest_to_the_query() {
 }
 
 #[test]
-fn a_struct_leaves_the_rest_to_the_body_in_its_own_order() {
+fn the_other_fields_of_a_struct_go_to_the_json_body_in_their_order() {
     let request = sent(|seam| seam.post("/repos/{owner}/{repo}"), page()).unwrap();
     assert_eq!(body(&request), r#"{"page":2,"labels":["x y","z&"]}"#);
     assert_eq!(request.headers()["content-type"], "application/json");
@@ -95,7 +95,7 @@ fn a_struct_leaves_the_rest_to_the_body_in_its_own_order() {
 }
 
 #[test]
-fn without_parameters_the_value_is_the_body() {
+fn without_parameters_the_input_is_the_body() {
     assert_eq!(body(&sent(|seam| seam.post("/batch"), vec![1, 2]).unwrap()), "[1,2]");
     assert_eq!(body(&sent(|seam| seam.put("/name"), "x").unwrap()), "\"x\"");
     let nothing = sent(|seam| seam.post("/refresh"), ()).unwrap();
@@ -127,7 +127,7 @@ fn a_skipped_field_is_absent_and_not_missing() {
 }
 
 #[test]
-fn a_form_takes_the_rest_as_pairs() {
+fn a_form_holds_the_fields_that_fill_no_parameter() {
     #[derive(Serialize)]
     struct Token {
         realm: &'static str,
@@ -141,7 +141,7 @@ fn a_form_takes_the_rest_as_pairs() {
 }
 
 #[test]
-fn headers_are_fixed_or_filled() {
+fn headers_are_fixed_or_filled_from_the_input() {
     let request = sent(|seam| seam.get("/{id}").header("x-id", "<{id}>").header("x-fixed", "yes"), 7).unwrap();
     assert_eq!(request.headers()["x-id"], "<7>");
     assert_eq!(request.headers()["x-fixed"], "yes");
@@ -150,7 +150,7 @@ fn headers_are_fixed_or_filled() {
 }
 
 #[test]
-fn an_input_that_does_not_fit_is_refused_before_anything_is_sent() {
+fn an_input_that_does_not_fit_is_an_error_before_anything_is_sent() {
     #[derive(Serialize)]
     struct Nested {
         inner: Page,
@@ -159,21 +159,21 @@ fn an_input_that_does_not_fit_is_refused_before_anything_is_sent() {
     enum Data {
         One(u8),
     }
-    refused(|seam| seam.get("/{a}/{b}"), 1);
-    refused(|seam| seam.get("/{a}"), (1, 2));
-    refused(|seam| seam.get("/{a}"), ());
-    refused(|seam| seam.get("/"), 1);
-    refused(|seam| seam.get("/{missing}"), page());
-    refused(|seam| seam.get("/{a}"), "");
-    refused(|seam| seam.get("/{a}"), None::<u8>);
-    refused(|seam| seam.get("/{labels}"), page());
-    refused(|seam| seam.get("/{owner}").query("q", "{missing}"), page());
-    refused(|seam| seam.get("/{owner}").query("q", "is:{labels}"), page());
-    refused(|seam| seam.get("/{owner}").header("x", "{repo}"), Page { repo: "a\r\nx-admin: 1".into(), ..page() });
-    refused(|seam| seam.get("/"), Nested { inner: page() });
-    refused(|seam| seam.get("/"), BTreeMap::from([("a", BTreeMap::from([("b", 1)]))]));
-    refused(|seam| seam.get("/{a}"), Data::One(1));
-    refused(|seam| seam.get("/{a}"), "..");
-    refused(|seam| seam.get("/{a}"), "%2E%2e");
-    refused(|seam| seam.get("/{a}"), "x".repeat(70_000));
+    is_rejected(|seam| seam.get("/{a}/{b}"), 1);
+    is_rejected(|seam| seam.get("/{a}"), (1, 2));
+    is_rejected(|seam| seam.get("/{a}"), ());
+    is_rejected(|seam| seam.get("/"), 1);
+    is_rejected(|seam| seam.get("/{missing}"), page());
+    is_rejected(|seam| seam.get("/{a}"), "");
+    is_rejected(|seam| seam.get("/{a}"), None::<u8>);
+    is_rejected(|seam| seam.get("/{labels}"), page());
+    is_rejected(|seam| seam.get("/{owner}").query("q", "{missing}"), page());
+    is_rejected(|seam| seam.get("/{owner}").query("q", "is:{labels}"), page());
+    is_rejected(|seam| seam.get("/{owner}").header("x", "{repo}"), Page { repo: "a\r\nx-admin: 1".into(), ..page() });
+    is_rejected(|seam| seam.get("/"), Nested { inner: page() });
+    is_rejected(|seam| seam.get("/"), BTreeMap::from([("a", BTreeMap::from([("b", 1)]))]));
+    is_rejected(|seam| seam.get("/{a}"), Data::One(1));
+    is_rejected(|seam| seam.get("/{a}"), "..");
+    is_rejected(|seam| seam.get("/{a}"), "%2E%2e");
+    is_rejected(|seam| seam.get("/{a}"), "x".repeat(70_000));
 }

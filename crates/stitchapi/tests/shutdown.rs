@@ -1,4 +1,4 @@
-//! The end of a seam, and what can be seen of its throttle before: in virtual time.
+//! The shutdown of a seam, and the status of its throttle, in virtual time.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -45,7 +45,7 @@ fn only(status: ThrottleStatus) -> BucketStatus {
 }
 
 #[test]
-fn what_is_under_way_ends_before_the_seam_does_and_nothing_new_begins() -> Result<()> {
+fn a_shutdown_waits_for_calls_in_flight_and_refuses_new_ones() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (sink, taken) = events();
     let seam = seam(&sim, &api()).throttle(Throttle::rate("10/s")).sink(sink).build()?;
@@ -57,14 +57,14 @@ fn what_is_under_way_ends_before_the_seam_does_and_nothing_new_begins() -> Resul
         (ended, sim.now(), stitch.call(()).send().await, seam.permit(1).await.map(drop))
     };
     let begun = sim.now();
-    let (answers, (ended, at, call, permit)) = sim.block_on(join(calls, ending));
-    assert!(answers.iter().all(Result::is_ok));
+    let (responses, (ended, at, call, permit)) = sim.block_on(join(calls, ending));
+    assert!(responses.iter().all(Result::is_ok));
     ended?;
     assert_eq!(at.since(begun).as_millis(), 402);
     for error in [call.map(drop).unwrap_err(), permit.unwrap_err()] {
         assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::ShutDown, false));
     }
-    // The sinks have had everything, without another turn of the runtime.
+    // The sinks have received every event before the shutdown returned.
     assert_eq!(starts(&taken).len(), 5);
     let done = |event: &&stitchapi::trace::Event| matches!(event.kind, EventKind::CallEnded { .. });
     assert_eq!(taken.lock().unwrap().iter().filter(done).count(), 5);
@@ -72,7 +72,7 @@ fn what_is_under_way_ends_before_the_seam_does_and_nothing_new_begins() -> Resul
 }
 
 #[test]
-fn who_still_waits_when_the_grace_is_over_is_sent_away() -> Result<()> {
+fn callers_that_wait_for_a_slot_fail_when_the_grace_is_over() -> Result<()> {
     let sim = SimRuntime::new(1);
     for shared in [false, true] {
         let mut builder = seam(&sim, &api()).throttle(Throttle::rate("10/s"));
@@ -88,11 +88,11 @@ fn who_still_waits_when_the_grace_is_over_is_sent_away() -> Result<()> {
             (ended, sim.now())
         };
         let begun = sim.now();
-        let everybody = join3(calls, permits, ending);
-        let (calls, permits, (ended, at)) = sim.block_on(everybody);
+        let all = join3(calls, permits, ending);
+        let (calls, permits, (ended, at)) = sim.block_on(all);
         assert_eq!(ended.unwrap_err().kind(), ErrorKind::Timeout);
         assert_eq!(at.since(begun), ms(450));
-        assert_eq!(sim.now(), at, "nobody waits for longer");
+        assert_eq!(sim.now(), at, "no caller waits longer");
         let calls = calls.into_iter().map(|call| call.map(drop));
         let (good, bad): (Vec<_>, Vec<_>) =
             calls.chain(permits.into_iter().map(|it| it.map(drop))).partition(Result::is_ok);
@@ -103,7 +103,7 @@ fn who_still_waits_when_the_grace_is_over_is_sent_away() -> Result<()> {
 }
 
 #[test]
-fn a_call_that_backs_off_is_not_tried_again_when_the_grace_is_over() -> Result<()> {
+fn a_call_that_waits_for_a_retry_is_not_retried_after_the_grace() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = MockTransport::new(|_| {
         http::Response::builder().status(503).header("retry-after", "2").body(Bytes::new()).unwrap()
@@ -119,7 +119,7 @@ fn a_call_that_backs_off_is_not_tried_again_when_the_grace_is_over() -> Result<(
 }
 
 #[test]
-fn a_seam_can_be_shut_down_again_and_a_dropped_shutdown_leaves_it_shut() -> Result<()> {
+fn a_shutdown_can_be_repeated_and_a_dropped_one_leaves_the_seam_shut_down() -> Result<()> {
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api().taking(SECOND, Arc::new(sim.clone()))).build()?;
     let stitch = get(&seam);
@@ -156,7 +156,7 @@ fn a_sink_that_receives_nothing_does_not_hold_a_shutdown_beyond_its_grace() -> R
 }
 
 #[test]
-fn the_status_tells_who_waits_what_is_booked_and_when_the_next_one_could_start() -> Result<()> {
+fn the_status_shows_waiters_bookings_and_the_next_possible_start() -> Result<()> {
     let sim = SimRuntime::new(1);
     let store = MemoryStore::on(Arc::new(sim.clone()));
     let throttle = Throttle::rate("10/s").and_rate(Rate::per_hour(100).of("tokens"));
@@ -168,18 +168,18 @@ fn the_status_tells_who_waits_what_is_booked_and_when_the_next_one_could_start()
     let bucket = only(status(&sim, &here));
     assert_eq!(bucket.name, "https://api.example.com/v1");
     assert_eq!(bucket.waiting, 15);
-    // The next request may linger.
+    // The next reserve may be delayed for batching.
     assert!((9..=10).contains(&bucket.booked), "{}", bucket.booked);
     assert_eq!(bucket.age, Some(Duration::ZERO));
     assert_eq!((bucket.held, bucket.outage, bucket.is_stricter_elsewhere), (None, None, false));
-    // Fifteen are before it.
+    // Fifteen callers wait before it.
     let wait = bucket.next_start.unwrap().as_millis();
     assert!((1_500..1_600).contains(&wait), "{wait}");
     let units: Vec<&str> = bucket.limits.iter().map(|limit| &*limit.unit).collect();
     assert_eq!(units, ["calls", "tokens"]);
     assert!(bucket.limits.iter().all(|limit| limit.full_in.unwrap() > Duration::ZERO));
 
-    // Another process sees what is booked, and nobody who waits.
+    // Another process sees the effect of bookings, and no waiters.
     let bucket = only(status(&sim, &there));
     assert_eq!((bucket.waiting, bucket.booked), (0, 0));
     assert!(bucket.next_start.unwrap() > ms(900));
@@ -187,7 +187,7 @@ fn the_status_tells_who_waits_what_is_booked_and_when_the_next_one_could_start()
 }
 
 #[test]
-fn the_status_tells_of_a_hold_and_of_an_outage() -> Result<()> {
+fn the_status_shows_a_hold_and_an_outage() -> Result<()> {
     let sim = SimRuntime::new(1);
     let spy = Spy::on(sim.clone());
     let api = MockTransport::new(|_| {
@@ -204,12 +204,12 @@ fn the_status_tells_of_a_hold_and_of_an_outage() -> Result<()> {
     sim.block_on(sim.sleep(SECOND));
     let before = spy.operations();
     assert_eq!(only(status(&sim, &seam)).outage, Some(SECOND));
-    assert_eq!(spy.operations(), before, "a store that is away is not asked");
+    assert_eq!(spy.operations(), before, "a store that has failed is not asked");
     Ok(())
 }
 
 #[test]
-fn a_principal_sees_its_own_bucket_and_everybody_their_number() -> Result<()> {
+fn a_principal_sees_its_own_bucket_and_the_number_of_all_buckets() -> Result<()> {
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api()).throttle(Throttle::rate("10/s").per_principal()).build()?;
     let (one, other) = (seam.as_principal("one"), seam.as_principal("other"));
@@ -224,7 +224,7 @@ fn a_principal_sees_its_own_bucket_and_everybody_their_number() -> Result<()> {
 }
 
 #[test]
-fn the_status_tells_how_many_places_are_taken() -> Result<()> {
+fn the_status_shows_concurrency_permits_in_use() -> Result<()> {
     let sim = SimRuntime::new(1);
     let store = MemoryStore::on(Arc::new(sim.clone()));
     let seam = seam(&sim, &api()).store(store).throttle(Throttle::concurrency(2)).build()?;

@@ -86,8 +86,8 @@ impl Fill {
 
     /// Decides which callers a failure concerns.
     fn classify(&self, FetchError { error, is_own_deadline }: FetchError) -> FillError {
-        // A response for everybody was requested with the credential of one user.
-        let used_one_users_credential = self.policy.audience == Audience::Everybody && self.context.principal.is_some();
+        // A response for all callers was requested with the credential of one user.
+        let used_one_users_credential = self.policy.audience == Audience::Shared && self.context.principal.is_some();
         let is_refused = matches!(error.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
         let concerns_fetcher_only = match error.kind() {
             ErrorKind::Throttled | ErrorKind::Store => true,

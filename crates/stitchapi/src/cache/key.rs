@@ -21,9 +21,9 @@ impl EntryKey {
     /// stitches that keep a response for different times have an entry each.
     pub(super) fn new(context: &CallContext, policy: Policy, request: &PreparedRequest) -> Self {
         let audience = match (policy.audience, context.principal.as_ref().map(Principal::as_str)) {
-            (Audience::Everybody, _) => "shared".to_owned(),
-            (Audience::Principal, None) => "nobody".to_owned(),
-            (Audience::Principal, Some(principal)) => context.vault.digest(&[b"principal", principal.as_bytes()]),
+            (Audience::Shared, _) => "shared".to_owned(),
+            (Audience::PerPrincipal, None) => "anonymous".to_owned(),
+            (Audience::PerPrincipal, Some(principal)) => context.vault.digest(&[b"principal", principal.as_bytes()]),
         };
         let mut headers: Vec<(&[u8], &[u8])> =
             request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();

@@ -40,9 +40,9 @@ pub struct Cache {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
     /// All callers.
-    Everybody,
+    Shared,
     /// The principal whose call has fetched the response.
-    Principal,
+    PerPrincipal,
 }
 
 impl Cache {
@@ -61,14 +61,14 @@ impl Cache {
     /// Keeps a response for all callers, whatever the credential of the call that has fetched it.
     #[must_use]
     pub const fn shared(self) -> Self {
-        self.with_audience(Audience::Everybody)
+        self.with_audience(Audience::Shared)
     }
 
     /// Keeps a response for the [principal](crate::Seam::as_principal) whose call has fetched it. On a seam with
     /// credentials, a call without a principal is [`ErrorKind::Input`](crate::ErrorKind::Input).
     #[must_use]
     pub const fn per_principal(self) -> Self {
-        self.with_audience(Audience::Principal)
+        self.with_audience(Audience::PerPrincipal)
     }
 
     const fn with_audience(mut self, audience: Audience) -> Self {
@@ -106,10 +106,10 @@ impl Cache {
                     "cache: on a seam with credentials an audience is required; add .shared() or .per_principal()",
                 ));
             }
-            None => Audience::Everybody,
+            None => Audience::Shared,
         };
         // Two seams of one name may have different credentials, so responses without a principal would be mixed.
-        let requires_principal = has_credentials && audience == Audience::Principal;
+        let requires_principal = has_credentials && audience == Audience::PerPrincipal;
         Ok(Some(Policy { ttl, audience, requires_principal }))
     }
 }
@@ -132,9 +132,9 @@ mod tests {
     fn on_a_seam_with_credentials_an_audience_is_required() {
         let cache = Cache::ttl(Duration::from_secs(1));
         assert!(cache.validate(true).is_err());
-        assert_eq!(cache.validate(false).unwrap().unwrap().audience, Audience::Everybody);
-        assert_eq!(cache.clone().shared().validate(true).unwrap().unwrap().audience, Audience::Everybody);
-        assert_eq!(cache.per_principal().validate(true).unwrap().unwrap().audience, Audience::Principal);
+        assert_eq!(cache.validate(false).unwrap().unwrap().audience, Audience::Shared);
+        assert_eq!(cache.clone().shared().validate(true).unwrap().unwrap().audience, Audience::Shared);
+        assert_eq!(cache.per_principal().validate(true).unwrap().unwrap().audience, Audience::PerPrincipal);
         assert_eq!(Cache::none().validate(true).unwrap(), None);
         assert!(Cache::ttl(Duration::ZERO).shared().validate(false).is_err());
     }

@@ -81,7 +81,7 @@ impl ResponseCache {
             }
             if !error.concerns_fetcher_only {
                 // The body of an error response may concern the user whose call has fetched.
-                let is_same_user = policy.audience == Audience::Principal || context.principal.is_none();
+                let is_same_user = policy.audience == Audience::PerPrincipal || context.principal.is_none();
                 return Err(error.to_error().redacted_for_other_caller(is_same_user));
             }
         }
