@@ -8,6 +8,26 @@ use bytes::{Bytes, BytesMut};
 use crate::TransportError;
 
 /// Rest of a body that arrives in chunks.
+///
+/// ```
+/// use stitchapi_core::{Body, Chunks, TransportError, async_trait};
+///
+/// /// Chunks that are all here already.
+/// struct Queue(std::collections::VecDeque<bytes::Bytes>);
+///
+/// #[async_trait]
+/// impl Chunks for Queue {
+///     async fn next(&mut self) -> Result<Option<bytes::Bytes>, TransportError> {
+///         Ok(self.0.pop_front())
+///     }
+/// }
+///
+/// let body = Body::chunks(Queue(["hello, ".into(), "world".into()].into()));
+/// # futures_executor::block_on(async {
+/// assert_eq!(&body.collect(100).await?.bytes[..], b"hello, world");
+/// # Ok::<(), TransportError>(())
+/// # }).unwrap();
+/// ```
 #[async_trait]
 pub trait Chunks: Send + 'static {
     /// Returns the next chunk; `None` at the end.

@@ -16,6 +16,38 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// `stitchapi` implements it for tokio. `stitchapi-testing` has one for threads of the standard library and one on a
 /// virtual clock, which replays a whole fleet from a seed. In a Worker, an implementation over the Worker's API lets the
 /// same code run on wasm32.
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use stitchapi_core::{BoxFuture, Runtime, Tick, boot_timer};
+///
+/// /// Runs each task on a thread of its own.
+/// #[derive(Debug)]
+/// struct ThreadRuntime;
+///
+/// impl Runtime for ThreadRuntime {
+///     fn now(&self) -> Tick {
+///         Tick::of_boot_clock()
+///     }
+///     fn wall(&self) -> SystemTime {
+///         SystemTime::now()
+///     }
+///     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
+///         Box::pin(boot_timer::sleep_until(at))
+///     }
+///     fn spawn(&self, task: BoxFuture<'static, ()>) {
+///         std::thread::spawn(|| futures_executor::block_on(task));
+///     }
+///     fn random(&self) -> u64 {
+///         use std::hash::{BuildHasher, RandomState};
+///         RandomState::new().hash_one(())
+///     }
+///     fn joins_callers(&self) -> bool {
+///         true
+///     }
+/// }
+/// ```
 pub trait Runtime: Debug + Send + Sync + 'static {
     /// Reads the clock of deadlines, lateness and event times. It never goes back, and it counts through a suspend
     /// ([`Tick::of_boot_clock`] where there is a machine).

@@ -12,15 +12,16 @@ use crate::{Key, StoreError, StoreTime};
 ///
 /// A store that implements this and [`CellStore`](crate::CellStore) is a [`StitchStore`](crate::StitchStore) with all
 /// four facets. A store with its own way to keep plain values implements this and `StitchStore`, and takes its facets
-/// from [`CellFacets`](crate::CellFacets).
+/// from [`CellFacets`](crate::CellFacets). `docs/driver.md` explains each rule.
 ///
 /// # Contention
 ///
-/// * As many processes as the fleet has call `update` on **one** key: a bucket is one cell, and each process has at
-///   most a few calls per cell under way. Each call must finish within [`StoreLimits::timeout`](crate::StoreLimits).
-/// * Prefer a lock that serves its waiters in order (`SELECT .. FOR UPDATE`, `BEGIN IMMEDIATE`, a mutex). An optimistic
-///   update (compare and set in a loop) is correct and unfair: under contention one process can lose every race. Bound
-///   its attempts by time, add jitter between them, take a lock after a few lost races, and fail as
+/// * Every process of the fleet calls `update` on **one** key: a bucket is one cell, and each process has up to two
+///   requests for bookings of a bucket in flight. Each call must finish within
+///   [`StoreLimits::timeout`](crate::StoreLimits::timeout).
+/// * Use a lock that serves its waiters in order (`SELECT .. FOR UPDATE`, `BEGIN IMMEDIATE`, a mutex). A compare-and-set
+///   in a loop is correct and unfair: under contention one process can lose every race, and the kit makes it lose them.
+///   Bound its attempts by time, sleep for a random time between them, take a lock after a few lost races, and fail as
 ///   [`Contended`](crate::StoreErrorKind::Contended).
 ///
 /// # Time
@@ -35,9 +36,10 @@ use crate::{Key, StoreError, StoreTime};
 ///
 /// # Expiry
 ///
-/// The value carries its deadline inside, so an expired value that the backend still has is harmless: pass it to `step`
-/// or leave it out. The **driver** deletes expired values, or no one does. `Change::Put` says how long the value lives;
-/// use the backend's own expiry, or delete a few expired rows at each write, more than the write adds.
+/// The **driver** deletes expired values, or lets the backend do it: the library has no clean-up task. `Change::Put` states
+/// the ttl of the value. Use the backend's own expiry, or delete a few expired rows at each write, more than the write adds.
+/// An expired value that the backend still has is harmless, because the value carries its deadline inside: pass it to
+/// `step` or leave it out.
 ///
 /// # Example
 ///

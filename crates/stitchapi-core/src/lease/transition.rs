@@ -17,6 +17,18 @@ pub struct Transition<R> {
 }
 
 /// Acquires a lease, or a position in the queue: see [`Leases::acquire`](crate::Leases::acquire).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::lease::{Lease, transition};
+/// use stitchapi_core::{Owner, StoreTime};
+///
+/// let (owner, second) = (Owner::from_bytes([1; 16]), Duration::from_secs(1));
+/// let acquired = transition::acquire(None, StoreTime(100), 1, second, &owner, Duration::ZERO);
+/// assert_eq!(acquired.reply, Lease::Held { fence: 100 });
+/// assert_eq!(acquired.write.map(|cell| cell.holders.len()), Some(1));
+/// ```
 #[must_use]
 pub fn acquire(
     stored: Option<&LeaseCell>,

@@ -11,6 +11,24 @@ use crate::StoreTime;
 /// Reply to a [`ReserveRequest`].
 ///
 /// The methods take the request that the reservation is the reply to.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::StoreTime;
+/// use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, limits, transition};
+///
+/// let id = LimitId::calls(Duration::from_secs(1));
+/// let limits = limits(&[LimitSpec { id, permits: 10, burst: None }])?;
+/// let request = ReserveRequest::new(limits, Duration::ZERO, 0x5eed).with_calls(3);
+/// let booked = transition::reserve(None, StoreTime(0), &request);
+/// assert_eq!(booked.reply.granted, 3);
+///
+/// // Two of the three callers have left: their slots are refunded.
+/// let tail = booked.reply.tail(&request, 1);
+/// assert!(transition::refund(booked.write.as_ref(), &tail).reply);
+/// # Ok::<(), stitchapi_core::pace::LimitError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reservation {
     /// Store's time of the transition.
