@@ -37,6 +37,6 @@ pub use stitchapi_core::{
     StoreLimits, Tick, Transport, TransportError, TransportErrorKind, async_trait, pace,
 };
 pub use throttle::{
-    BucketStatus, Cost, LimitStatus, Permit, PlacesStatus, Rate, RateError, Scope, Throttle, ThrottleStatus,
+    BucketStatus, ConcurrencyStatus, Cost, LimitStatus, Permit, Rate, RateError, Scope, Throttle, ThrottleStatus,
 };
 pub use vault::{SealingKey, Vault};

@@ -128,12 +128,12 @@ fn units_have_budgets_of_their_own_and_a_stitch_says_what_a_call_costs() -> Resu
 }
 
 #[test]
-fn a_cost_that_a_cap_never_lets_through_is_refused_as_input() -> Result<()> {
+fn a_cost_above_the_burst_of_a_cap_fails_as_input() -> Result<()> {
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api()).throttle(ten().and_rate("100/h")).build()?;
     let error = sim.block_on(seam.permit(51)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Input);
-    assert!(error.to_string().contains("a cost of 51 calls, where at most 50 may start at once"), "{error}");
+    assert!(error.to_string().contains("cost of 51 calls exceeds the burst of 50 that may start at once"), "{error}");
     let _ = sim.block_on(seam.permit(50))?;
     Ok(())
 }

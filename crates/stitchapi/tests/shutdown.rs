@@ -231,9 +231,20 @@ fn the_status_shows_concurrency_permits_in_use() -> Result<()> {
     let held = sim.block_on(join_all((0..2).map(|_| seam.permit(1))));
     let mut more = Box::pin(seam.permit(1));
     let _ = sim.block_on(async { futures_util::future::select(&mut more, sim.sleep(ms(10))).await });
-    let places = only(status(&sim, &seam)).places.unwrap();
-    assert_eq!((places.limit, places.held, places.waiting), (2, 2, 1));
+    let concurrency = only(status(&sim, &seam)).concurrency.unwrap();
+    assert_eq!((concurrency.limit, concurrency.in_use, concurrency.waiting), (2, 2, 1));
     drop(held);
     let _ = sim.block_on(more)?;
+    Ok(())
+}
+
+#[test]
+fn status_lists_limits_in_the_order_of_their_declaration() -> Result<()> {
+    let sim = SimRuntime::new(1);
+    let throttle = Throttle::rate("100/m").burst(10).and_rate("10/s");
+    let seam = seam(&sim, &api()).throttle(throttle).build()?;
+    let limits = only(status(&sim, &seam)).limits;
+    let numbers: Vec<_> = limits.iter().map(|limit| (limit.period.as_secs(), limit.permits, limit.burst)).collect();
+    assert_eq!(numbers, [(60, 91, 10), (1, 10, 1)]);
     Ok(())
 }

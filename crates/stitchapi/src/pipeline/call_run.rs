@@ -11,7 +11,7 @@ use crate::auth::AuthContext;
 use crate::context::CallContext;
 use crate::error::Error;
 use crate::seam::Seam;
-use crate::throttle::{Cost, Wait};
+use crate::throttle::{Cost, WaitBounds};
 use crate::trace::Trace;
 
 /// The state of one call, or of one exchange that several calls share.
@@ -70,8 +70,8 @@ impl CallRun {
     }
 
     /// Returns the longest wait for a concurrency permit or a slot.
-    pub(super) fn wait(&self) -> Wait {
-        Wait { deadline: self.context.deadline, at_most: self.max_wait }
+    pub(super) fn wait(&self) -> WaitBounds {
+        WaitBounds { deadline: self.context.deadline, max_wait: self.max_wait }
     }
 
     pub(super) fn auth_context(&self) -> AuthContext<'_> {

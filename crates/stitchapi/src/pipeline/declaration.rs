@@ -13,7 +13,7 @@ use crate::circuit::Breaker;
 use crate::endpoint::InputPlan;
 use crate::retry::Retry;
 use crate::seam::Seam;
-use crate::throttle::{Cost, Gate};
+use crate::throttle::{BucketHandle, Cost};
 
 /// The validated settings of a stitch, without its input and output types. Made by
 /// [`StitchBuilder`](crate::StitchBuilder).
@@ -35,7 +35,7 @@ pub(crate) struct Declaration {
     pub(crate) cache: Option<Policy>,
     pub(crate) circuit: Option<Arc<Breaker>>,
     /// Throttles besides the seam's, narrowest first. The seam's is passed after them.
-    pub(crate) gates: Vec<Gate>,
+    pub(crate) gates: Vec<BucketHandle>,
     /// Computes the cost of a call; without it a call costs one.
     pub(crate) cost: Option<Box<CostOfRequest>>,
     /// Computes the real cost of a call, where only the response states it.

@@ -40,7 +40,7 @@ pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Admis
     let buckets: Vec<Arc<Bucket>> = gates.map(|gate| gate.bucket(principal)).collect::<Result<_>>()?;
     let mut admission = Admission::default();
     for bucket in &buckets {
-        let Some(places) = bucket.places() else { continue };
+        let Some(places) = bucket.concurrency() else { continue };
         let permit = places.take(flow, run.wait()).await?;
         run.attempt_started_at = run.runtime().now();
         record_wait(run, permit.waited());

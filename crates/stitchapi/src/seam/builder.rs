@@ -18,7 +18,7 @@ use crate::endpoint::{UrlError, parse_header_value, parse_http_url};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Retry;
 use crate::store;
-use crate::throttle::{Gates, Ground, Throttle};
+use crate::throttle::{BucketRegistry, Throttle, ThrottleContext};
 use crate::trace::{Dispatch, Trace, TraceSink};
 use crate::vault::Vault;
 
@@ -230,7 +230,7 @@ impl SeamBuilder {
         let store = Arc::new(store::Client::new(store, runtime.clone()));
         // Throttles and circuits without a store have a faster form inside the process.
         let declared_store = has_store.then(|| store.clone());
-        let gates = Gates::new(Ground {
+        let gates = BucketRegistry::new(ThrottleContext {
             seam: name.clone(),
             host: host.to_owned(),
             store: declared_store.clone(),
@@ -239,7 +239,7 @@ impl SeamBuilder {
             trace: Trace::of_seam(dispatch.clone(), runtime.clone(), name.clone()),
         });
         let gate = match &throttle {
-            Some(throttle) if !throttle.is_per_stitch() => Some(gates.open(throttle, None)?),
+            Some(throttle) if !throttle.is_per_stitch() => Some(gates.declare(throttle, None)?),
             _ => None,
         };
         let circuits = Circuits::new(name.clone(), host, declared_store, runtime.clone());

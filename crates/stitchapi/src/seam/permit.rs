@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::seam::Seam;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{TimeUp, within};
-use crate::throttle::{Bucket, Cost, Permit, Started, Units, Wait, flow};
+use crate::throttle::{Bucket, Cost, Permit, Start, Units, WaitBounds, flow};
 
 impl Seam {
     /// Waits for a permit to start one call that is not a stitch: of the seam, only its throttle is used.
@@ -33,14 +33,14 @@ impl Seam {
     /// * [`ErrorKind::Store`] if the store fails and the throttle is [closed](crate::OutagePolicy::Closed) in an outage.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
         self.in_flight().may_begin()?;
-        let Some(gate) = self.gate() else { return Ok(Permit::free(None)) };
+        let Some(gate) = self.gate() else { return Ok(Permit::without_rate(None)) };
         let bucket = gate.bucket(self.principal())?;
         let odd = bucket.units(&cost.into())?.map(unless_plain);
-        if bucket.places().is_some() {
+        if bucket.concurrency().is_some() {
             return Box::pin(self.permit_with_concurrency(bucket, odd)).await;
         }
-        let Some(odd) = odd else { return Ok(Permit::free(None)) };
-        let started = match bucket.start_at_once(odd.as_ref().unwrap_or(bucket.plain())) {
+        let Some(odd) = odd else { return Ok(Permit::without_rate(None)) };
+        let started = match bucket.start_at_once(odd.as_ref().unwrap_or(bucket.one_call())) {
             Some(started) => started,
             // Boxed, so that the future of a caller that does not wait is small.
             None => Box::pin(self.start_in_turn(&bucket, odd.as_ref())).await?,
@@ -49,9 +49,9 @@ impl Seam {
     }
 
     /// Waits for a slot of a bucket, until the deadline of a call that begins now.
-    async fn start_in_turn(&self, bucket: &Arc<Bucket>, odd: Option<&Units>) -> Result<Started> {
+    async fn start_in_turn(&self, bucket: &Arc<Bucket>, odd: Option<&Units>) -> Result<Start> {
         let _in_flight = self.in_flight().begin()?;
-        let units = odd.unwrap_or(bucket.plain());
+        let units = odd.unwrap_or(bucket.one_call());
         bucket.start_in_turn(units, flow(self.principal()), self.wait(), bucket.trace()).await
     }
 
@@ -61,12 +61,12 @@ impl Seam {
         let _in_flight = self.in_flight().begin()?;
         let (flow, wait) = (flow(self.principal()), self.wait());
         let permit = async {
-            let place = match bucket.places() {
+            let place = match bucket.concurrency() {
                 Some(places) => Some(places.take(flow, wait).await?),
                 None => None,
             };
-            let Some(odd) = odd else { return Ok(Permit::free(place)) };
-            let units = odd.as_ref().unwrap_or(bucket.plain());
+            let Some(odd) = odd else { return Ok(Permit::without_rate(place)) };
+            let units = odd.as_ref().unwrap_or(bucket.one_call());
             let started = bucket.start(units, flow, wait, bucket.trace()).await?;
             Ok(Permit::new(started, bucket.clone(), odd, place))
         };
@@ -75,8 +75,8 @@ impl Seam {
     }
 
     /// Returns the longest wait of a call that begins now.
-    fn wait(&self) -> Wait {
-        Wait { deadline: self.runtime().now() + self.deadline(), at_most: None }
+    fn wait(&self) -> WaitBounds {
+        WaitBounds { deadline: self.runtime().now() + self.deadline(), max_wait: None }
     }
 }
 

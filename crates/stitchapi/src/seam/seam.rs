@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::principal::Principal;
 use crate::retry::Retry;
 use crate::store;
-use crate::throttle::{Gate, Gates, Throttle, ThrottleStatus};
+use crate::throttle::{BucketHandle, BucketRegistry, Throttle, ThrottleStatus};
 use crate::trace::{CallId, Dispatch, Trace};
 use crate::vault::Vault;
 
@@ -55,9 +55,9 @@ pub(super) struct Shared {
     pub(super) redirects: u8,
     /// Maximum size of a response body, in bytes.
     pub(super) body_limit: usize,
-    pub(super) gates: Gates,
+    pub(super) gates: BucketRegistry,
     /// The gate that all calls pass.
-    pub(super) gate: Option<Gate>,
+    pub(super) gate: Option<BucketHandle>,
     /// The declared throttle: that of `gate`, or one that each stitch has for itself.
     pub(super) throttle: Option<Throttle>,
     pub(super) circuits: Circuits,
@@ -128,10 +128,10 @@ impl Seam {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid throttle.
-    pub(crate) fn open_stitch_gates(&self, stitch: &str, declared: Option<&Throttle>) -> Result<Vec<Gate>> {
+    pub(crate) fn open_stitch_gates(&self, stitch: &str, declared: Option<&Throttle>) -> Result<Vec<BucketHandle>> {
         let of_every_stitch = self.shared.throttle.as_ref().filter(|throttle| throttle.is_per_stitch());
         let throttles = declared.into_iter().chain(of_every_stitch);
-        throttles.map(|throttle| self.shared.gates.open(throttle, Some(stitch))).collect()
+        throttles.map(|throttle| self.shared.gates.declare(throttle, Some(stitch))).collect()
     }
 
     /// Returns the circuit of a stitch: the declared one, or else the seam's.
@@ -168,7 +168,7 @@ impl Seam {
     pub(crate) fn throttle(&self) -> Option<&Throttle> {
         self.shared.throttle.as_ref()
     }
-    pub(crate) fn gate(&self) -> Option<&Gate> {
+    pub(crate) fn gate(&self) -> Option<&BucketHandle> {
         self.shared.gate.as_ref()
     }
     pub(crate) fn cache(&self) -> Option<Policy> {

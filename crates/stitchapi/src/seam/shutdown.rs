@@ -41,7 +41,7 @@ impl Seam {
         let left = in_flight.count();
         if drained.is_err() {
             in_flight.end();
-            self.shared.gates.refuse_all();
+            self.shared.gates.shut_down();
         }
         let flushed = within(&**runtime, end, self.shared.dispatch.flushed()).await;
         let timeout =

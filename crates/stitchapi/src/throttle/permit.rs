@@ -1,4 +1,4 @@
-//! A start, for what is not a stitch.
+//! [`Permit`]: leave to start one call that is not a stitch. `Seam::permit` returns it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,23 +6,37 @@ use std::time::Duration;
 
 use stitchapi_core::Tick;
 
-use super::bucket::{Bucket, Started};
+use super::bucket::Bucket;
 use super::concurrency::Taken;
 use super::declaration::Cost;
+use super::rate_limit::Start;
 use super::units::Units;
 
 /// Leave to start one call, now: from [`Seam::permit`](crate::Seam::permit).
 ///
-/// What it costs is spent when it is given: dropping it gives nothing back. Its place, where the throttle has a
-/// [concurrency](crate::Throttle::and_concurrency) limit, it has until it is dropped or settled: keep it while the call
-/// runs.
+/// * Its cost is charged when it is returned; dropping it refunds nothing.
+/// * Where the throttle has a [concurrency](crate::Throttle::and_concurrency) limit, it holds a concurrency permit until it
+///   is dropped or settled: keep it while the call runs.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
+/// use stitchapi::{Cost, Rate, Seam, Throttle};
+///
+/// let throttle = Throttle::rate("10/s").and_rate(Rate::per_minute(90_000).of("tokens"));
+/// let seam = Seam::builder("https://api.example.com").throttle(throttle).build()?;
+///
+/// let permit = seam.permit(Cost::new(1).and("tokens", 500)).await?;
+/// // Send the request here, then report what it has cost.
+/// permit.settle(Cost::new(1).and("tokens", 812)).await;
+/// # Ok(()) }
+/// ```
 #[must_use = "a permit is for a call that starts now"]
 pub struct Permit {
-    /// What it was charged to, and when; nothing where there is no rate.
+    /// The bucket that was charged and the start; `None` without a rate.
     charged: Option<Charged>,
     waited: Duration,
-    /// Boxed: most have nothing of it.
-    beside: Option<Box<Beside>>,
+    /// Boxed, because most permits have none.
+    extras: Option<Box<Extras>>,
 }
 
 struct Charged {
@@ -31,56 +45,63 @@ struct Charged {
 }
 
 /// What few permits have.
-struct Beside {
-    /// What was charged, where that is not one plain call.
-    odd: Option<Units>,
-    /// Given back when this is dropped.
-    _place: Option<Taken>,
+struct Extras {
+    /// Units that were charged, if they are not those of one call.
+    custom_units: Option<Units>,
+    /// Released when this is dropped.
+    _concurrency_permit: Option<Taken>,
 }
 
 impl Permit {
-    /// Where nothing is throttled, or nothing but a place was taken.
-    pub(crate) fn free(place: Option<Taken>) -> Self {
-        let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited);
-        Self { charged: None, waited, beside: Beside::boxed(None, place) }
+    /// Returns a permit that has drawn on no rate.
+    pub(crate) fn without_rate(concurrency_permit: Option<Taken>) -> Self {
+        let waited = concurrency_permit.as_ref().map_or(Duration::ZERO, Taken::waited);
+        Self { charged: None, waited, extras: Extras::boxed(None, concurrency_permit) }
     }
 
-    /// `odd` is what was charged where that is not one plain call.
+    /// Returns a permit that was charged to `bucket`. `custom_units` are the units, if they are not those of one call.
     #[inline]
-    pub(crate) fn new(started: Started, bucket: Arc<Bucket>, odd: Option<Units>, place: Option<Taken>) -> Self {
-        let waited = place.as_ref().map_or(Duration::ZERO, Taken::waited) + started.waited;
-        Self { charged: Some(Charged { bucket, at: started.at }), waited, beside: Beside::boxed(odd, place) }
+    pub(crate) fn new(
+        start: Start,
+        bucket: Arc<Bucket>,
+        custom_units: Option<Units>,
+        concurrency_permit: Option<Taken>,
+    ) -> Self {
+        let waited = concurrency_permit.as_ref().map_or(Duration::ZERO, Taken::waited) + start.waited;
+        let charged = Some(Charged { bucket, at: start.at });
+        Self { charged, waited, extras: Extras::boxed(custom_units, concurrency_permit) }
     }
 
-    /// How long it was waited for.
+    /// Returns how long the caller waited for the permit.
     #[must_use]
     pub fn waited(&self) -> Duration {
         self.waited
     }
 
-    /// The reading of the clock that passed the lateness test; nothing where there is no rate.
+    /// Returns the reading of the clock that passed the lateness test, `None` if the permit has drawn on no rate.
     #[must_use]
     pub fn at(&self) -> Option<Tick> {
         self.charged.as_ref().map(|charged| charged.at)
     }
 
-    /// Says what the call has really cost, where that is known only afterwards: more is a debt that later calls wait for,
-    /// less is given back. A store that fails keeps what was charged. The place is given back at once.
+    /// Corrects the charge to what the call has cost, where that is known only afterwards, and releases the concurrency
+    /// permit at once. A higher cost is a debt that later calls wait for, a lower cost is refunded. If the store fails, the
+    /// charge stays.
     ///
-    /// Dropped: done or not done.
+    /// Dropped: the correction may have been applied.
     pub async fn settle(mut self, actual: impl Into<Cost> + Send) {
-        let odd = self.beside.take().and_then(|beside| beside.odd);
+        let custom_units = self.extras.take().and_then(|extras| extras.custom_units);
         if let Some(Charged { bucket, .. }) = &self.charged {
-            bucket.settle(odd.as_ref().unwrap_or(bucket.plain()), &actual.into()).await;
+            bucket.settle(custom_units.as_ref().unwrap_or(bucket.one_call()), &actual.into()).await;
         }
     }
 }
 
-impl Beside {
+impl Extras {
     #[inline]
-    fn boxed(odd: Option<Units>, place: Option<Taken>) -> Option<Box<Self>> {
-        let any = odd.is_some() || place.is_some();
-        any.then(|| Box::new(Self { odd, _place: place }))
+    fn boxed(custom_units: Option<Units>, concurrency_permit: Option<Taken>) -> Option<Box<Self>> {
+        let is_needed = custom_units.is_some() || concurrency_permit.is_some();
+        is_needed.then(|| Box::new(Self { custom_units, _concurrency_permit: concurrency_permit }))
     }
 }
 

@@ -1,4 +1,7 @@
-//! The buckets that the calls of a seam pass.
+//! [`BucketRegistry`]: the buckets of one seam, by name and by principal.
+//!
+//! In: the throttles that a seam and its stitches declare. Out: a [`BucketHandle`] for each, which returns the bucket of a
+//! call. The seam owns one registry. Read on in `bucket.rs`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,180 +9,242 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use stitchapi_core::{Key, Runtime};
+use stitchapi_core::Key;
 
 use super::bucket::Bucket;
+use super::context::ThrottleContext;
 use super::declaration::{Scope, Throttle, config};
-use super::settings::Declared;
+use super::settings::BucketSettings;
 use super::status::ThrottleStatus;
 use crate::error::{Error, Result};
 use crate::principal::Principal;
 use crate::runtime::yield_once;
-use crate::store::Client;
-use crate::trace::Trace;
-use crate::vault::Vault;
 
-/// How often buckets of principals that nobody uses any more are looked for.
+/// Pause between two sweeps for idle buckets of principals.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
-/// So many are looked at before others may run.
-const AT_ONCE: usize = 1_000;
+/// Number of buckets that a sweep looks at before it yields.
+const SWEEP_BATCH: usize = 1_000;
 
-/// What the buckets of a seam have in common.
-#[derive(Debug, Clone)]
-pub(crate) struct Ground {
-    pub(crate) seam: Arc<str>,
-    pub(crate) host: String,
-    pub(crate) store: Option<Arc<Client>>,
-    pub(crate) vault: Vault,
-    pub(crate) runtime: Arc<dyn Runtime>,
-    pub(crate) trace: Trace,
-}
-
-/// The gates of a seam by the names of their buckets, so that two declarations of one name meet.
+/// Buckets of one seam. Two equal declarations of one name share a bucket.
 #[derive(Debug)]
-pub(crate) struct Gates {
-    ground: Ground,
-    open: Mutex<HashMap<Vec<String>, (Throttle, Gate)>>,
+pub(crate) struct BucketRegistry {
+    context: Arc<ThrottleContext>,
+    declared: Mutex<HashMap<Vec<String>, (Throttle, BucketHandle)>>,
 }
 
-/// One throttle that a call passes.
+/// Throttle that a call passes: one bucket, or one per principal.
 #[derive(Debug, Clone)]
-pub(crate) struct Gate(Arc<Whose>);
-
-#[derive(Debug)]
-enum Whose {
-    Everybodys(Arc<Bucket>),
-    Principals(Principals),
+pub(crate) enum BucketHandle {
+    /// One bucket for all calls.
+    Shared(Arc<Bucket>),
+    /// One bucket for the calls of each principal.
+    PerPrincipal(Arc<PrincipalBuckets>),
 }
 
-/// A bucket for each principal, for as long as it is of use.
-struct Principals {
-    declared: Arc<Declared>,
+/// Buckets of principals. A bucket exists while it is not idle.
+pub(crate) struct PrincipalBuckets {
+    context: Arc<ThrottleContext>,
+    settings: Arc<BucketSettings>,
     name: Vec<String>,
-    vault: Vault,
-    me: Weak<Whose>,
-    buckets: Mutex<Buckets>,
+    state: Mutex<PrincipalState>,
 }
 
 #[derive(Default)]
-struct Buckets {
-    of: HashMap<Principal, Arc<Bucket>>,
+struct PrincipalState {
+    buckets: HashMap<Principal, Arc<Bucket>>,
+    /// Whether the sweep runs.
     is_swept: bool,
 }
 
-impl Gates {
-    pub(crate) fn new(ground: Ground) -> Self {
-        Self { ground, open: Mutex::default() }
+impl BucketRegistry {
+    pub(crate) fn new(context: ThrottleContext) -> Self {
+        Self { context: Arc::new(context), declared: Mutex::default() }
     }
 
-    /// The gate of a throttle that a seam declares, or one of its stitches.
+    /// Returns the handle of a throttle that the seam declares, or one of its stitches.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for whatever is wrong with the throttle.
-    pub(crate) fn open(&self, throttle: &Throttle, stitch: Option<&str>) -> Result<Gate> {
-        let scope = throttle.scope.clone().unwrap_or(if stitch.is_some() { Scope::Stitch } else { Scope::Seam });
-        let seam = self.ground.seam.to_string();
-        let name = match (scope, stitch) {
-            (Scope::Seam, None) => vec![seam],
-            (Scope::Seam, Some(_)) => {
-                return Err(config(
-                    "Scope::Seam is not valid for a stitch: declare that throttle on the seam, SeamBuilder::throttle(..)",
-                ));
-            }
-            (Scope::Stitch, stitch) => vec!["stitch".to_owned(), seam, stitch.unwrap_or_default().to_owned()],
-            (Scope::Host, _) => vec!["host".to_owned(), self.ground.host.clone()],
-            (Scope::Bucket(name), _) => vec!["bucket".to_owned(), name.into_owned()],
-        };
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        match open.get(&name) {
-            Some((same, gate)) if same == throttle => Ok(gate.clone()),
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid throttle, and for a name that is declared with another
+    /// throttle.
+    pub(crate) fn declare(&self, throttle: &Throttle, stitch: Option<&str>) -> Result<BucketHandle> {
+        let name = self.name_of(throttle, stitch)?;
+        let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        match declared.get(&name) {
+            Some((same, handle)) if same == throttle => Ok(handle.clone()),
             Some(_) => Err(config(format_args!(
                 "bucket `{}` is declared twice with different settings: make the declarations equal, or give one another \
-                     scope",
+                 scope",
                 name.join("/")
             ))),
             None => {
-                let gate = self.gate(throttle, name.clone())?;
-                open.insert(name, (throttle.clone(), gate.clone()));
-                Ok(gate)
+                let handle = self.create(throttle, name.clone())?;
+                declared.insert(name, (throttle.clone(), handle.clone()));
+                Ok(handle)
             }
         }
     }
 
-    /// What the throttles are now, for this principal where each has its own.
+    fn name_of(&self, throttle: &Throttle, stitch: Option<&str>) -> Result<Vec<String>> {
+        let seam = self.context.seam.to_string();
+        Ok(match (&throttle.scope, stitch) {
+            (None | Some(Scope::Seam), None) => vec![seam],
+            (Some(Scope::Seam), Some(_)) => {
+                return Err(config(
+                    "Scope::Seam is not valid for a stitch: declare that throttle on the seam, SeamBuilder::throttle(..)",
+                ));
+            }
+            (None | Some(Scope::Stitch), stitch) => {
+                vec!["stitch".to_owned(), seam, stitch.unwrap_or_default().to_owned()]
+            }
+            (Some(Scope::Host), _) => vec!["host".to_owned(), self.context.host.clone()],
+            (Some(Scope::Bucket(name)), _) => vec!["bucket".to_owned(), name.to_string()],
+        })
+    }
+
+    fn create(&self, throttle: &Throttle, name: Vec<String>) -> Result<BucketHandle> {
+        let context = self.context.clone();
+        let settings = Arc::new(BucketSettings::new(throttle, &context)?);
+        Ok(if throttle.per_principal {
+            let state = Mutex::default();
+            BucketHandle::PerPrincipal(Arc::new(PrincipalBuckets { context, settings, name, state }))
+        } else {
+            BucketHandle::Shared(Bucket::new(&context, settings, |kind| key(&context, kind, &name, None)))
+        })
+    }
+
+    /// Returns the status of every throttle; of those with a bucket per principal, that of `principal`.
     pub(crate) async fn status(&self, principal: Option<&Principal>) -> ThrottleStatus {
-        let mut gates: Vec<_> = self.all().into_iter().collect();
-        gates.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        let mut handles = self.handles();
+        handles.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut status = ThrottleStatus::default();
-        for (name, gate) in gates {
-            let bucket = match &*gate.0 {
-                Whose::Everybodys(bucket) => Some(bucket.clone()),
-                Whose::Principals(principals) => {
-                    let buckets = principals.lock();
-                    status.principals += buckets.of.len();
-                    principal.and_then(|principal| buckets.of.get(principal)).cloned()
+        for (name, handle) in handles {
+            let bucket = match handle {
+                BucketHandle::Shared(bucket) => Some(bucket),
+                BucketHandle::PerPrincipal(principals) => {
+                    let state = principals.state();
+                    status.principals += state.buckets.len();
+                    principal.and_then(|principal| state.buckets.get(principal)).cloned()
                 }
             };
             if let Some(bucket) = bucket {
-                status.buckets.push(bucket.status(&name).await);
+                status.buckets.push(bucket.status(name.join("/")).await);
             }
         }
         status
     }
 
-    /// Sends everybody away who waits.
-    pub(crate) fn refuse_all(&self) {
-        for (_, gate) in self.all() {
-            match &*gate.0 {
-                Whose::Everybodys(bucket) => bucket.refuse_all(),
-                Whose::Principals(principals) => {
-                    let buckets: Vec<_> = principals.lock().of.values().cloned().collect();
-                    buckets.iter().for_each(|bucket| bucket.refuse_all());
+    /// Refuses every caller that waits for a slot: the seam was shut down.
+    pub(crate) fn shut_down(&self) {
+        for (_, handle) in self.handles() {
+            match handle {
+                BucketHandle::Shared(bucket) => bucket.shut_down(),
+                BucketHandle::PerPrincipal(principals) => {
+                    let buckets: Vec<_> = principals.state().buckets.values().cloned().collect();
+                    buckets.iter().for_each(|bucket| bucket.shut_down());
                 }
             }
         }
     }
 
-    fn all(&self) -> Vec<(Vec<String>, Gate)> {
-        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.iter().map(|(name, (_, gate))| (name.clone(), gate.clone())).collect()
-    }
-
-    fn gate(&self, throttle: &Throttle, name: Vec<String>) -> Result<Gate> {
-        let Ground { store, vault, runtime, trace, .. } = &self.ground;
-        let declared = Arc::new(Declared::new(throttle, store.clone(), runtime.clone(), trace.clone())?);
-        Ok(Gate(if throttle.per_principal {
-            Arc::new_cyclic(|me| {
-                let (vault, me) = (vault.clone(), me.clone());
-                Whose::Principals(Principals { declared, name, vault, me, buckets: Mutex::default() })
-            })
-        } else {
-            let [pace, places] = ["pace", "places"].map(|kind| key(kind, &declared, &name, None));
-            Arc::new(Whose::Everybodys(Bucket::new(declared, pace, places)))
-        }))
+    fn handles(&self) -> Vec<(Vec<String>, BucketHandle)> {
+        let declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        declared.iter().map(|(name, (_, handle))| (name.clone(), handle.clone())).collect()
     }
 }
 
-impl Gate {
-    /// The bucket for a call of this principal.
+impl BucketHandle {
+    /// Returns the bucket for a call of this principal.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`](crate::ErrorKind::Input) if each principal has a bucket and the call is nobody's.
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) if each principal has a bucket and the call has no principal.
     #[inline]
     pub(crate) fn bucket(&self, principal: Option<&Principal>) -> Result<Arc<Bucket>> {
-        match &*self.0 {
-            Whose::Everybodys(bucket) => Ok(bucket.clone()),
-            Whose::Principals(principals) => {
-                let nobodys = || Error::input("each user has a budget: say for which one, .as_principal(id)");
-                Ok(principals.bucket(principal.ok_or_else(nobodys)?))
-            }
+        match self {
+            Self::Shared(bucket) => Ok(bucket.clone()),
+            Self::PerPrincipal(principals) => match principal {
+                Some(principal) => Ok(principals.bucket(principal)),
+                None => Err(Error::input(
+                    "the throttle has a budget per principal and the call has no principal: call Seam::as_principal(id) first",
+                )),
+            },
         }
     }
 }
 
-/// What tells the callers of one principal from those of another one in a queue.
+impl PrincipalBuckets {
+    /// Returns the bucket of a principal, created if there is none.
+    fn bucket(self: &Arc<Self>, principal: &Principal) -> Arc<Bucket> {
+        let mut state = self.state();
+        if let Some(bucket) = state.buckets.get(principal) {
+            return bucket.clone();
+        }
+        let context = &self.context;
+        // Keys contain a hash of the principal, keyed if the vault has a key.
+        let digest = context.vault.digest(&[b"principal", principal.as_str().as_bytes()]);
+        let key = |kind| key(context, kind, &self.name, Some(&digest));
+        let bucket = Bucket::new(context, self.settings.clone(), key);
+        state.buckets.insert(principal.clone(), bucket.clone());
+        let needs_sweep = !std::mem::replace(&mut state.is_swept, true);
+        drop(state);
+        if needs_sweep {
+            context.runtime.spawn(Box::pin(sweep_until_empty(Arc::downgrade(self))));
+        }
+        bucket
+    }
+
+    /// Removes idle buckets, [`SWEEP_BATCH`] at a time. Returns `false` once none is left.
+    async fn sweep(&self) -> bool {
+        let principals: Vec<Principal> = self.state().buckets.keys().cloned().collect();
+        for batch in principals.chunks(SWEEP_BATCH) {
+            self.sweep_batch(batch);
+            yield_once().await;
+        }
+        let mut state = self.state();
+        state.buckets.shrink_to_fit();
+        state.is_swept = !state.buckets.is_empty();
+        state.is_swept
+    }
+
+    fn sweep_batch(&self, batch: &[Principal]) {
+        let now = self.context.runtime.now();
+        let mut state = self.state();
+        for principal in batch {
+            // While the lock is held no call gets a bucket.
+            let is_idle = |bucket: &mut Arc<Bucket>| Arc::get_mut(bucket).is_some_and(|bucket| bucket.is_idle(now));
+            if state.buckets.get_mut(principal).is_some_and(is_idle) {
+                state.buckets.remove(principal);
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, PrincipalState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Task that sweeps while buckets exist.
+async fn sweep_until_empty(principals: Weak<PrincipalBuckets>) {
+    let Some(runtime) = principals.upgrade().map(|principals| principals.context.runtime.clone()) else { return };
+    loop {
+        runtime.sleep_until(runtime.now() + SWEEP_EVERY).await;
+        let Some(principals) = principals.upgrade() else { return };
+        if !principals.sweep().await {
+            return;
+        }
+    }
+}
+
+/// Returns the key of a cell of this kind, if there is a store.
+fn key(context: &ThrottleContext, kind: &'static str, name: &[String], principal: Option<&str>) -> Option<Key> {
+    let store = context.store.as_ref()?;
+    let key = name.iter().fold(Key::new(kind), Key::part);
+    let key = principal.into_iter().fold(key, |key, digest| key.part("principal").part(digest));
+    Some(store.fit_key(key))
+}
+
+/// Returns the flow of a principal: callers of one flow are served first come, first served, and flows take turns.
 pub(crate) fn flow(principal: Option<&Principal>) -> u64 {
     principal.map_or(0, |principal| {
         let mut hasher = DefaultHasher::new();
@@ -188,77 +253,12 @@ pub(crate) fn flow(principal: Option<&Principal>) -> u64 {
     })
 }
 
-fn key(kind: &'static str, declared: &Declared, name: &[String], principal: Option<&str>) -> Option<Key> {
-    let store = declared.store.as_ref()?;
-    let key = name.iter().fold(Key::new(kind), Key::part);
-    let key = principal.into_iter().fold(key, |key, digest| key.part("principal").part(digest));
-    Some(store.fit_key(key))
-}
-
-impl Principals {
-    fn bucket(&self, principal: &Principal) -> Arc<Bucket> {
-        let mut buckets = self.lock();
-        if let Some(bucket) = buckets.of.get(principal) {
-            return bucket.clone();
-        }
-        // A principal is hashed: with the vault's key, if it has one.
-        let digest = self.vault.digest(&[b"principal", principal.as_str().as_bytes()]);
-        let [pace, places] = ["pace", "places"].map(|kind| key(kind, &self.declared, &self.name, Some(&digest)));
-        let bucket = Bucket::new(self.declared.clone(), pace, places);
-        buckets.of.insert(principal.clone(), bucket.clone());
-        let starts = !std::mem::replace(&mut buckets.is_swept, true);
-        drop(buckets);
-        if starts {
-            self.declared.runtime().spawn(Box::pin(sweep(self.me.clone(), self.declared.runtime().clone())));
-        }
-        bucket
-    }
-
-    /// Lets go of what is of no use any more, [`AT_ONCE`] at a time; whether anything is left.
-    async fn sweep(&self) -> bool {
-        let principals: Vec<Principal> = self.lock().of.keys().cloned().collect();
-        for some in principals.chunks(AT_ONCE) {
-            self.sweep_some(some);
-            yield_once().await;
-        }
-        let mut buckets = self.lock();
-        buckets.of.shrink_to_fit();
-        buckets.is_swept = !buckets.of.is_empty();
-        buckets.is_swept
-    }
-
-    fn sweep_some(&self, some: &[Principal]) {
-        let now = self.declared.runtime().now();
-        let mut buckets = self.lock();
-        for principal in some {
-            // Nobody takes a bucket while the list is locked.
-            let is_idle = |bucket: &mut Arc<Bucket>| Arc::get_mut(bucket).is_some_and(|bucket| bucket.is_idle(now));
-            if buckets.of.get_mut(principal).is_some_and(is_idle) {
-                buckets.of.remove(principal);
-            }
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Buckets> {
-        self.buckets.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The task that lets go of buckets while there are any.
-async fn sweep(principals: Weak<Whose>, runtime: Arc<dyn Runtime>) {
-    loop {
-        runtime.sleep_until(runtime.now() + SWEEP_EVERY).await;
-        let Some(whose) = principals.upgrade() else { return };
-        let Whose::Principals(principals) = &*whose else { return };
-        if !principals.sweep().await {
-            return;
-        }
-    }
-}
-
-/// Their number and no more: a principal is not shown.
-impl fmt::Debug for Principals {
+/// Shows the number of principals, not their names.
+impl fmt::Debug for PrincipalBuckets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Principals").field("name", &self.name).field("buckets", &self.lock().of.len()).finish()
+        f.debug_struct("PrincipalBuckets")
+            .field("name", &self.name)
+            .field("buckets", &self.state().buckets.len())
+            .finish_non_exhaustive()
     }
 }

@@ -1,25 +1,26 @@
-//! Settings of a bucket: what a [`Throttle`] declares, validated against the store that it runs on.
+//! [`BucketSettings`]: what a [`Throttle`] declares, validated against the store and the runtime that it runs on.
 //!
-//! In: a declaration, the store if there is one, the runtime. Out: the numbers that the planner and the concurrency limit
-//! read. The registry makes one for each declaration; all buckets of it share it.
+//! In: a declaration, the context of its seam. Out: the numbers that the planner and the concurrency limit read. The registry
+//! makes one for each declaration; all buckets of it share it.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use stitchapi_core::Runtime;
 use stitchapi_core::pace::Limit;
+use stitchapi_core::{Runtime, Tick};
 
+use super::context::ThrottleContext;
 use super::counting;
 use super::declaration::{Cost, Throttle, config};
 use super::units::Units;
 use crate::error::Result;
 use crate::outage::OutagePolicy;
 use crate::store::Client;
-use crate::trace::{EventKind, Trace};
+use crate::trace::EventKind;
 
-/// Numbers of a bucket that the planner reads.
+/// Settings of a bucket.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct BucketSettings {
     /// Limits in the order of their declaration.
     pub(super) limits: Vec<Limit>,
     /// Units that one call draws.
@@ -32,6 +33,12 @@ pub(super) struct Settings {
     pub(super) fresh_start: Duration,
     /// Upper bound of a hold that a response requests.
     pub(super) max_hold: Duration,
+    /// Upper bound of the wait of a call.
+    pub(super) max_wait: Option<Duration>,
+    /// Upper bound of the waiters of this process.
+    pub(super) max_queue: Option<usize>,
+    /// Upper bound of the calls that run at once.
+    pub(super) concurrency: Option<u32>,
     /// Upper bound of the unstarted slots of this process: one second of the pacing rate.
     pub(super) max_booked: usize,
     /// Upper bound of the calls of one reserve request.
@@ -45,20 +52,67 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
 }
 
-/// What all buckets of one declaration share.
-#[derive(Debug)]
-pub(crate) struct Declared {
-    pub(super) settings: Settings,
-    pub(super) max_wait: Option<Duration>,
-    pub(super) max_queue: Option<usize>,
-    pub(super) concurrency: Option<u32>,
-    /// Store that the buckets lie in; without one they lie in this process.
-    pub(super) store: Option<Arc<Client>>,
-    pub(super) runtime: Arc<dyn Runtime>,
-    pub(super) trace: Trace,
+/// Bounds of one call's wait.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WaitBounds {
+    /// End of the whole call.
+    pub(crate) deadline: Tick,
+    /// The call's own bound of the wait, if it has one.
+    pub(crate) max_wait: Option<Duration>,
 }
 
-impl Settings {
+impl BucketSettings {
+    /// Validates `throttle` against its store; without one the buckets lie in this process.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid declaration, a store or a runtime that cannot keep it,
+    /// and a setter that has no effect on it.
+    pub(super) fn new(throttle: &Throttle, context: &ThrottleContext) -> Result<Self> {
+        let (limits, guard) = throttle.validate()?;
+        let store = context.store.as_deref();
+        match store {
+            Some(store) => validate_on_store(throttle, &limits, store)?,
+            None => validate_in_process(throttle, &*context.runtime)?,
+        }
+        if limits.is_empty() && throttle.max_queue.is_some() && !context.runtime.joins_callers() {
+            return Err(config(
+                "max_queue(..) has no effect on a concurrency limit on this runtime, where no call waits for another one: \
+                 remove it",
+            ));
+        }
+        let pacing = limits.iter().min_by_key(|limit| limit.id.period());
+        let per_second =
+            pacing.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
+        let is_volatile = store.is_some_and(|store| store.limits().volatile);
+        let fresh_start = if is_volatile { Duration::from_millis(100) } else { Duration::ZERO };
+        let one_call = Cost::default().on(&limits);
+        let mut settings = Self {
+            one_call_draws: one_call.iter().any(|units| *units > 0),
+            one_call,
+            guard,
+            fresh_start: throttle.fresh_start.unwrap_or(fresh_start),
+            max_hold: throttle.max_hold.unwrap_or(Duration::from_secs(60)),
+            max_wait: throttle.max_wait,
+            max_queue: throttle.max_queue,
+            concurrency: throttle.concurrency,
+            max_booked: usize::try_from(per_second).unwrap_or(usize::MAX).max(1),
+            max_calls_per_request: usize::MAX,
+            max_requests: 2,
+            outage_policy: throttle.outage_policy.unwrap_or_default(),
+            fleet_size: throttle.fleet_size,
+            timeout: store.map_or(Duration::ZERO, Client::timeout),
+            limits,
+        };
+        if let Some(store) = store.filter(|store| !store.has_pacer() && !settings.limits.is_empty()) {
+            settings.max_calls_per_request = 1;
+            settings.max_requests = counting::BATCH.into();
+            settings.timeout *= counting::MAX_ROUND_TRIPS;
+            context.trace.emit(EventKind::WeakerPromise { store: store.name() });
+        }
+        Ok(settings)
+    }
+
     /// Returns `true` if these are the units of one call.
     pub(super) fn is_one_call(&self, units: &Units) -> bool {
         Arc::ptr_eq(units, &self.one_call)
@@ -69,64 +123,11 @@ impl Settings {
         let period = self.limits.get(index).map(|limit| limit.id.period());
         self.limits.iter().all(|limit| Some(limit.id.period()) >= period)
     }
-}
 
-impl Declared {
-    /// Validates `throttle` against its store; without one the buckets lie in this process.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid declaration, a store or a runtime that cannot keep it,
-    /// and a setter that has no effect on it.
-    pub(super) fn new(
-        throttle: &Throttle,
-        store: Option<Arc<Client>>,
-        runtime: Arc<dyn Runtime>,
-        trace: Trace,
-    ) -> Result<Self> {
-        let (limits, guard) = throttle.validate()?;
-        match &store {
-            Some(store) => validate_on_store(throttle, &limits, store)?,
-            None => validate_in_process(throttle, &*runtime)?,
-        }
-        if limits.is_empty() && throttle.max_queue.is_some() && !runtime.joins_callers() {
-            return Err(config(
-                "max_queue(..) has no effect on a concurrency limit on this runtime, where no call waits for another one: \
-                 remove it",
-            ));
-        }
-        let pacing = limits.iter().min_by_key(|limit| limit.id.period());
-        let per_second =
-            pacing.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
-        let is_volatile = store.as_ref().is_some_and(|store| store.limits().volatile);
-        let fresh_start = if is_volatile { Duration::from_millis(100) } else { Duration::ZERO };
-        let one_call = Cost::default().on(&limits);
-        let mut settings = Settings {
-            one_call_draws: one_call.iter().any(|units| *units > 0),
-            one_call,
-            guard,
-            fresh_start: throttle.fresh_start.unwrap_or(fresh_start),
-            max_hold: throttle.max_hold.unwrap_or(Duration::from_secs(60)),
-            max_booked: usize::try_from(per_second).unwrap_or(usize::MAX).max(1),
-            max_calls_per_request: usize::MAX,
-            max_requests: 2,
-            outage_policy: throttle.outage_policy.unwrap_or_default(),
-            fleet_size: throttle.fleet_size,
-            timeout: store.as_ref().map_or(Duration::ZERO, |store| store.timeout()),
-            limits,
-        };
-        if let Some(store) = store.as_ref().filter(|store| !store.has_pacer() && !settings.limits.is_empty()) {
-            settings.max_calls_per_request = 1;
-            settings.max_requests = counting::BATCH.into();
-            settings.timeout *= counting::MAX_ROUND_TRIPS;
-            trace.emit(EventKind::WeakerPromise { store: store.name() });
-        }
-        let Throttle { max_wait, max_queue, concurrency, .. } = *throttle;
-        Ok(Self { settings, max_wait, max_queue, concurrency, store, runtime, trace })
-    }
-
-    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.runtime
+    /// Returns the latest start that a call accepts which arrives at `now`.
+    pub(super) fn latest_start(&self, bounds: WaitBounds, now: Tick) -> Tick {
+        let waits = [self.max_wait, bounds.max_wait].into_iter().flatten();
+        waits.map(|wait| now + wait).fold(bounds.deadline, Tick::min)
     }
 }
 

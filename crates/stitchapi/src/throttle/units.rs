@@ -1,24 +1,24 @@
-//! What several calls cost together.
+//! [`Units`] of one call and [`UnitTotals`] of several, per limit of one bucket. The queue and the planner count with them.
 
 use std::sync::Arc;
 
-/// Units per limit of one bucket, in their order.
+/// Units that a call draws on each limit of one bucket, in the order of the limits.
 pub(crate) type Units = Arc<[u32]>;
 
-/// Calls, counted and summed up.
+/// Number of calls and sum of their units.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Total {
+pub(super) struct UnitTotals {
     calls: usize,
-    /// How many of them cost more or less than a plain call.
-    odd: usize,
+    /// Number of calls with [custom units](crate::Cost): other units than one call.
+    custom: usize,
     units: Vec<u64>,
 }
 
-impl Total {
-    /// `is_plain` where that is one plain call.
-    pub(super) fn add(&mut self, units: &Units, is_plain: bool) {
+impl UnitTotals {
+    /// Adds a call. `is_one_call` says whether `units` are those of one call.
+    pub(super) fn add(&mut self, units: &Units, is_one_call: bool) {
         self.calls += 1;
-        self.odd += usize::from(!is_plain);
+        self.custom += usize::from(!is_one_call);
         if self.units.len() < units.len() {
             self.units.resize(units.len(), 0);
         }
@@ -27,26 +27,26 @@ impl Total {
         }
     }
 
-    /// Takes back one that was added.
-    pub(super) fn remove(&mut self, units: &Units, is_plain: bool) {
+    /// Removes a call that was added before.
+    pub(super) fn remove(&mut self, units: &Units, is_one_call: bool) {
         self.calls -= 1;
-        self.odd -= usize::from(!is_plain);
+        self.custom -= usize::from(!is_one_call);
         for (sum, units) in self.units.iter_mut().zip(&**units) {
             *sum -= u64::from(*units);
         }
     }
 
-    /// How many calls.
+    /// Returns the number of calls.
     pub(super) fn calls(&self) -> usize {
         self.calls
     }
 
-    /// Whether each of them is one plain call.
-    pub(super) fn is_plain(&self) -> bool {
-        self.odd == 0
+    /// Returns `true` if every call has the units of one call.
+    pub(super) fn is_uniform(&self) -> bool {
+        self.custom == 0
     }
 
-    /// What they draw on the limit at `index`.
+    /// Returns the sum of the units on the limit at `index`.
     pub(super) fn on(&self, index: usize) -> u64 {
         self.units.get(index).copied().unwrap_or(0)
     }

@@ -14,17 +14,18 @@ use super::taken::Taken;
 use super::terms::Terms;
 use super::waiting::Waiting;
 use crate::store::Client;
-use crate::throttle::Wait;
 use crate::throttle::agent::{self, WaitQueue};
+use crate::throttle::context::ThrottleContext;
 use crate::throttle::queue::Waiter;
-use crate::throttle::settings::Declared;
+use crate::throttle::settings::{BucketSettings, WaitBounds};
 use crate::throttle::units::Units;
 use crate::trace::Trace;
 use crate::{Error, ErrorKind, Result};
 
 /// The places of one bucket, as this process sees them.
 pub(crate) struct Places {
-    declared: Arc<Declared>,
+    context: Arc<ThrottleContext>,
+    settings: Arc<BucketSettings>,
     terms: Arc<Terms>,
     /// Where they lie in the store, if there is one.
     key: Option<Key>,
@@ -32,16 +33,27 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    pub(in crate::throttle) fn new(declared: Arc<Declared>, limit: u32, key: Option<Key>) -> Arc<Self> {
-        let terms = Arc::new(Terms::new(limit, &declared.settings));
+    pub(in crate::throttle) fn new(
+        context: Arc<ThrottleContext>,
+        settings: Arc<BucketSettings>,
+        limit: u32,
+        key: Option<Key>,
+    ) -> Arc<Self> {
+        let terms = Arc::new(Terms::new(limit, &settings));
         let register = Mutex::new(Register::new(key.is_some()));
-        Arc::new(Self { declared, terms, key, register })
+        Arc::new(Self { context, settings, terms, key, register })
     }
 
     /// The same places for one call that shares nothing with others of its process.
     fn apart(&self) -> Arc<Self> {
         let register = Mutex::new(Register::new(self.key.is_some()));
-        Arc::new(Self { declared: self.declared.clone(), terms: self.terms.clone(), key: self.key.clone(), register })
+        Arc::new(Self {
+            context: self.context.clone(),
+            settings: self.settings.clone(),
+            terms: self.terms.clone(),
+            key: self.key.clone(),
+            register,
+        })
     }
 
     /// Whether forgetting it changes nothing: nobody waits, and no place is in use.
@@ -61,7 +73,7 @@ impl Places {
 
     /// How many callers of this process wait for one.
     pub(crate) fn waiting(&self) -> usize {
-        self.register().queue.len()
+        self.register().queue.waiting()
     }
 
     /// Waits for a place; callers of one `flow` are served in order, flows in turn.
@@ -72,7 +84,7 @@ impl Places {
     ///
     /// [`ErrorKind::Throttled`] if none comes in time, or too many wait already; [`ErrorKind::Store`] if the store fails and
     /// the policy is that.
-    pub(crate) async fn take(self: &Arc<Self>, flow: u64, wait: Wait) -> Result<Taken> {
+    pub(crate) async fn take(self: &Arc<Self>, flow: u64, wait: WaitBounds) -> Result<Taken> {
         if self.runtime().joins_callers() {
             self.take_in_turn(flow, wait).await
         } else {
@@ -80,7 +92,7 @@ impl Places {
         }
     }
 
-    async fn take_in_turn(self: &Arc<Self>, flow: u64, wait: Wait) -> Result<Taken> {
+    async fn take_in_turn(self: &Arc<Self>, flow: u64, wait: WaitBounds) -> Result<Taken> {
         if self.register().take_at_once(&self.terms) {
             return Ok(Taken::new(self.clone(), None, Duration::ZERO));
         }
@@ -103,21 +115,20 @@ impl Places {
     }
 
     /// Joins the queue; with the latest time at which this caller takes a place.
-    fn join(self: &Arc<Self>, flow: u64, wait: Wait) -> Result<(Waiting, Tick)> {
+    fn join(self: &Arc<Self>, flow: u64, wait: WaitBounds) -> Result<(Waiting, Tick)> {
         let now = self.runtime().now();
-        let bounds = [self.declared.max_wait, wait.at_most].into_iter().flatten();
-        let latest = bounds.map(|most| now + most).fold(wait.deadline, Tick::min);
+        let latest_start = self.settings.latest_start(wait, now);
         let mut register = self.register();
-        if self.declared.max_queue.is_some_and(|most| register.queue.len() >= most) {
+        if self.settings.max_queue.is_some_and(|most| register.queue.waiting() >= most) {
             return Err(refused());
         }
         let (units, deadline) = (Units::default(), wait.deadline);
-        let waiter = Waiter { units, is_plain: true, arrived: now, latest, deadline, waker: None };
+        let waiter = Waiter { units, is_one_call: true, arrived: now, latest_start, deadline, waker: None };
         let ticket = register.queue.join(flow, waiter);
         let agent = register.agent.notify();
         drop(register);
         agent.into_iter().for_each(Waker::wake);
-        Ok((Waiting::new(self.clone(), ticket, now), latest))
+        Ok((Waiting::new(self.clone(), ticket, now), latest_start))
     }
 
     pub(super) fn give_back(self: &Arc<Self>, owner: Option<Owner>) {
@@ -128,7 +139,7 @@ impl Places {
             register.give_back(owner, &self.terms, now, &**self.runtime(), &mut work);
             register.agent.notify()
         };
-        work.wake_and_emit(&self.declared.trace);
+        work.wake_and_emit(&self.context.trace);
         agent.into_iter().for_each(Waker::wake);
         agent::ensure_running(self);
     }
@@ -136,7 +147,7 @@ impl Places {
     async fn ask(&self, operation: Operation) -> Answered {
         let (terms, sent) = (self.terms(), self.runtime().now());
         let Some((store, key)) = self.store() else { unreachable!("only places of a store have an agent") };
-        let (Operation { kind, owner }, trace) = (operation, &self.declared.trace);
+        let (Operation { kind, owner }, trace) = (operation, &self.context.trace);
         let asked = match kind {
             Kind::Ask | Kind::Try | Kind::Adopt => {
                 let park = if kind == Kind::Ask { terms.park } else { Duration::ZERO };
@@ -153,10 +164,10 @@ impl Places {
     }
     /// The store, and where the places lie in it.
     pub(super) fn store(&self) -> Option<(&Client, &Key)> {
-        Some((self.declared.store.as_deref()?, self.key.as_ref()?))
+        Some((self.context.store.as_deref()?, self.key.as_ref()?))
     }
     pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.declared.runtime
+        &self.context.runtime
     }
     pub(super) fn register(&self) -> MutexGuard<'_, Register> {
         self.register.lock().unwrap_or_else(PoisonError::into_inner)
@@ -171,7 +182,7 @@ impl WaitQueue for Places {
     }
 
     fn trace(&self) -> &Trace {
-        &self.declared.trace
+        &self.context.trace
     }
 
     fn turn(&self) -> Work {
@@ -183,7 +194,7 @@ impl WaitQueue for Places {
         let answered = self.ask(operation).await;
         let now = self.runtime().now();
         let mut work = self.register().take_in(&answered, &self.terms, now, &**self.runtime());
-        work.wake_and_emit(&self.declared.trace);
+        work.wake_and_emit(&self.context.trace);
     }
 
     fn try_start(&self) -> bool {
@@ -205,7 +216,7 @@ impl WaitQueue for Places {
         let now = self.runtime().now();
         let mut register = self.register();
         register.is_left(&self.terms, now);
-        register.queue.wake_all()
+        register.queue.take_wakers()
     }
 
     fn poll_notified(&self, waker: &Waker) -> bool {

@@ -9,7 +9,7 @@ use super::operation::{Answered, Operation};
 use super::terms::Terms;
 use crate::outage::OutagePolicy;
 use crate::throttle::agent::{AgentWaker, Effects};
-use crate::throttle::queue::Queue;
+use crate::throttle::queue::FairQueue;
 
 /// What one who waited is told.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(super) enum Verdict {
 /// The places of a bucket at a moment.
 #[derive(Debug)]
 pub(super) struct Register {
-    pub(super) queue: Queue<Verdict>,
+    pub(super) queue: FairQueue<Verdict>,
     source: Source,
     /// The task that talks to the store.
     pub(super) agent: AgentWaker,
@@ -44,7 +44,7 @@ pub(super) type Work = Effects<Operation>;
 impl Register {
     pub(super) fn new(in_store: bool) -> Self {
         let source = if in_store { Source::Store(Box::default()) } else { Source::Here(0) };
-        Self { queue: Queue::new(), source, agent: AgentWaker::default() }
+        Self { queue: FairQueue::new(), source, agent: AgentWaker::default() }
     }
 
     /// How many places are in use here.
@@ -58,7 +58,7 @@ impl Register {
     /// Takes a place at once, if there is no store, nobody waits and one is free.
     pub(super) fn take_at_once(&mut self, terms: &Terms) -> bool {
         let Source::Here(used) = &mut self.source else { return false };
-        let is_free = self.queue.len() == 0 && *used < terms.limit;
+        let is_free = self.queue.waiting() == 0 && *used < terms.limit;
         *used += u32::from(is_free);
         is_free
     }
@@ -80,7 +80,7 @@ impl Register {
         runtime: &dyn Runtime,
         work: &mut Work,
     ) {
-        let somebody_waits = self.queue.len() > 0;
+        let somebody_waits = self.queue.waiting() > 0;
         match (&mut self.source, owner) {
             (Source::Here(used), _) => *used = used.saturating_sub(1),
             (Source::Store(lending), Some(owner)) => {
@@ -98,7 +98,7 @@ impl Register {
         let mut work = Work::default();
         self.agent.begin_turn();
         self.serve(terms, now, runtime, &mut work);
-        let waiting = self.queue.len();
+        let waiting = self.queue.waiting();
         if let Source::Store(lending) = &mut self.source {
             lending.plan(waiting, terms, now, runtime, &mut work);
         }
@@ -121,7 +121,7 @@ impl Register {
 
     /// Gives places that need no store to those who are next.
     fn serve(&mut self, terms: &Terms, now: Tick, runtime: &dyn Runtime, work: &mut Work) {
-        while self.queue.len() > 0 {
+        while self.queue.waiting() > 0 {
             let verdict = match &mut self.source {
                 Source::Here(used) if *used < terms.limit => {
                     *used += 1;
@@ -135,7 +135,7 @@ impl Register {
                         OutagePolicy::Open => Some(lending.draw_freely(now, runtime)),
                         OutagePolicy::Closed => {
                             let error = away.error.clone();
-                            work.wakers.extend(self.queue.settle_all(|| Verdict::Failed(error.clone())));
+                            work.wakers.extend(self.queue.decide_all(|| Verdict::Failed(error.clone())));
                             return;
                         }
                     };
@@ -150,7 +150,7 @@ impl Register {
     /// Gives `verdict` to whoever is next, if anybody waits.
     fn settle_next(&mut self, verdict: Verdict, work: &mut Work) -> bool {
         let Some(ticket) = self.queue.next(|_| true).map(|(ticket, _)| ticket) else { return false };
-        work.wakers.extend(self.queue.settle(ticket, verdict));
+        work.wakers.extend(self.queue.decide(ticket, verdict));
         true
     }
 
@@ -162,12 +162,12 @@ impl Register {
     /// Whether the agent has nothing to do.
     pub(super) fn is_done(&self) -> bool {
         let Source::Store(lending) = &self.source else { return true };
-        self.queue.len() == 0 && lending.is_idle()
+        self.queue.waiting() == 0 && lending.is_idle()
     }
 
     /// Whether forgetting it changes nothing.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_deserted() && self.used() == 0 && !self.agent.is_running()
+        self.queue.is_empty() && self.used() == 0 && !self.agent.is_running()
     }
 
     /// The agent has stopped, and what it was about.

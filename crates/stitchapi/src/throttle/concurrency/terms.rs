@@ -7,7 +7,7 @@ use stitchapi_core::{Runtime, Tick};
 use crate::outage::FleetSize;
 use crate::outage::OutagePolicy;
 use crate::throttle::pacing::{PROBE_EVERY, fleet_size};
-use crate::throttle::settings::Settings;
+use crate::throttle::settings::BucketSettings;
 
 /// The places of a process that died are free again after this, or after four timeouts of a slower store. Renewed at each
 /// third: a call that ends before the first is never renewed, two renewals may fail, and a process may be paused for six
@@ -38,7 +38,7 @@ pub(super) struct Terms {
 }
 
 impl Terms {
-    pub(super) fn new(limit: u32, settings: &Settings) -> Self {
+    pub(super) fn new(limit: u32, settings: &BucketSettings) -> Self {
         // Only a cell counts processes.
         let (fleet_size, known) = fleet_size(settings.fleet_size, None);
         let timeout = settings.timeout;

@@ -12,19 +12,19 @@ use super::register::Verdict;
 use super::taken::Taken;
 use crate::Result;
 use crate::throttle::agent;
-use crate::throttle::queue::Ticket;
+use crate::throttle::queue::WaiterId;
 
 /// A place in this process' queue.
 pub(super) struct Waiting {
     places: Arc<Places>,
-    ticket: Ticket,
+    ticket: WaiterId,
     asked: Tick,
     /// Whether it has left the queue.
     is_done: bool,
 }
 
 impl Waiting {
-    pub(super) fn new(places: Arc<Places>, ticket: Ticket, asked: Tick) -> Self {
+    pub(super) fn new(places: Arc<Places>, ticket: WaiterId, asked: Tick) -> Self {
         Self { places, ticket, asked, is_done: false }
     }
 
@@ -68,7 +68,7 @@ impl Waiting {
             return Poll::Ready(Ok(Taken::new(places.clone(), owner, now.since(self.asked))));
         }
         // This process was paused for longer than a lease: another place, in its old place in the queue.
-        self.ticket = register.queue.take_back(served);
+        self.ticket = register.queue.requeue(served);
         let _ = register.queue.poll(self.ticket, waker);
         drop(register);
         places.give_back(owner);

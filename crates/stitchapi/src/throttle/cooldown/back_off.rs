@@ -37,7 +37,7 @@ impl BackOff {
 
     /// Records the refusal of a request that started at `started`. Returns the length of the hold for it, at most `cap`, or
     /// `None` if the last hold covers it.
-    pub(super) fn on_refusal(&mut self, started: Tick, now: Tick, cap: Duration) -> Option<Duration> {
+    pub(in crate::throttle) fn on_refusal(&mut self, started: Tick, now: Tick, cap: Duration) -> Option<Duration> {
         if self.last_hold.is_some_and(|last_hold| started <= last_hold) {
             return None;
         }
@@ -49,7 +49,7 @@ impl BackOff {
     }
 
     /// Records that the API accepted a request that started at `started`.
-    pub(super) fn on_acceptance(&mut self, started: Tick, now: Tick) {
+    pub(in crate::throttle) fn on_acceptance(&mut self, started: Tick, now: Tick) {
         if self.next_length > FIRST_LENGTH && started >= self.quiet_since {
             self.decay(now);
             self.next_length = (self.next_length / 2).max(FIRST_LENGTH);

@@ -1,10 +1,9 @@
-//! Cooldowns: how a throttle applies the [`RateLimitSignal`](crate::rate_limit_headers::RateLimitSignal) of a response.
+//! Cooldowns: the length of a hold whose length the response does not state.
 //!
-//! The pipeline reads the signal and passes it to a [`Bucket`](super::Bucket) (`apply.rs`), which stores a hold in its cell,
-//! for the whole fleet. [`BackOff`] gives the length of a hold that the response does not state. `docs/cooldown.md` has the
-//! rules.
+//! The pipeline reads the [`RateLimitSignal`](crate::rate_limit_headers::RateLimitSignal) of a response and passes it to the
+//! bucket; its planner stores a hold in the cell, for the whole fleet, and asks the [`BackOff`] for its length.
+//! `docs/cooldown.md` has the rules.
 
-mod apply;
 mod back_off;
 
 pub(super) use back_off::BackOff;

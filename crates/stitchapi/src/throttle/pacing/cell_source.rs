@@ -1,212 +1,359 @@
-//! A cell of a store, as one process deals with it: what is known, what is asked, and whether the store is there.
+//! [`CellSource`]: how one process uses the cell of its bucket: which reserve requests to send, when, and whether the store
+//! is available.
+//!
+//! In: the demand of waiters without a slot, reservations, failures. Out: [`StoreRequest`]s and events. The planner owns
+//! one. Read on in `cell_view.rs` and `outage.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Costs, Rejoin, ReserveRequest};
-use stitchapi_core::{StoreError, Tick};
+use stitchapi_core::pace::{Costs, Rejoin, Reservation, ReserveRequest};
+use stitchapi_core::{StoreError, StoreTime, Tick};
 
-use super::cell_view::Known;
-use super::outage::{BOOKED_AHEAD, Outage, fleet_size};
-use super::planner::TOUCH_EVERY;
-use crate::throttle::settings::Settings;
-use crate::throttle::units::Total;
-use crate::throttle::units::Units;
-use crate::trace::EventKind;
+use super::cell_view::{CellView, ViewChanges};
+use super::outage::{BOOKED_AHEAD, Outage, PROBE_EVERY, fleet_size};
+use super::slots::BookingStamp;
+use crate::throttle::agent::Effects;
+use crate::throttle::settings::BucketSettings;
+use crate::throttle::units::{UnitTotals, Units};
+use crate::trace::{EventKind, HoldReason};
 
-/// When everybody waits anyway, a request is put off by an eighth of that wait, at most by this, so that it books for more.
-const LINGER: Duration = Duration::from_millis(80);
-/// A touch is sent so much earlier than it must be: timers are late, and some trips longer than the usual one.
-pub(in crate::throttle) const TOUCH_EARLY: Duration = Duration::from_millis(5);
-/// Waits shorter than this are not worth lingering.
-const SHORT: Duration = Duration::from_millis(2);
+/// Longest time between two requests of a process that holds slots: no slot starts that was confirmed longer ago.
+const TOUCH_EVERY: Duration = Duration::from_millis(100);
+/// How much earlier than necessary a touch is sent, because timers are late and some round trips longer than usual.
+const TOUCH_EARLY: Duration = Duration::from_millis(5);
+/// Upper bound of the batching delay. While all callers wait anyway, a reserve is delayed by an eighth of the expected wait,
+/// so that one trip books for more of them.
+const MAX_BATCHING_DELAY: Duration = Duration::from_millis(80);
+/// Expected wait below which a reserve is not delayed.
+const SHORT_WAIT: Duration = Duration::from_millis(2);
+/// A concurrent reserve needs at least this many times the calls of the requests in flight. Fewer calls wait for the next
+/// request, a part of a round trip later, which halves the load on the store.
+const CONCURRENT_BATCH_FACTOR: usize = 2;
 
-/// A cell of a store, as this process deals with it.
+/// One process' use of a cell.
 #[derive(Debug)]
-pub(in crate::throttle) struct CellSource {
-    pub(in crate::throttle) known: Known,
-    in_flight: Vec<InFlight>,
-    at_once: usize,
-    requests: u64,
-    /// The request by which the store counts this process, while it is under way: two would count it twice.
+pub(super) struct CellSource {
+    pub(super) view: CellView,
+    pub(super) outage: Option<Outage>,
+    /// Whether bookings are unusable until the next reservation: the process was suspended.
+    pub(super) must_confirm: bool,
+    in_flight: Vec<SentRequest>,
+    max_requests: usize,
+    requests_sent: u64,
+    /// Number of the request in flight by which the store counts this process. A second one would count it twice.
     counting: Option<u64>,
     last_sent: Tick,
-    /// The most that one call has drawn on each limit.
-    dearest: Vec<u32>,
-    /// Since when somebody waits for whom nothing is booked.
-    wanted_since: Option<Tick>,
-    /// The process was suspended: nothing is used before a reply has come.
-    pub(in crate::throttle) must_confirm: bool,
-    pub(in crate::throttle) outage: Option<Outage>,
+    /// Highest number of units that one call has drawn on each limit.
+    max_units: Vec<u32>,
+    /// Since when a waiter is without a slot and without a request.
+    demand_since: Option<Tick>,
 }
 
-/// What is known of a request while it is under way.
+/// Request in flight.
 #[derive(Debug)]
-struct InFlight {
+struct SentRequest {
     number: u64,
     units: Vec<Units>,
-    total: Total,
+    totals: UnitTotals,
 }
 
-/// A request to the store.
+/// One reserve to send to the store.
 #[derive(Debug)]
-pub(in crate::throttle) struct Request {
+pub(in crate::throttle) struct StoreRequest {
+    pub(in crate::throttle) reserve: ReserveRequest,
+    pub(super) units: Vec<Units>,
+    pub(super) sent: Tick,
     number: u64,
-    pub(in crate::throttle) pace: ReserveRequest,
-    pub(in crate::throttle) units: Vec<Units>,
-    pub(in crate::throttle) voided: u64,
-    pub(in crate::throttle) sent: Tick,
-    pub(in crate::throttle) is_probe: bool,
+    void_count: u64,
+    is_probe: bool,
+}
+
+/// Waiters without a slot and without a request.
+#[derive(Debug)]
+pub(super) struct Demand {
+    /// Units of each.
+    pub(super) units: Vec<Units>,
+    /// How long the most patient waits.
+    pub(super) horizon: Duration,
+}
+
+/// What a reservation brings to the planner.
+#[derive(Debug)]
+pub(super) struct Bookings {
+    /// Valid starts, in the order of the calls.
+    pub(super) starts: Vec<(StoreTime, BookingStamp)>,
+    /// Remaining length of a hold that was unknown before.
+    pub(super) new_hold: Option<Duration>,
+    /// Set by the reservation from which the store's clock is known.
+    pub(super) clock_known_at: Option<Tick>,
 }
 
 impl CellSource {
-    pub(in crate::throttle) fn new(known: Known, at_once: usize) -> Box<Self> {
+    /// `is_clock_shared` says whether the store's clock is the clock of this process.
+    pub(super) fn new(is_clock_shared: bool, max_requests: usize) -> Box<Self> {
         Box::new(Self {
-            known,
+            view: CellView::new(is_clock_shared),
+            outage: None,
+            must_confirm: false,
             in_flight: Vec::new(),
-            at_once,
-            requests: 0,
+            max_requests,
+            requests_sent: 0,
             counting: None,
             last_sent: Tick(0),
-            dearest: Vec::new(),
-            wanted_since: None,
-            must_confirm: false,
-            outage: None,
+            max_units: Vec::new(),
+            demand_since: None,
         })
     }
 
-    /// Whether no request is under way.
-    pub(in crate::throttle) fn is_quiet(&self) -> bool {
+    /// Returns `true` if no request is in flight.
+    pub(super) fn is_quiet(&self) -> bool {
         self.in_flight.is_empty()
     }
 
-    /// Whether as many requests are under way as may be.
-    pub(in crate::throttle) fn is_filled(&self) -> bool {
-        self.in_flight.len() >= self.at_once
+    /// Returns `true` if no further request may be sent now.
+    pub(super) fn is_saturated(&self) -> bool {
+        self.in_flight.len() >= self.max_requests
     }
 
-    /// What each call costs for which requests are under way.
-    pub(in crate::throttle) fn asked_units(&self) -> impl Iterator<Item = &Units> {
+    /// Returns the units of each call in the requests in flight.
+    pub(super) fn requested_units(&self) -> impl Iterator<Item = &Units> {
         self.in_flight.iter().flat_map(|request| &request.units)
     }
 
-    /// What those calls cost together, request by request.
-    pub(in crate::throttle) fn asked(&self) -> impl Iterator<Item = &Total> {
-        self.in_flight.iter().map(|request| &request.total)
+    /// Returns the sums of those units, one for each request.
+    pub(super) fn requested_totals(&self) -> impl Iterator<Item = &UnitTotals> {
+        self.in_flight.iter().map(|request| &request.totals)
     }
 
-    /// How many calls those are.
-    pub(in crate::throttle) fn asked_calls(&self) -> usize {
-        self.asked().map(Total::calls).sum()
+    /// Returns the number of calls in the requests in flight.
+    pub(super) fn requested_calls(&self) -> usize {
+        self.requested_totals().map(UnitTotals::calls).sum()
     }
 
-    /// A request is not under way any more.
-    pub(in crate::throttle) fn ends(&mut self, request: &Request, now: Tick) {
-        self.in_flight.retain(|other| other.number != request.number);
-        self.counting = self.counting.filter(|number| *number != request.number);
-        if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
-            outage.probed(now);
+    /// Plans the next request or turn. `held_until` is the time of the last slot that this process holds.
+    pub(super) fn plan(
+        &mut self,
+        settings: &BucketSettings,
+        demand: Demand,
+        held_until: Option<Tick>,
+        now: Tick,
+        random: u64,
+        effects: &mut Effects<StoreRequest>,
+    ) {
+        if self.plan_rejoin(settings, &demand, held_until, now, random, effects) || self.is_saturated() {
+            return;
+        }
+        let min_batch = (self.requested_calls() * CONCURRENT_BATCH_FACTOR).min(settings.max_calls_per_request);
+        if !demand.units.is_empty() && demand.units.len() < min_batch {
+            return;
+        }
+        // Before the store's clock is known, no start can be tested for lateness.
+        if self.view.clock_known_at().is_none() || self.must_confirm {
+            if self.is_quiet() {
+                effects.requests.extend(self.touch(settings, now, random));
+            }
+            return;
+        }
+        // A reservation in flight confirms the slots, too.
+        let touch_at = held_until.filter(|until| self.is_quiet() && *until > self.last_sent + TOUCH_EVERY);
+        let touch_at =
+            touch_at.map(|_| self.last_sent + TOUCH_EVERY.saturating_sub(self.view.usual_trip() + TOUCH_EARLY));
+        let reserve_at = self.reserve_at(&demand.units, now);
+        let due_at = reserve_at.into_iter().chain(touch_at).min();
+        match due_at {
+            Some(at) if at <= now => effects.requests.push(self.request(settings, demand, None, now, random)),
+            Some(at) => effects.turn_at(at),
+            None => {}
         }
     }
 
-    /// A slot that comes later is to be confirmed first.
-    pub(in crate::throttle) fn confirmed_until(&self) -> Tick {
-        self.last_sent + TOUCH_EVERY
+    /// Plans the next probe during an outage. Returns `false` if there is none, or none any more.
+    fn plan_rejoin(
+        &mut self,
+        settings: &BucketSettings,
+        demand: &Demand,
+        held_until: Option<Tick>,
+        now: Tick,
+        random: u64,
+        effects: &mut Effects<StoreRequest>,
+    ) -> bool {
+        let Some(outage) = &mut self.outage else { return false };
+        if outage.is_over(now) {
+            effects.events.extend(self.end_outage(now));
+            return false;
+        }
+        let holds_slots = held_until.is_some_and(|until| until > now);
+        let touch_every = holds_slots.then_some(TOUCH_EVERY - TOUCH_EARLY);
+        if outage.is_probe_due(touch_every, now) {
+            outage.begin_probe();
+            let alone_for = PROBE_EVERY + settings.timeout;
+            let rejoin = Rejoin { alone_for, pause: outage.pause, since: outage.since };
+            // The first probe that succeeds only reads the cell.
+            let units = demand.units.iter().take(usize::from(outage.is_found())).cloned().collect();
+            let demand = Demand { units, horizon: demand.horizon };
+            effects.requests.push(self.request(settings, demand, Some(rejoin), now, random));
+        } else if let Some(at) = outage.next_action_at(touch_every) {
+            effects.turn_at(at);
+        }
+        true
     }
 
-    /// When a process that holds such touches the cell: so early that it is answered in time.
-    pub(in crate::throttle) fn touch_at(&self) -> Tick {
-        self.last_sent + TOUCH_EVERY.saturating_sub(self.known.usual_trip() + TOUCH_EARLY)
-    }
-
-    /// When to ask for what is wanted: at once, or a little later if all wait anyway.
-    pub(in crate::throttle) fn ask_at(&mut self, wanted: &[Units], now: Tick) -> Option<Tick> {
-        let Some(first) = wanted.first() else {
-            self.wanted_since = None;
+    /// Returns when to reserve for the demand: at once, or a little later if all callers wait anyway.
+    fn reserve_at(&mut self, demand: &[Units], now: Tick) -> Option<Tick> {
+        let Some(first) = demand.first() else {
+            self.demand_since = None;
             return None;
         };
-        let since = *self.wanted_since.get_or_insert(now);
-        let ahead = self.known.due_behind([], first, now).map_or(Duration::ZERO, |due| due.since(now));
-        Some(if ahead > SHORT { since + (ahead / 8).min(LINGER) } else { since })
+        let since = *self.demand_since.get_or_insert(now);
+        let wait = self.view.due_behind([], first, now).map_or(Duration::ZERO, |due| due.since(now));
+        Some(if wait > SHORT_WAIT { since + (wait / 8).min(MAX_BATCHING_DELAY) } else { since })
     }
 
-    /// The next request, for calls of these units of which none waits longer than the horizon.
-    pub(in crate::throttle) fn request(
+    /// Returns a request that books nothing, if the store is available and another request may be sent.
+    pub(super) fn touch(&mut self, settings: &BucketSettings, now: Tick, random: u64) -> Option<StoreRequest> {
+        let may_send = self.outage.is_none() && !self.is_saturated();
+        let nothing = Demand { units: Vec::new(), horizon: Duration::ZERO };
+        may_send.then(|| self.request(settings, nothing, None, now, random))
+    }
+
+    fn request(
         &mut self,
-        settings: &Settings,
-        units: Vec<Units>,
-        horizon: Duration,
+        settings: &BucketSettings,
+        demand: Demand,
         rejoin: Option<Rejoin>,
         now: Tick,
         random: u64,
-    ) -> Request {
-        let mut pace = ReserveRequest::new(settings.limits.clone(), settings.guard, random);
-        pace.calls = units.iter().map(|units| Costs(units.clone())).collect();
-        pace.fresh_start = settings.fresh_start;
-        pace.max_hold = settings.max_hold;
-        pace.rejoin = rejoin;
-        self.known.remember(&mut pace);
-        self.dearest.resize(settings.limits.len(), 1);
+    ) -> StoreRequest {
+        let Demand { units, horizon } = demand;
+        let mut reserve = ReserveRequest::new(settings.limits.clone(), settings.guard, random);
+        reserve.calls = units.iter().map(|units| Costs(units.clone())).collect();
+        reserve.fresh_start = settings.fresh_start;
+        reserve.max_hold = settings.max_hold;
+        reserve.rejoin = rejoin;
+        self.view.fill(&mut reserve);
+        self.max_units.resize(settings.limits.len(), 1);
         for units in units.iter().filter(|units| !settings.is_one_call(units)) {
-            self.dearest.iter_mut().zip(&**units).for_each(|(most, units)| *most = (*units).max(*most));
+            self.max_units.iter_mut().zip(&**units).for_each(|(max, units)| *max = (*units).max(*max));
         }
         if let (Some(rejoin), Some(outage)) = (rejoin, &self.outage) {
             let alone_until = now + settings.timeout + rejoin.alone_for + rejoin.pause;
             let at_once: Vec<i64> =
-                self.dearest.iter().map(|most| i64::from(*most) * i64::from(outage.fleet_size) + 1).collect();
-            self.known.remember_alone(&mut pace, &at_once, outage.since, alone_until, now);
+                self.max_units.iter().map(|max| i64::from(*max) * i64::from(outage.fleet_size) + 1).collect();
+            self.view.add_local_draws(&mut reserve, &at_once, outage.since, alone_until, now);
         }
-        pace.horizon = horizon;
-        // A store that was frozen books nothing for those who have given up.
-        pace.expires = self.known.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
-        let is_probe = rejoin.is_some();
-        self.requests += 1;
-        pace.counts = self.counting.is_none();
-        self.counting = self.counting.or(Some(self.requests));
+        reserve.horizon = horizon;
+        // A store that was stopped books nothing for callers that have timed out.
+        reserve.expires = self.view.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
+        self.requests_sent += 1;
+        let number = self.requests_sent;
+        reserve.counts = self.counting.is_none();
+        self.counting = self.counting.or(Some(number));
         self.last_sent = now;
-        self.wanted_since = None;
-        let mut total = Total::default();
-        units.iter().for_each(|units| total.add(units, settings.is_one_call(units)));
-        self.in_flight.push(InFlight { number: self.requests, units: units.clone(), total });
-        let voided = self.known.voided();
-        Request { number: self.requests, pace, units, voided, sent: now, is_probe }
+        self.demand_since = None;
+        let mut totals = UnitTotals::default();
+        units.iter().for_each(|units| totals.add(units, settings.is_one_call(units)));
+        self.in_flight.push(SentRequest { number, units: units.clone(), totals });
+        let (void_count, is_probe) = (self.view.void_count(), rejoin.is_some());
+        StoreRequest { reserve, units, sent: now, number, void_count, is_probe }
     }
 
-    /// A request has failed: the process goes on without the store.
-    pub(in crate::throttle) fn fail(
+    /// Removes a request from those in flight: it has a reservation, has failed, or was dropped.
+    pub(super) fn end_request(&mut self, request: &StoreRequest, now: Tick) {
+        self.in_flight.retain(|sent| sent.number != request.number);
+        self.counting = self.counting.filter(|number| *number != request.number);
+        if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
+            outage.end_probe(now);
+        }
+    }
+
+    /// Applies the reservation to `request`.
+    pub(super) fn apply(
         &mut self,
-        settings: &Settings,
-        request: &Request,
+        request: &StoreRequest,
+        reservation: &Reservation,
+        now: Tick,
+        events: &mut Vec<EventKind>,
+    ) -> Bookings {
+        self.must_confirm = false;
+        let was_clock_known = self.view.clock_known_at().is_some();
+        let (starts, changes) = self.view.apply(reservation, &request.reserve, request.void_count, request.sent, now);
+        let clock_known_at = self.view.clock_known_at().filter(|_| !was_clock_known);
+        events.extend(events_of(&changes));
+        if request.is_probe {
+            self.apply_probe(request, reservation, now, events);
+        }
+        Bookings { starts, new_hold: changes.new_hold, clock_known_at }
+    }
+
+    fn apply_probe(
+        &mut self,
+        request: &StoreRequest,
+        reservation: &Reservation,
+        now: Tick,
+        events: &mut Vec<EventKind>,
+    ) {
+        let Some(outage) = &mut self.outage else { return };
+        let was_announced = request.reserve.rejoin.is_some_and(|rejoin| rejoin.was_announced_in(&reservation.cell));
+        let has_expired = request.reserve.expires.is_some_and(|expires| reservation.now > expires);
+        if reservation.cell.local_end > reservation.now {
+            outage.stay_local_until(self.view.local(reservation.cell.local_end, now));
+        } else if has_expired {
+            // The store has executed the request too late for a decision: the next probe decides.
+            outage.set_found(false);
+        } else if !outage.is_found() && !was_announced {
+            outage.set_found(true);
+        } else {
+            events.extend(self.end_outage(now));
+        }
+    }
+
+    /// Begins an outage, or prolongs it, after `request` has failed.
+    pub(super) fn fail(
+        &mut self,
+        settings: &BucketSettings,
+        request: &StoreRequest,
         error: Arc<StoreError>,
         now: Tick,
     ) -> Option<EventKind> {
         if let Some(outage) = &mut self.outage {
             outage.error = error;
-            outage.finds(false);
+            outage.set_found(false);
             return None;
         }
-        let (fleet_size, known) = fleet_size(settings.fleet_size, self.known.active());
-        let since = self.known.newest().unwrap_or_default();
-        let booked_until = self.known.booked_until(settings.limits.len(), settings.max_booked, request.sent, now);
-        // A process that was stopped meanwhile looks for the store before it goes alone.
-        let looked = now + BOOKED_AHEAD.saturating_sub(settings.timeout);
-        let from = booked_until.max(request.sent + BOOKED_AHEAD).max(looked);
-        let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, from, now, error);
-        for (index, most) in self.dearest.iter().enumerate() {
-            // The pause before the first start has made up for one unit of each process where that paces.
-            let more = most - u32::from(settings.paces(index));
-            let at_once = u64::from(more) * u64::from(fleet_size);
-            if !self.known.has_credit(index, at_once, outage.pacing.opens(), now) {
-                outage.pacing.spend(index);
+        let (fleet_size, known) = fleet_size(settings.fleet_size, self.view.active_processes());
+        let since = self.view.newest_store_time().unwrap_or_default();
+        let booked_until = self.view.booked_until(settings.limits.len(), settings.max_booked, request.sent, now);
+        // A process that was stopped meanwhile probes the store before it starts calls alone.
+        let probed_at = now + BOOKED_AHEAD.saturating_sub(settings.timeout);
+        let booked_until = booked_until.max(request.sent + BOOKED_AHEAD).max(probed_at);
+        let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, booked_until, now, error);
+        for (index, max) in self.max_units.iter().enumerate() {
+            // On a limit that paces, the pause before the first start covers one unit of each process.
+            let uncovered = max - u32::from(settings.paces(index));
+            let at_once = u64::from(uncovered) * u64::from(fleet_size);
+            if !self.view.has_credit(index, at_once, outage.pacer.opens_at(), now) {
+                outage.pacer.spend(index);
             }
         }
         self.outage = Some(outage);
         Some(EventKind::OutageBegan { policy: settings.outage_policy, fleet_size, known })
     }
 
-    /// The process is on its store again, if it was not.
-    pub(in crate::throttle) fn recovers(&mut self, now: Tick) -> Option<EventKind> {
+    fn end_outage(&mut self, now: Tick) -> Option<EventKind> {
         let outage = self.outage.take()?;
         Some(EventKind::OutageEnded { lasted: now.since(outage.began) })
     }
+}
+
+fn events_of(changes: &ViewChanges) -> impl Iterator<Item = EventKind> + use<> {
+    let ViewChanges { clock_went_back, was_lost, clock_uncertain, became_stricter, new_hold } = *changes;
+    let events = [
+        clock_went_back.then_some(EventKind::StoreClockWentBack),
+        was_lost.then_some(EventKind::StateLost),
+        clock_uncertain.map(|spread| EventKind::StoreClockUncertain { spread }),
+        became_stricter.then_some(EventKind::StricterElsewhere),
+        new_hold.map(|by| EventKind::Held { by, reason: HoldReason::OtherProcess }),
+    ];
+    events.into_iter().flatten()
 }

@@ -1,4 +1,8 @@
-//! What the replies of a store have told about one bucket.
+//! [`CellView`]: what one process knows of a bucket's cell from the reservations that it has received.
+//!
+//! In: reservations, with the local times of request and response. Out: the snapshot that a request carries, the bookings
+//! that are valid, and the local time of a start. [`CellSource`](super::cell_source::CellSource) owns one. Read on in
+//! `store_clock.rs` and `round_trips.rs`.
 
 use std::iter::repeat_n;
 use std::time::Duration;
@@ -6,105 +10,124 @@ use std::time::Duration;
 use stitchapi_core::pace::{Cell, CellSnapshot, GcraSet, Limit, Reservation, ReserveRequest, Tat};
 use stitchapi_core::{StoreTime, Tick};
 
-use super::round_trips::Trips;
-use super::slots::{Slot, Stamp};
-use super::store_clock::{Observed, Offset, StoreClock};
+use super::round_trips::RoundTrips;
+use super::slots::BookingStamp;
+use super::store_clock::{ClockOffset, Observation, StoreClock};
 
-/// So many replies a process has had before its first start, unless an earlier one was quick.
-const LOOKS: u32 = 4;
+/// Number of reservations before the first start, unless the clock is known well enough after fewer.
+const CLOCK_READINGS: u32 = 4;
 
-/// What a process knows of a bucket.
+/// View of a cell, as of the newest reservation.
 #[derive(Debug)]
-pub(in crate::throttle) struct Known {
+pub(super) struct CellView {
     clock: StoreClock,
-    trips: Trips,
-    newest: Option<Newest>,
-    /// Goes up when bookings become void for a reason other than a new epoch.
-    voided: u64,
-    /// How many replies there were.
-    looks: u32,
-    /// When the store's clock was known well enough.
-    learned: Option<Tick>,
-    /// Nobody starts before this.
+    trips: RoundTrips,
+    newest: Option<NewestState>,
+    /// Number of times that all bookings became void for another reason than a new epoch.
+    void_count: u64,
+    /// Number of reservations.
+    readings: u32,
+    /// Time at which the store's clock was known well enough for a start.
+    clock_known_at: Option<Tick>,
+    /// No call starts before this time.
     held_until: StoreTime,
-    /// The window in which the store has counted this process last, and the epoch of the cell that did.
+    /// Epoch of the cell that counted this process last, and the window in which it did.
     counted: Option<(u64, u64)>,
-    /// How many processes there are.
-    active: Option<u32>,
-    /// Whether the store's clock is known worse than the guard.
-    is_wide: bool,
-    /// Whether a stricter setting than ours is in force.
-    is_stricter: bool,
+    /// Number of processes that use the bucket.
+    active_processes: Option<u32>,
+    /// Whether the spread of the clock exceeds the guard.
+    is_clock_uncertain: bool,
+    /// Whether a stricter setting of another process is in force.
+    is_stricter_elsewhere: bool,
 }
 
-/// The newest state of the cell.
+/// State of the cell after the newest reservation.
 #[derive(Debug)]
-struct Newest {
-    /// The store's time of that reply.
+struct NewestState {
+    /// The store's time of the reservation.
     now: StoreTime,
     snapshot: CellSnapshot,
-    /// The limits as they were left.
+    /// The limits after the bookings of the reservation.
     gcra: GcraSet,
     /// When the request was sent.
     sent: Tick,
 }
 
-/// What a reply has changed.
+/// What a reservation has changed.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(in crate::throttle) struct Learned {
-    pub(in crate::throttle) went_back: bool,
-    pub(in crate::throttle) was_lost: bool,
-    /// The clock turned out to be known worse than the guard: how badly.
-    pub(in crate::throttle) uncertain: Option<Duration>,
-    /// A stricter setting than ours came into force.
-    pub(in crate::throttle) stricter: bool,
-    /// Nobody starts for so long from now: news.
-    pub(in crate::throttle) held: Option<Duration>,
+pub(super) struct ViewChanges {
+    /// Whether the store's clock was set back.
+    pub(super) clock_went_back: bool,
+    /// Whether the cell was lost.
+    pub(super) was_lost: bool,
+    /// Spread of the clock, if it now exceeds the guard and did not before.
+    pub(super) clock_uncertain: Option<Duration>,
+    /// Whether a stricter setting of another process came into force.
+    pub(super) became_stricter: bool,
+    /// Remaining length of a hold that was unknown before.
+    pub(super) new_hold: Option<Duration>,
 }
 
-impl Known {
-    /// `is_one` where the store's clock is this process' own.
-    pub(in crate::throttle) fn new(is_one: bool) -> Self {
+impl CellView {
+    /// `is_clock_shared` says whether the store's clock is the clock of this process.
+    pub(super) fn new(is_clock_shared: bool) -> Self {
         Self {
-            clock: StoreClock::new(is_one),
-            trips: Trips::default(),
+            clock: StoreClock::new(is_clock_shared),
+            trips: RoundTrips::default(),
             newest: None,
-            voided: 0,
-            looks: 0,
-            learned: None,
+            void_count: 0,
+            readings: 0,
+            clock_known_at: None,
             held_until: StoreTime(0),
             counted: None,
-            active: None,
-            is_wide: false,
-            is_stricter: false,
+            active_processes: None,
+            is_clock_uncertain: false,
+            is_stricter_elsewhere: false,
         }
     }
 
-    /// Fills a request with what is remembered.
-    pub(in crate::throttle) fn remember(&self, pace: &mut ReserveRequest) {
-        pace.snapshot = self.newest.as_ref().map(|newest| newest.snapshot.clone());
-        let here =
-            |(epoch, window)| pace.snapshot.as_ref().is_some_and(|snapshot| snapshot.epoch == epoch).then_some(window);
-        pace.counted = self.counted.and_then(here);
-        pace.lead = self.trips.lead(pace.guard);
+    /// Puts the snapshot, the window of the last count and the lead into a request.
+    pub(super) fn fill(&self, request: &mut ReserveRequest) {
+        request.snapshot = self.newest.as_ref().map(|newest| newest.snapshot.clone());
+        let epoch = request.snapshot.as_ref().map(|snapshot| snapshot.epoch);
+        request.counted = self.counted.filter(|(counted_in, _)| Some(*counted_in) == epoch).map(|(_, window)| window);
+        request.lead = self.trips.lead(request.guard);
     }
 
-    /// How many processes there are, as the newest replies had it.
-    pub(in crate::throttle) fn active(&self) -> Option<u32> {
-        self.active
+    /// Adds to the snapshot in `request`, which rejoins after an outage, what the fleet may have drawn during the outage
+    /// unknown to the cell: from the store's time `since` until `until` the full rate, and `at_once` units.
+    pub(super) fn add_local_draws(
+        &self,
+        request: &mut ReserveRequest,
+        at_once: &[i64],
+        since: StoreTime,
+        until: Tick,
+        now: Tick,
+    ) {
+        let (Some(newest), Some((_, until))) = (&self.newest, self.store_time(until, now)) else { return };
+        let Some(snapshot) = &mut request.snapshot else { return };
+        let mut gcra = newest.gcra.clone();
+        for (index, units) in at_once.iter().enumerate() {
+            gcra.settle(index, *units, since);
+        }
+        for ((tat, drawn), limit) in snapshot.tats.iter_mut().zip(gcra.tats()).zip(&request.limits) {
+            let spent = until + (limit.id.period() + request.guard) / limit.permits.max(1) * limit.burst;
+            *tat = (*tat).max(spent.min(drawn.rounded_up() + until.since(since)));
+        }
     }
 
-    /// Until when this fleet may have booked, at `sent`: since the newest reply as much as was started, and the slots that one
-    /// process may hold.
-    pub(in crate::throttle) fn booked_until(&self, limits: usize, max_booked: usize, sent: Tick, now: Tick) -> Tick {
+    /// Returns until when the fleet may have booked at `sent`: as much as was started since the newest reservation, and the
+    /// slots that one process may hold.
+    pub(super) fn booked_until(&self, limits: usize, max_booked: usize, sent: Tick, now: Tick) -> Tick {
         let (before, one) = (u64::try_from(max_booked).unwrap_or(u64::MAX), vec![1; limits]);
         let Some(newest) = &self.newest else { return sent };
         let next = newest.gcra.due_behind(repeat_n(before, limits), &one, newest.now.max(self.held_until));
         self.local(next, now) + sent.since(newest.sent)
     }
 
-    /// Whether the limit at `index` will have credit for so many units at a time, if nobody draws on it until then.
-    pub(in crate::throttle) fn has_credit(&self, index: usize, units: u64, at: Tick, now: Tick) -> bool {
+    /// Returns `true` if the limit at `index` can start `units` at once at the time `at`, provided that no process draws on
+    /// it until then.
+    pub(super) fn has_credit(&self, index: usize, units: u64, at: Tick, now: Tick) -> bool {
         let Some(newest) = self.newest.as_ref().filter(|_| units > 0) else { return true };
         let before = repeat_n(0, index).chain([units - 1]);
         let mut one = vec![0; index + 1];
@@ -113,211 +136,187 @@ impl Known {
         self.local(newest.gcra.due_behind(before, &one, e_min), now) <= at
     }
 
-    /// Fills the request of one who comes back from an outage: since the store's time `since` every process has drawn alone,
-    /// which the cell does not know. Together they drew at most at the rate until then, and so much at once.
-    pub(in crate::throttle) fn remember_alone(
-        &self,
-        pace: &mut ReserveRequest,
-        at_once: &[i64],
-        since: StoreTime,
-        until: Tick,
-        now: Tick,
-    ) {
-        let (Some(newest), Some((_, until))) = (&self.newest, self.store_time(until, now)) else { return };
-        let Some(snapshot) = &mut pace.snapshot else { return };
-        let mut gcra = newest.gcra.clone();
-        for (index, units) in at_once.iter().enumerate() {
-            gcra.settle(index, *units, since);
-        }
-        for ((tat, drawn), limit) in snapshot.tats.iter_mut().zip(gcra.tats()).zip(&pace.limits) {
-            let spent = until + (limit.id.period() + pace.guard) / limit.permits.max(1) * limit.burst;
-            *tat = (*tat).max(spent.min(drawn.rounded_up() + until.since(since)));
-        }
+    /// Returns the number of processes that use the bucket, as of the newest reservation.
+    pub(super) fn active_processes(&self) -> Option<u32> {
+        self.active_processes
     }
 
-    /// The stamp of what is booked by a request that goes out now.
-    pub(in crate::throttle) fn voided(&self) -> u64 {
-        self.voided
+    /// Returns the void count that the bookings of a request sent now depend on.
+    pub(super) fn void_count(&self) -> u64 {
+        self.void_count
     }
 
-    /// When the store's clock was known well enough for a start, or as well as it can be.
-    pub(in crate::throttle) fn learned(&self) -> Option<Tick> {
-        self.learned
+    /// Returns the time at which the store's clock was known well enough for a start, or as well as possible.
+    pub(super) fn clock_known_at(&self) -> Option<Tick> {
+        self.clock_known_at
     }
 
-    /// The store's time of the newest reply.
-    pub(in crate::throttle) fn newest(&self) -> Option<StoreTime> {
+    /// Returns the store's time of the newest reservation.
+    pub(super) fn newest_store_time(&self) -> Option<StoreTime> {
         self.newest.as_ref().map(|newest| newest.now)
     }
 
-    /// When the request of the newest reply was sent.
-    pub(in crate::throttle) fn confirmed(&self) -> Option<Tick> {
+    /// Returns when the request of the newest reservation was sent: bookings are confirmed as of this time.
+    pub(super) fn confirmed_at(&self) -> Option<Tick> {
         self.newest.as_ref().map(|newest| newest.sent)
     }
 
-    /// How long a usual trip takes.
-    pub(in crate::throttle) fn usual_trip(&self) -> Duration {
+    /// Returns the duration of a usual round trip.
+    pub(super) fn usual_trip(&self) -> Duration {
         self.trips.usual()
     }
 
-    /// The local time of a store's time, never early.
-    pub(in crate::throttle) fn local(&self, time: StoreTime, now: Tick) -> Tick {
-        self.clock.at(now).local(time)
+    /// Returns the local time of a store's time, never early.
+    pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
+        self.clock.offset_at(now).latest_local(time)
     }
 
-    /// What is known of the store's clock now.
-    pub(in crate::throttle) fn clock_at(&self, now: Tick) -> Offset {
-        self.clock.at(now)
+    /// Returns the offset between the clocks at `now`.
+    pub(super) fn offset_at(&self, now: Tick) -> ClockOffset {
+        self.clock.offset_at(now)
     }
 
-    /// The store's time at a local one, at the earliest and at the latest, if anything is known.
-    pub(in crate::throttle) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
-        self.clock.at(now).store_time(at)
+    /// Returns the store's time at the local time `at`, at the earliest and at the latest. `None` before any reservation.
+    pub(super) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
+        self.clock.offset_at(now).store_time(at)
     }
 
-    /// Learns from a reply to a request that was sent at `sent`, when bookings had the stamp `voided`; the starts that it
-    /// books that are good.
-    pub(in crate::throttle) fn take_in(
+    /// Applies the reservation to a request that was sent at `sent` under `void_count`. Returns the valid starts among those
+    /// that it books.
+    pub(super) fn apply(
         &mut self,
-        reply: &Reservation,
-        pace: &ReserveRequest,
-        voided: u64,
+        reservation: &Reservation,
+        request: &ReserveRequest,
+        void_count: u64,
         sent: Tick,
         received: Tick,
-    ) -> (Vec<(StoreTime, Stamp)>, Learned) {
-        let mut learned = Learned::default();
-        self.looks = self.looks.saturating_add(1);
-        self.trips.took(received.since(sent));
-        learned.went_back = self.clock.observe(reply.now, sent, received) == Observed::WentBack;
-        self.voided += u64::from(learned.went_back);
-        // A reply to a request from before the clock went back belongs to the old time, as do its bookings.
-        let voided = if learned.went_back { self.voided } else { voided };
+    ) -> (Vec<(StoreTime, BookingStamp)>, ViewChanges) {
+        let mut changes = ViewChanges::default();
+        self.readings = self.readings.saturating_add(1);
+        self.trips.record(received.since(sent));
+        changes.clock_went_back = self.clock.observe(reservation.now, sent, received) == Observation::WentBack;
+        self.void_count += u64::from(changes.clock_went_back);
+        // A reservation for a request from before the clock went back belongs to the new time, as do its bookings.
+        let void_count = if changes.clock_went_back { self.void_count } else { void_count };
 
-        let mut starts = reply.starts(pace);
+        let mut starts = reservation.starts(request);
         let booked: Vec<StoreTime> = starts.by_ref().collect();
         let gcra = starts.into_gcra();
-        let mut snapshot = reply.snapshot_after(pace, &gcra);
+        let mut snapshot = reservation.snapshot_after(request, &gcra);
         let epoch = snapshot.epoch;
-        self.counted = reply.counted.map(|window| (epoch, window)).or(self.counted);
+        self.counted = reservation.counted.map(|window| (epoch, window)).or(self.counted);
         let newest = self.newest.as_ref();
-        // This request may have gone out before another one that booked.
+        // This request may have been sent before another one that booked.
         snapshot.booked = newest
             .filter(|newest| newest.snapshot.epoch == epoch)
             .map_or(snapshot.booked, |newest| newest.snapshot.booked.max(snapshot.booked));
-        let is_newer = newest.is_none_or(|newest| (newest.now, newest.snapshot.seq) <= (reply.now, snapshot.seq));
-        // A cell that only came to its end while nobody called is no loss.
-        learned.was_lost =
-            is_newer && newest.is_some_and(|old| old.snapshot.epoch != epoch && old.snapshot.kept_until() > reply.now);
-        if is_newer || learned.went_back {
-            self.newest = Some(Newest { now: reply.now, snapshot, gcra, sent });
-            self.count(reply);
+        let is_newer = newest.is_none_or(|newest| (newest.now, newest.snapshot.seq) <= (reservation.now, snapshot.seq));
+        // A cell that has expired because no process called is not a loss.
+        changes.was_lost = is_newer
+            && newest.is_some_and(|old| old.snapshot.epoch != epoch && old.snapshot.kept_until() > reservation.now);
+        if is_newer || changes.clock_went_back {
+            self.newest = Some(NewestState { now: reservation.now, snapshot, gcra, sent });
+            self.update_active_processes(reservation);
         }
 
-        self.hold(&reply.cell, reply.now, learned.went_back, &mut learned);
-        let stricter = is_stricter(&reply.cell, &pace.limits);
-        learned.stricter = stricter && !std::mem::replace(&mut self.is_stricter, stricter);
-        self.judge_the_clock(pace.guard, received, &mut learned);
-        let stamp = Stamp { epoch, voided };
-        (booked.into_iter().map(|start| (start, stamp)).collect(), learned)
+        self.update_hold(&reservation.cell, reservation.now, &mut changes);
+        let is_stricter = is_stricter(&reservation.cell, &request.limits);
+        let was_stricter = std::mem::replace(&mut self.is_stricter_elsewhere, is_stricter);
+        changes.became_stricter = is_stricter && !was_stricter;
+        self.update_clock_quality(request.guard, received, &mut changes);
+        let stamp = BookingStamp { epoch, void_count };
+        (booked.into_iter().map(|start| (start, stamp)).collect(), changes)
     }
 
-    /// A cell in which nobody asked in the window before has only begun to count: what was known before is forgotten when
-    /// a window is over.
-    fn count(&mut self, reply: &Reservation) {
-        let (active, processes) = (reply.active(), reply.cell.processes.at(reply.now));
-        self.active = if processes.previous > 0 { Some(active) } else { self.active.map(|known| known.max(active)) };
+    /// A cell without requests in the window before has only begun to count: the number known before holds until a window
+    /// is complete.
+    fn update_active_processes(&mut self, reservation: &Reservation) {
+        let (active, counts) = (reservation.active(), reservation.cell.processes.at(reservation.now));
+        self.active_processes =
+            if counts.previous > 0 { Some(active) } else { self.active_processes.map(|known| known.max(active)) };
     }
 
-    fn hold(&mut self, cell: &Cell, now: StoreTime, went_back: bool, learned: &mut Learned) {
-        if went_back {
+    fn update_hold(&mut self, cell: &Cell, now: StoreTime, changes: &mut ViewChanges) {
+        if changes.clock_went_back {
             self.held_until = cell.held_until;
         } else if cell.held_until > self.held_until {
             self.held_until = cell.held_until;
-            learned.held = Some(cell.held_until.since(now)).filter(|held| !held.is_zero());
+            changes.new_hold = Some(cell.held_until.since(now)).filter(|held| !held.is_zero());
         }
     }
 
-    fn judge_the_clock(&mut self, guard: Duration, now: Tick, learned: &mut Learned) {
-        let spread = self.clock.at(now).spread();
-        if self.learned.is_none() && (self.looks >= LOOKS || spread <= guard / 4) {
-            self.learned = Some(now);
+    fn update_clock_quality(&mut self, guard: Duration, now: Tick, changes: &mut ViewChanges) {
+        let spread = self.clock.offset_at(now).spread();
+        if self.clock_known_at.is_none() && (self.readings >= CLOCK_READINGS || spread <= guard / 4) {
+            self.clock_known_at = Some(now);
         }
-        if self.learned.is_some() {
-            let is_wide = spread > guard;
-            let news = std::mem::replace(&mut self.is_wide, is_wide) != is_wide;
-            learned.uncertain = Some(spread).filter(|_| is_wide && news);
+        if self.clock_known_at.is_some() {
+            let is_uncertain = spread > guard;
+            let has_changed = std::mem::replace(&mut self.is_clock_uncertain, is_uncertain) != is_uncertain;
+            changes.clock_uncertain = Some(spread).filter(|_| is_uncertain && has_changed);
         }
     }
 
-    /// A charge was corrected: when the next one could start is another time now, though no reply has said so yet.
-    pub(in crate::throttle) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
+    /// Corrects a charge: the next start is at another time before the next reservation says so.
+    pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
         let Some((earliest, _)) = self.store_time(now, now) else { return };
         if let Some(newest) = &mut self.newest {
             newest.gcra.settle(index, delta, earliest);
         }
     }
 
-    /// Nobody starts before this, though no reply has said so yet; whether that is later than before.
-    pub(in crate::throttle) fn hold_until(&mut self, until: StoreTime) -> bool {
-        let is_news = until > self.held_until;
+    /// Lets no call start before `until`, before the next reservation says so. Returns `false` if an earlier hold is at least
+    /// as long.
+    pub(super) fn hold_until(&mut self, until: StoreTime) -> bool {
+        let is_longer = until > self.held_until;
         self.held_until = self.held_until.max(until);
-        is_news
+        is_longer
     }
 
-    /// For how long nobody starts.
-    pub(in crate::throttle) fn held_for(&self, now: Tick) -> Duration {
+    /// Returns the remaining length of the hold.
+    pub(super) fn held_for(&self, now: Tick) -> Duration {
         self.local(self.held_until, now).since(now)
     }
 
-    pub(in crate::throttle) fn is_stricter(&self) -> bool {
-        self.is_stricter
+    /// Returns `true` if a stricter setting of another process is in force.
+    pub(super) fn is_stricter_elsewhere(&self) -> bool {
+        self.is_stricter_elsewhere
     }
 
-    /// After how long each limit has its whole burst again, if any reply has told.
-    pub(in crate::throttle) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
+    /// Returns after how long each limit has its whole burst again. `None` before any reservation.
+    pub(super) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
         let full_at = |tat: Tat| self.local(tat.rounded_up(), now);
         Some(self.newest.as_ref()?.gcra.tats().map(|tat| full_at(tat).since(now)).collect())
     }
 
-    /// Whether nothing of what is known matters any more.
-    pub(in crate::throttle) fn is_over(&self, now: Tick) -> bool {
+    /// Returns `true` if a new view would serve as well: no hold is left, and every limit has its whole burst.
+    pub(super) fn is_expired(&self, now: Tick) -> bool {
         let Some(newest) = &self.newest else { return true };
         let Some((earliest, _)) = self.store_time(now, now) else { return true };
         earliest >= self.held_until && newest.snapshot.tats.iter().all(|tat| *tat <= earliest)
     }
 
-    /// Whether a slot is void: its cell has been lost, the clock went back, or a hold stands before it.
-    pub(in crate::throttle) fn is_void(&self, start: StoreTime, stamp: Stamp) -> bool {
+    /// Returns `true` if a booking is void: its cell was lost, the clock went back, or a hold covers it.
+    pub(super) fn is_void(&self, start: StoreTime, stamp: BookingStamp) -> bool {
         let epoch = self.newest.as_ref().map_or(stamp.epoch, |newest| newest.snapshot.epoch);
-        stamp != Stamp { epoch, voided: self.voided } || start < self.held_until
+        stamp != BookingStamp { epoch, void_count: self.void_count } || start < self.held_until
     }
 
-    /// By how much a start now would be late, counted from the slot; `None` if it is in time.
-    pub(in crate::throttle) fn lateness(
-        &self,
-        slot: &Slot,
-        start: StoreTime,
-        now: Tick,
-        guard: Duration,
-    ) -> Option<Duration> {
-        let offset = self.clock.at(now);
-        // A better bound may have come since the slot was booked: the earlier time is nearer to the true one.
-        let mut due = slot.due.min(offset.local(start));
-        // Where the clock is known well, what may be late is late: a start is never later than the guard.
+    /// Returns by how much a start now is late for a slot at `start` that is due at `due`. `None` if it is in time.
+    pub(super) fn lateness(&self, start: StoreTime, due: Tick, now: Tick, guard: Duration) -> Option<Duration> {
+        let offset = self.clock.offset_at(now);
+        // The estimate of the clock may be better than at the booking: the earlier local time is nearer to the true one.
+        let mut due = due.min(offset.latest_local(start));
+        // Where the clock is known well, a start that may be late counts as late: no start is later than the guard.
         if offset.spread() <= guard / 2 {
-            due = due.min(offset.local_at_least(start));
+            due = due.min(offset.earliest_local(start));
         }
         (now >= due + guard).then(|| now.since(due))
     }
 
-    /// When a caller could start behind others who cost `before` together, as far as this process knows: others may have
-    /// booked since.
-    pub(in crate::throttle) fn due_behind(
-        &self,
-        before: impl IntoIterator<Item = u64>,
-        units: &[u32],
-        now: Tick,
-    ) -> Option<Tick> {
+    /// Returns the start of a caller behind waiters whose units sum to `before`, as far as this process knows: other
+    /// processes may have booked since.
+    pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Option<Tick> {
         let newest = self.newest.as_ref()?;
         let (earliest, _) = self.store_time(now, now)?;
         let e_min = earliest.max(self.held_until);
@@ -325,10 +324,47 @@ impl Known {
     }
 }
 
-/// Whether the cell has a stricter setting than these.
+/// Returns `true` if the cell has a stricter setting than `limits`.
 fn is_stricter(cell: &Cell, limits: &[Limit]) -> bool {
     limits.iter().any(|ours| {
         let theirs = cell.limits.iter().find(|theirs| theirs.id == ours.id);
         theirs.is_some_and(|theirs| theirs.permits.value < ours.permits || theirs.burst.value < ours.burst)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use stitchapi_core::pace::transition::{self, Transition};
+    use stitchapi_core::pace::{LimitId, LimitSpec, limits};
+
+    use super::*;
+
+    #[test]
+    fn a_stricter_setting_is_reported_until_the_cell_drops_it() {
+        let guard = Duration::from_millis(5);
+        let request = |permits| {
+            let id = LimitId::calls(Duration::from_secs(1));
+            let limits = limits(&[LimitSpec { id, permits, burst: None }]).unwrap();
+            ReserveRequest::new(limits, guard, 1).with_calls(1)
+        };
+        let (ours, theirs) = (request(10), request(5));
+        let written = |transition: Transition<Reservation>| transition.write.unwrap();
+        let stricter = |second: u64| written(transition::reserve(None, StoreTime(second * 1_000_000), &theirs));
+        let mut view = CellView::new(true);
+        let mut receive = |cell: &Cell, second: u64| {
+            let now = StoreTime(second * 1_000_000);
+            let transition = transition::reserve(Some(cell), now, &ours);
+            let (_, changes) = view.apply(&transition.reply, &ours, 0, Tick(now.0), Tick(now.0));
+            (written(transition), changes.became_stricter, view.is_stricter_elsewhere())
+        };
+        let (cell, became, is) = receive(&stricter(1), 2);
+        assert!(became && is);
+        let (cell, became, is) = receive(&cell, 3);
+        assert!(!became && is);
+        // A minute after the other process has declared its setting last, the setting expires.
+        let (_, became, is) = receive(&cell, 120);
+        assert!(!became && !is);
+        let (_, became, is) = receive(&stricter(121), 122);
+        assert!(became && is);
+    }
 }

@@ -1,4 +1,6 @@
-//! What a process does while the store is away.
+//! [`Outage`]: a process whose store is unavailable: its share of the budget, the probes of the store, and the return.
+//!
+//! [`CellSource`](super::cell_source::CellSource) begins one when an operation fails, and ends it after the rejoin.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,55 +8,53 @@ use std::time::Duration;
 use stitchapi_core::pace::{Limit, LimitId};
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
-use super::cell_source::TOUCH_EARLY;
-use super::in_process::Pacing;
-use super::planner::TOUCH_EVERY;
+use super::in_process_pacer::InProcessPacer;
 use crate::outage::FleetSize;
 
-/// How long after the failed operation others may have booked ahead, though this process has not seen that.
-pub(in crate::throttle) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
-/// How often the store is tried.
+/// How long after a failed operation other processes may have booked ahead without this process having seen it.
+pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
+/// Pause between two probes of the store.
 pub(in crate::throttle) const PROBE_EVERY: Duration = Duration::from_millis(250);
-/// How long after it was found the store is tried once more: whoever uses it has moved the cell by then.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
-/// So many processes there are taken to be, if nobody says.
-const ASSUMED: u32 = 8;
+/// Pause before the second probe after a successful one: a fleet that uses the cell has moved it by then.
+const CONFIRM_AFTER: Duration = Duration::from_millis(100);
+/// Fleet size assumed when it is neither declared nor counted.
+const ASSUMED_FLEET_SIZE: u32 = 8;
 
-/// How many processes there are, and how that is known.
+/// Returns the number of processes, and where it is known from.
 pub(in crate::throttle) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, FleetSize) {
     match (declared, counted) {
         (Some(declared), _) => (declared, FleetSize::Declared),
         (None, Some(counted)) => (counted, FleetSize::Counted),
-        (None, None) => (ASSUMED, FleetSize::Assumed),
+        (None, None) => (ASSUMED_FLEET_SIZE, FleetSize::Assumed),
     }
 }
 
-/// A process without its store.
+/// Outage of the store, as one process sees it.
 #[derive(Debug)]
-pub(in crate::throttle) struct Outage {
+pub(super) struct Outage {
     /// This process' share of the budget.
-    pub(in crate::throttle) pacing: Pacing,
-    /// So many processes share the budget.
-    pub(in crate::throttle) fleet_size: u32,
-    /// How far apart its starts are, and how late one may be: how long a returning fleet pauses.
-    pub(in crate::throttle) pause: Duration,
-    pub(in crate::throttle) began: Tick,
-    /// The store's time of the newest reply before it: nobody was alone then.
-    pub(in crate::throttle) since: StoreTime,
-    /// The last try of the store ended then.
-    tried: Tick,
-    probing: bool,
-    /// The last try found it.
+    pub(super) pacer: InProcessPacer,
+    /// Number of processes by which the budget is divided.
+    pub(super) fleet_size: u32,
+    /// How long the returning fleet pauses: the spacing of this process' starts, and the guard.
+    pub(super) pause: Duration,
+    pub(super) began: Tick,
+    /// The store's time of the newest reservation before the outage. No process was alone then.
+    pub(super) since: StoreTime,
+    /// End of the last operation on the store.
+    last_tried: Tick,
+    is_probing: bool,
+    /// Whether the last probe found the store.
     is_found: bool,
-    /// The store is back, and the fleet stays alone until then.
-    until: Option<Tick>,
-    /// What failed last.
-    pub(in crate::throttle) error: Arc<StoreError>,
+    /// End of the time in which the whole fleet stays alone, once the store is back.
+    local_until: Option<Tick>,
+    /// Last failure.
+    pub(super) error: Arc<StoreError>,
 }
 
 impl Outage {
-    /// The outage that begins now. Others use until `booked_until` what they have booked.
-    pub(in crate::throttle) fn new(
+    /// Returns an outage that begins now. Other processes use their bookings until `booked_until`.
+    pub(super) fn new(
         limits: &[Limit],
         guard: Duration,
         fleet_size: u32,
@@ -65,84 +65,80 @@ impl Outage {
     ) -> Self {
         let share = share(limits, fleet_size);
         let spacing = spacing(&share, guard);
-        let pacing = Pacing::new(&share, guard, booked_until + spacing);
         Self {
-            pacing,
+            pacer: InProcessPacer::new(&share, guard, booked_until + spacing),
             fleet_size,
             pause: spacing + guard,
             began: now,
             since,
-            tried: now,
-            probing: false,
+            last_tried: now,
+            is_probing: false,
             is_found: false,
-            until: None,
+            local_until: None,
             error,
         }
     }
 
-    /// Whether it is time to try the store.
-    pub(in crate::throttle) fn wants_probe(&self, holds: bool, now: Tick) -> bool {
-        self.until.is_none() && self.next_look(holds).is_some_and(|at| now >= at)
+    /// Returns `true` if a probe is due. `touch_every` is set while this process holds slots: see
+    /// [`next_action_at`](Self::next_action_at).
+    pub(super) fn is_probe_due(&self, touch_every: Option<Duration>, now: Tick) -> bool {
+        self.local_until.is_none() && self.next_action_at(touch_every).is_some_and(|at| now >= at)
     }
 
-    pub(in crate::throttle) fn probes(&mut self) {
-        self.probing = true;
+    pub(super) fn begin_probe(&mut self) {
+        self.is_probing = true;
     }
 
-    /// A probe has ended.
-    pub(in crate::throttle) fn probed(&mut self, now: Tick) {
-        self.probing = false;
-        self.tried = now;
+    pub(super) fn end_probe(&mut self, now: Tick) {
+        self.is_probing = false;
+        self.last_tried = now;
     }
 
-    /// The store has answered, or failed again.
+    /// Stores whether the last probe found the store.
     ///
-    /// What this process remembers of the cell is from before the outage, and others have moved it until that began: only a
-    /// move between two answers says that somebody uses it.
-    pub(in crate::throttle) fn finds(&mut self, is_found: bool) {
+    /// The snapshot of this process is from before the outage, and other processes have moved the cell until the outage
+    /// began: only a move between two successful probes shows that a process uses the cell.
+    pub(super) fn set_found(&mut self, is_found: bool) {
         self.is_found = is_found;
     }
 
-    /// Whether the last try but one found it: then the last one told whether anybody uses it.
-    pub(in crate::throttle) fn is_found(&self) -> bool {
+    /// Returns `true` if the last probe found the store: the next one then shows whether a process uses the cell.
+    pub(super) fn is_found(&self) -> bool {
         self.is_found
     }
 
-    /// The store is back; everybody stays alone until then.
-    pub(in crate::throttle) fn stay_until(&mut self, until: Tick) {
-        self.until = Some(until);
+    /// Ends the outage at `until`: the store is back, and the whole fleet stays alone until then.
+    pub(super) fn stay_local_until(&mut self, until: Tick) {
+        self.local_until = Some(until);
     }
 
-    /// Whether the fleet has been together again for long enough.
-    pub(in crate::throttle) fn is_over(&self, now: Tick) -> bool {
-        self.until.is_some_and(|until| now >= until)
+    /// Returns `true` if the fleet's time alone is over.
+    pub(super) fn is_over(&self, now: Tick) -> bool {
+        self.local_until.is_some_and(|until| now >= until)
     }
 
-    /// Whether it goes on: the fleet stays alone, or the store was tried lately and was away. One who has not called for
-    /// long does not know that it is still away.
-    pub(in crate::throttle) fn is_fresh(&self, now: Tick) -> bool {
-        match self.until {
+    /// Returns `true` if the fleet stays alone, or the store failed lately. A process that has not called for longer does
+    /// not know whether the store is still unavailable.
+    pub(super) fn is_fresh(&self, now: Tick) -> bool {
+        match self.local_until {
             Some(until) => now < until,
-            None => now.since(self.tried) <= PROBE_EVERY * 4,
+            None => now.since(self.last_tried) <= PROBE_EVERY * 4,
         }
     }
 
-    /// When to look again, at the latest; while the store is being tried, its answer or its failure is what is waited for.
+    /// Returns the time of the next probe, or the end of the fleet's time alone. `None` while a probe is in flight: its end
+    /// triggers the next turn.
     ///
-    /// A process that holds slots hears of a lost cell before the first slots of the next one, as it does while the store
-    /// is there.
-    pub(in crate::throttle) fn next_look(&self, holds: bool) -> Option<Tick> {
-        let pause = match (self.is_found, holds) {
-            (true, _) => LOOK_AGAIN,
-            (false, true) => TOUCH_EVERY - TOUCH_EARLY,
-            (false, false) => PROBE_EVERY,
-        };
-        self.until.or_else(|| (!self.probing).then(|| self.tried + pause))
+    /// A process that holds slots probes every `touch_every`, so that it learns of a lost cell before the first slots of
+    /// the next one, as it does while the store is available.
+    pub(super) fn next_action_at(&self, touch_every: Option<Duration>) -> Option<Tick> {
+        let pause = if self.is_found { CONFIRM_AFTER } else { touch_every.unwrap_or(PROBE_EVERY) };
+        self.local_until.or_else(|| (!self.is_probing).then(|| self.last_tried + pause))
     }
 }
 
-/// Each limit by the number of processes, with a burst of 1: all together never exceed it. Where there is less than one
-/// permit for each, one in as many periods as it takes.
+/// Returns each limit divided by the number of processes, with a burst of 1: all shares together never exceed the limit. A
+/// limit with less than one permit per process becomes one permit in several periods.
 fn share(limits: &[Limit], fleet_size: u32) -> Vec<Limit> {
     let fleet_size = fleet_size.max(1);
     let share = |limit: &Limit| {
@@ -154,7 +150,7 @@ fn share(limits: &[Limit], fleet_size: u32) -> Vec<Limit> {
     limits.iter().map(share).collect()
 }
 
-/// How far apart the starts of the shortest limit are.
+/// Returns the distance between two starts on the limit with the shortest period.
 fn spacing(limits: &[Limit], guard: Duration) -> Duration {
     let spacings = limits.iter().map(|limit| (limit.id.period(), (limit.id.period() + guard) / limit.permits.max(1)));
     spacings.min().map_or(Duration::ZERO, |(_, spacing)| spacing + Duration::from_micros(1))
@@ -171,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shares_of_a_fleet_are_never_more_than_the_budget() {
+    fn shares_of_a_fleet_sum_to_at_most_the_budget() {
         let of = |permits, fleet| {
             let share = share(&[limit(permits, 5)], fleet).remove(0);
             (share.permits, share.burst, share.id.period())
@@ -184,15 +180,15 @@ mod tests {
     }
 
     #[test]
-    fn while_the_store_is_tried_nothing_is_to_be_looked_at() {
+    fn no_turn_is_planned_while_a_probe_is_in_flight() {
         let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
         let mut outage =
             Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
-        assert_eq!(outage.next_look(false), Some(Tick(0) + PROBE_EVERY));
-        outage.probes();
-        // A time that has passed would be looked at again and again.
-        assert_eq!(outage.next_look(false), None);
-        outage.probed(Tick(0) + PROBE_EVERY);
-        assert_eq!(outage.next_look(false), Some(Tick(0) + 2 * PROBE_EVERY));
+        assert_eq!(outage.next_action_at(None), Some(Tick(0) + PROBE_EVERY));
+        outage.begin_probe();
+        // A time in the past would make the agent turn without a pause.
+        assert_eq!(outage.next_action_at(None), None);
+        outage.end_probe(Tick(0) + PROBE_EVERY);
+        assert_eq!(outage.next_action_at(None), Some(Tick(0) + 2 * PROBE_EVERY));
     }
 }

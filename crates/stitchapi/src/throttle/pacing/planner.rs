@@ -1,374 +1,393 @@
-//! What a bucket is at a moment, and what can be done about it now: no I/O, no waiting.
+//! [`Planner`]: state of a bucket's rate limit, and the decisions on its waiters. Pure: no clock, no I/O, no locks.
+//!
+//! In: waiters, reservations, the time. Out: a [`Decision`] for each waiter, and [`Effects`]: wakers, events, requests to
+//! the store, the time of the next turn. [`RateLimit`](super::super::rate_limit::RateLimit) holds one under a lock and calls
+//! it. Read on in `cell_source.rs`, or in `in_process_pacer.rs` for a seam without a store.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
 
-use stitchapi_core::pace::Rejoin;
-use stitchapi_core::{StoreError, StoreTime, Tick};
+use stitchapi_core::pace::{Booking, Reservation};
+use stitchapi_core::{StoreError, Tick};
 
-use super::cell_source::{CellSource, Request};
-use super::cell_view::Known;
-use super::in_process::{Pacing, Turn};
-use super::outage::PROBE_EVERY;
-use super::slots::{At, Slot, Slots};
+use super::cell_source::{CellSource, StoreRequest};
+use super::in_process_pacer::InProcessPacer;
+use super::slot_allocator::{Decision, SlotAllocator};
+use super::slot_source::{HoldEffect, SlotSource};
+use super::slots::{Slot, SlotOrigin};
 use crate::outage::OutagePolicy;
-use crate::throttle::agent::{AgentWaker, Effects};
+use crate::rate_limit_headers::Cooldown;
+use crate::throttle::agent::Effects;
 use crate::throttle::cooldown::BackOff;
-use crate::throttle::queue::Queue;
-use crate::throttle::settings::Settings;
-use crate::throttle::units::Total;
-use crate::throttle::units::Units;
+use crate::throttle::queue::{DecidedWaiter, Waiter, WaiterId};
+use crate::throttle::settings::BucketSettings;
+use crate::throttle::status::{BucketStatus, LimitStatus};
 use crate::trace::{EventKind, HoldReason};
 
-/// A process that holds bookings talks to the store at least this often: nothing starts on what it heard longer ago.
-pub(in crate::throttle) const TOUCH_EVERY: Duration = Duration::from_millis(100);
-/// After so long without a turn a process was stopped or suspended, and confirms what it holds before it uses it.
-const SUSPENDED: Duration = Duration::from_secs(1);
+/// Time without a turn after which a process counts as suspended. It confirms its bookings before it uses them.
+const SUSPENDED_AFTER: Duration = Duration::from_secs(1);
 
-/// Beside a request that is under way another one is only made for so many times as many callers: fewer go with the next
-/// one, a part of a trip later, and the store is asked half as often.
-const MORE: usize = 2;
-
-/// What one who waited is told.
+/// Waiter in the queue.
 #[derive(Debug)]
-pub(in crate::throttle) enum Verdict {
-    /// It may start on this, now.
-    Slot(Slot),
-    /// No slot in time; one could come so long after that.
-    Refused(Duration),
-    /// Its call is at its end.
-    TooLate,
-    /// The store is away.
-    Failed(Arc<StoreError>),
-    /// Nobody starts any more.
-    Closed,
+pub(in crate::throttle) struct Joined {
+    pub(in crate::throttle) id: WaiterId,
+    /// Whether the agent needs a turn because of it.
+    pub(in crate::throttle) needs_turn: bool,
 }
 
-/// A bucket at a moment.
+/// State of a bucket's rate limit at one moment.
 #[derive(Debug)]
-pub(in crate::throttle) struct State {
-    pub(in crate::throttle) queue: Queue<Verdict>,
-    pub(in crate::throttle) slots: Slots,
-    pub(in crate::throttle) source: Source,
-    /// How long to hold after a refusal that says no time.
-    pub(in crate::throttle) back_off: BackOff,
-    /// The task that serves the queue.
-    pub(in crate::throttle) agent: AgentWaker,
+pub(in crate::throttle) struct Planner {
+    settings: Arc<BucketSettings>,
+    allocator: SlotAllocator,
+    source: SlotSource,
+    /// Length of a hold after a refusal without a stated time.
+    back_off: BackOff,
     last_turn: Tick,
 }
 
-/// Where slots come from.
-#[derive(Debug)]
-pub(in crate::throttle) enum Source {
-    /// This process alone: there is no store.
-    Here(Pacing),
-    /// A cell of a store.
-    Cell(Box<CellSource>),
-}
-
-impl Source {
-    /// A cell of which nothing is known yet. `is_one` where the store's clock is this process' own.
-    pub(in crate::throttle) fn cell(is_one: bool, at_once: usize) -> Self {
-        Self::Cell(CellSource::new(Known::new(is_one), at_once))
+impl Planner {
+    /// Returns the planner of a bucket in this process, whose first start is at `opens_at`.
+    pub(in crate::throttle) fn in_process(settings: Arc<BucketSettings>, opens_at: Tick) -> Self {
+        let pacer = InProcessPacer::new(&settings.limits, settings.guard, opens_at);
+        Self::new(settings, SlotSource::InProcess(pacer))
     }
-}
 
-/// What to do after a change of the state.
-pub(in crate::throttle) type Work = Effects<Request>;
+    /// Returns the planner of a bucket in a cell of the store. `is_clock_shared` says whether the store's clock is the clock
+    /// of this process.
+    pub(in crate::throttle) fn on_cell(settings: Arc<BucketSettings>, is_clock_shared: bool) -> Self {
+        let cell = CellSource::new(is_clock_shared, settings.max_requests);
+        Self::new(settings, SlotSource::Cell(cell))
+    }
 
-impl State {
-    pub(in crate::throttle) fn new(source: Source) -> Self {
-        Self {
-            queue: Queue::new(),
-            slots: Slots::default(),
-            source,
-            back_off: BackOff::new(),
-            agent: AgentWaker::default(),
-            last_turn: Tick(0),
+    fn new(settings: Arc<BucketSettings>, source: SlotSource) -> Self {
+        Self { settings, allocator: SlotAllocator::new(), source, back_off: BackOff::new(), last_turn: Tick(0) }
+    }
+
+    /// Draws for a call, and returns `true`, if there is no store, no waiter, and the budget allows a start now.
+    #[inline]
+    pub(in crate::throttle) fn start_at_once(&mut self, units: &[u32], now: Tick) -> bool {
+        let SlotSource::InProcess(pacer) = &mut self.source else { return false };
+        self.allocator.queue.waiting() == 0 && pacer.draw_at_once(units, now)
+    }
+
+    /// Adds a waiter to its flow.
+    ///
+    /// # Errors
+    ///
+    /// The time after which a caller finds a slot, if the queue is full, or if it is known already that no slot is free in
+    /// time.
+    pub(in crate::throttle) fn join(&mut self, flow: u64, waiter: Waiter) -> Result<Joined, Duration> {
+        let (now, latest_start) = (waiter.arrived, waiter.latest_start);
+        // Without waiters the store may have a slot at once.
+        let is_estimable = self.allocator.queue.waiting() > 0 || matches!(self.source, SlotSource::InProcess(_));
+        let estimate = if is_estimable { self.estimate(&waiter.units, now) } else { None };
+        let is_full = self.settings.max_queue.is_some_and(|max| self.allocator.queue.waiting() >= max);
+        if is_full || estimate.is_some_and(|estimate| estimate > latest_start) {
+            let from = if is_full { now } else { latest_start };
+            return Err(estimate.map_or(Duration::ZERO, |estimate| estimate.since(from)));
+        }
+        let expiry_before = self.allocator.queue.next_expiry();
+        let id = self.allocator.queue.join(flow, waiter);
+        // While no further request may be sent, a waiter changes nothing but the next expiry.
+        let is_saturated = matches!(&self.source, SlotSource::Cell(cell) if cell.is_saturated());
+        let needs_turn = !is_saturated || self.allocator.queue.next_expiry() < expiry_before;
+        Ok(Joined { id, needs_turn })
+    }
+
+    /// Polls the decision on a waiter, `None` before there is one.
+    pub(in crate::throttle) fn poll(&mut self, id: WaiterId, waker: &Waker) -> Option<(DecidedWaiter, Decision)> {
+        self.allocator.queue.poll(id, waker)
+    }
+
+    /// Returns why a slot can no longer be used at `now`, `None` if the call may start.
+    pub(in crate::throttle) fn missed(&self, slot: &Slot, now: Tick) -> Option<EventKind> {
+        if self.source.is_void(slot) {
+            return Some(EventKind::SlotsVoided { slots: 1 });
+        }
+        self.source.lateness(slot, now, self.settings.guard).map(|by| EventKind::SlotMissed { by })
+    }
+
+    /// Adds a waiter again whose slot could not be used, at its old place.
+    pub(in crate::throttle) fn requeue(&mut self, waiter: DecidedWaiter, waker: &Waker) -> WaiterId {
+        let id = self.allocator.queue.requeue(waiter);
+        let decision = self.allocator.queue.poll(id, waker);
+        debug_assert!(decision.is_none(), "a waiter that has just been queued again has no decision");
+        id
+    }
+
+    /// Removes a waiter. The slot that it has not used is for the next waiter.
+    pub(in crate::throttle) fn leave(&mut self, id: WaiterId, now: Tick, effects: &mut Effects<StoreRequest>) {
+        if let Some(Decision::Start(slot)) = self.allocator.queue.leave(id) {
+            self.allocator.slots.insert(slot);
+            self.serve(now, effects);
         }
     }
 
-    /// Serves whom it can, and says what to ask the store. `random` is 64 random bits.
-    pub(in crate::throttle) fn turn(&mut self, settings: &Settings, now: Tick, random: u64) -> Work {
-        let mut work = Work::default();
-        self.agent.begin_turn();
-        let somebody_waits = self.queue.len() > 0;
-        self.serve(settings, now, &mut work);
-        self.dismiss(settings, now, &mut work);
-        // Even one who is served without the store sees to it that the store is looked for.
-        if somebody_waits {
-            self.plan(settings, now, random, &mut work);
-        }
-        work
+    /// Returns `true` if no waiter is without a decision.
+    pub(in crate::throttle) fn has_no_waiters(&self) -> bool {
+        self.allocator.queue.waiting() == 0
     }
 
-    /// Gives slots whose time has come to those who are next.
-    pub(in crate::throttle) fn serve(&mut self, settings: &Settings, now: Tick, work: &mut Work) {
-        let suspended = now.since(self.last_turn) > SUSPENDED && self.last_turn > Tick(0);
+    /// Takes the wakers of all waiters, so that each polls again.
+    pub(in crate::throttle) fn take_wakers(&mut self) -> Vec<Waker> {
+        self.allocator.queue.take_wakers()
+    }
+
+    /// Returns `true` if a caller can send the next request itself: the bucket is in a store, and no request is in flight.
+    pub(in crate::throttle) fn is_quiet_cell(&self) -> bool {
+        matches!(&self.source, SlotSource::Cell(cell) if cell.is_quiet())
+    }
+
+    /// Serves the waiters that can be served now, and plans what follows. `random` is 64 random bits.
+    pub(in crate::throttle) fn turn(&mut self, now: Tick, random: u64) -> Effects<StoreRequest> {
+        let mut effects = Effects::default();
+        let had_waiters = self.allocator.queue.waiting() > 0;
+        self.serve(now, &mut effects);
+        self.expire(now, &mut effects);
+        // A waiter that is served without the store, during an outage, still causes a probe.
+        if had_waiters {
+            self.plan(now, random, &mut effects);
+        }
+        effects
+    }
+
+    /// Gives due slots to the next waiters.
+    fn serve(&mut self, now: Tick, effects: &mut Effects<StoreRequest>) {
+        let was_suspended = now.since(self.last_turn) > SUSPENDED_AFTER && self.last_turn > Tick(0);
         self.last_turn = now;
-        if let Source::Cell(cell) = &mut self.source {
-            let unconfirmed = cell.known.confirmed().is_none_or(|confirmed| now.since(confirmed) > SUSPENDED);
-            cell.must_confirm |= suspended && unconfirmed && self.slots.len() > 0;
+        if let SlotSource::Cell(cell) = &mut self.source {
+            let confirmed_at = cell.view.confirmed_at();
+            let is_unconfirmed = confirmed_at.is_none_or(|confirmed| now.since(confirmed) > SUSPENDED_AFTER);
+            cell.must_confirm |= was_suspended && is_unconfirmed && self.allocator.slots.len() > 0;
             if cell.must_confirm {
                 return;
             }
         }
-        self.serve_slots(settings, now, work);
+        self.allocator.serve_slots(&self.source, self.settings.guard, now, effects);
         match &mut self.source {
-            Source::Here(pacing) => serve_paced(&mut self.queue, pacing, now, work),
-            Source::Cell(cell) => {
+            SlotSource::InProcess(pacer) => self.allocator.serve_in_process(pacer, now, effects),
+            SlotSource::Cell(cell) => {
                 let Some(outage) = cell.outage.as_mut().filter(|outage| outage.is_fresh(now)) else { return };
-                match settings.outage_policy {
-                    OutagePolicy::Local => serve_paced(&mut self.queue, &mut outage.pacing, now, work),
+                match self.settings.outage_policy {
+                    OutagePolicy::Local => self.allocator.serve_in_process(&mut outage.pacer, now, effects),
                     OutagePolicy::Open => {
-                        let free = || {
-                            let units = settings.one_call.clone();
-                            Verdict::Slot(Slot { at: At::Unpaced, units, is_plain: true, due: now })
+                        let unpaced = || {
+                            let units = self.settings.one_call.clone();
+                            Decision::Start(Slot { origin: SlotOrigin::Unpaced, units, is_one_call: true, due: now })
                         };
-                        work.wakers.extend(self.queue.settle_all(free));
+                        effects.wakers.extend(self.allocator.queue.decide_all(unpaced));
                     }
                     OutagePolicy::Closed => {
-                        work.wakers.extend(self.queue.settle_all(|| Verdict::Failed(outage.error.clone())));
+                        let failed = || Decision::StoreFailed(outage.error.clone());
+                        effects.wakers.extend(self.allocator.queue.decide_all(failed));
                     }
                 }
             }
         }
     }
 
-    fn serve_slots(&mut self, settings: &Settings, now: Tick, work: &mut Work) {
-        let mut index = 0;
-        while let Some(slot) = self.slots.get(index) {
-            if slot.due > now {
-                work.turn_at(slot.due);
-                break;
-            }
-            if let Some(by) = lateness(&self.source, slot, now, settings.guard) {
-                self.slots.remove(index);
-                if self.queue.len() > 0 {
-                    work.events.push(EventKind::SlotMissed { by });
-                }
-                continue;
-            }
-            match self.queue.next(|waiter| slot.covers(waiter)).map(|(ticket, _)| ticket) {
-                Some(ticket) => {
-                    let Some(slot) = self.slots.remove(index) else { break };
-                    work.wakers.extend(self.queue.settle(ticket, Verdict::Slot(slot)));
-                }
-                None => index += 1,
-            }
-        }
-    }
-
-    /// Tells those whose time is over: that for waiting, unless something is booked for them, or all of it.
-    fn dismiss(&mut self, settings: &Settings, now: Tick, work: &mut Work) {
-        if self.queue.ends_at() <= now {
-            let outstanding = self.outstanding();
-            let waiting = self.queue.in_order().enumerate();
-            let over = waiting
-                .filter(|(index, (_, waiter))| waiter.deadline <= now || waiter.latest < now && *index >= outstanding);
-            let over: Vec<_> =
-                over.map(|(_, (ticket, waiter))| (ticket, waiter.deadline, waiter.units.clone())).collect();
-            for (ticket, deadline, units) in over {
-                let after = self.estimate(settings, &units, now).map_or(Duration::ZERO, |estimate| estimate.since(now));
-                let verdict = if deadline <= now { Verdict::TooLate } else { Verdict::Refused(after) };
-                work.wakers.extend(self.queue.settle(ticket, verdict));
-            }
-            self.queue.find_end(now);
-        }
-        if self.queue.len() > 0 {
-            work.turn_at(self.queue.ends_at());
-        }
-    }
-
-    /// What to ask the store, and when.
-    fn plan(&mut self, settings: &Settings, now: Tick, random: u64, work: &mut Work) {
-        let wanted = self.wanted(settings);
-        let horizon = self.patience_of(&wanted, now);
-        let held_until = self.slots.last().map(|slot| slot.due);
-        let Source::Cell(cell) = &mut self.source else { return };
-        if let Some(outage) = &mut cell.outage {
-            if !outage.is_over(now) {
-                let holds = held_until.is_some_and(|until| until > now);
-                if outage.wants_probe(holds, now) {
-                    outage.probes();
-                    let rejoin =
-                        Rejoin { alone_for: PROBE_EVERY + settings.timeout, pause: outage.pause, since: outage.since };
-                    // The first to be answered only looks.
-                    let one = wanted.into_iter().take(usize::from(outage.is_found())).collect();
-                    work.requests.push(cell.request(settings, one, horizon, Some(rejoin), now, random));
+    /// Refuses waiters whose latest start has passed, unless a slot is booked or requested for them, and waiters whose
+    /// deadline has passed.
+    fn expire(&mut self, now: Tick, effects: &mut Effects<StoreRequest>) {
+        if self.allocator.queue.next_expiry() <= now {
+            let outstanding = match &self.source {
+                SlotSource::InProcess(_) => 0,
+                SlotSource::Cell(cell) => self.allocator.outstanding(cell),
+            };
+            let expired: Vec<_> = self
+                .allocator
+                .queue
+                .in_order()
+                .enumerate()
+                .filter(|(index, (_, waiter))| {
+                    waiter.deadline <= now || waiter.latest_start < now && *index >= outstanding
+                })
+                .map(|(_, (id, waiter))| (id, waiter.deadline, waiter.units.clone()))
+                .collect();
+            for (id, deadline, units) in expired {
+                let decision = if deadline <= now {
+                    Decision::TimedOut
                 } else {
-                    outage.next_look(holds).into_iter().for_each(|at| work.turn_at(at));
-                }
-                return;
-            }
-            work.events.extend(cell.recovers(now));
-        }
-        if cell.is_filled() {
-            return;
-        }
-        let few = (cell.asked_calls() * MORE).min(settings.max_calls_per_request);
-        if !wanted.is_empty() && wanted.len() < few {
-            return;
-        }
-        if cell.known.learned().is_none() || cell.must_confirm {
-            // Without knowing the store's clock nobody could tell what is late.
-            if cell.is_quiet() {
-                work.requests.extend(self.touch(settings, now, random));
-            }
-            return;
-        }
-        // An answer that is on its way is a touch, too. No slot is used that was confirmed longer ago than that.
-        let touches = cell.is_quiet() && held_until.is_some_and(|until| until > cell.confirmed_until());
-        let touch_at = cell.touch_at();
-        let ask_at = cell.ask_at(&wanted, now);
-        if ask_at.is_some_and(|at| at <= now) || touches && touch_at <= now {
-            work.requests.push(cell.request(settings, wanted, horizon, None, now, random));
-            return;
-        }
-        ask_at.into_iter().chain(touches.then_some(touch_at)).for_each(|at| work.turn_at(at));
-    }
-
-    /// A request that books nothing, if the store is there and another request may go out.
-    pub(in crate::throttle) fn touch(&mut self, settings: &Settings, now: Tick, random: u64) -> Option<Request> {
-        let Source::Cell(cell) = &mut self.source else { return None };
-        let may = cell.outage.is_none() && !cell.is_filled();
-        may.then(|| cell.request(settings, Vec::new(), Duration::ZERO, None, now, random))
-    }
-
-    /// What those cost for whom nothing is booked, as far as this process may hold more.
-    fn wanted(&self, settings: &Settings) -> Vec<Units> {
-        let Source::Cell(cell) = &self.source else { return Vec::new() };
-        let outstanding = self.outstanding();
-        let room = settings.max_booked.saturating_sub(outstanding).min(settings.max_calls_per_request);
-        if room == 0 {
-            return Vec::new();
-        }
-        let mut totals = [self.queue.total(), self.slots.total()].into_iter().chain(cell.asked());
-        if totals.all(Total::is_plain) {
-            let uncovered = self.queue.len().saturating_sub(outstanding);
-            return vec![settings.one_call.clone(); uncovered.min(room)];
-        }
-        let mut covered: BTreeMap<&[u32], usize> = BTreeMap::new();
-        for units in self.slots.iter().map(|slot| &slot.units).chain(cell.asked_units()) {
-            *covered.entry(units).or_default() += 1;
-        }
-        let uncovered = self.queue.in_order().filter(|(_, waiter)| match covered.get_mut(&*waiter.units) {
-            Some(left) if *left > 0 => {
-                *left -= 1;
-                false
-            }
-            _ => true,
-        });
-        uncovered.take(room).map(|(_, waiter)| waiter.units.clone()).collect()
-    }
-
-    /// How long the most patient of those waits for whom these are wanted.
-    fn patience_of(&self, wanted: &[Units], now: Tick) -> Duration {
-        let group = if wanted.is_empty() { 0 } else { self.outstanding() + wanted.len() };
-        let latest = self.queue.in_order().take(group).map(|(_, waiter)| waiter.latest).max();
-        latest.map_or(Duration::ZERO, |latest| latest.since(now))
-    }
-
-    /// When a caller of this cost that comes now could start, as far as is known.
-    pub(in crate::throttle) fn estimate(&self, settings: &Settings, units: &[u32], now: Tick) -> Option<Tick> {
-        let waiting = (0..units.len()).map(|index| self.queue.total().on(index));
-        match &self.source {
-            Source::Here(pacing) => Some(pacing.due_behind(waiting, units, now)),
-            Source::Cell(cell) => {
-                let Some(outage) = &cell.outage else {
-                    let booked =
-                        |index| self.slots.total().on(index) + cell.asked().map(|total| total.on(index)).sum::<u64>();
-                    let before = waiting.enumerate().map(|(index, waiting)| waiting.saturating_sub(booked(index)));
-                    return cell.known.due_behind(before, units, now);
+                    Decision::Throttled(
+                        self.estimate(&units, now).map_or(Duration::ZERO, |estimate| estimate.since(now)),
+                    )
                 };
-                (settings.outage_policy == OutagePolicy::Local).then(|| outage.pacing.due_behind(waiting, units, now))
+                effects.wakers.extend(self.allocator.queue.decide(id, decision));
             }
+            self.allocator.queue.update_next_expiry(now);
+        }
+        if self.allocator.queue.waiting() > 0 {
+            effects.turn_at(self.allocator.queue.next_expiry());
         }
     }
 
-    /// Whether forgetting it changes nothing.
-    pub(in crate::throttle) fn is_idle(&self, now: Tick) -> bool {
-        let is_full = match &self.source {
-            Source::Here(pacing) => pacing.is_full(now),
-            Source::Cell(cell) => cell.is_quiet() && cell.outage.is_none() && cell.known.is_over(now),
-        };
-        is_full && self.queue.is_deserted() && self.slots.len() == 0 && !self.agent.is_running()
+    /// Plans the next request to the store, or the turn that does.
+    fn plan(&mut self, now: Tick, random: u64, effects: &mut Effects<StoreRequest>) {
+        let SlotSource::Cell(cell) = &mut self.source else { return };
+        let demand = self.allocator.demand(&self.settings, cell, now);
+        let held_until = self.allocator.slots.last().map(|slot| slot.due);
+        cell.plan(&self.settings, demand, held_until, now, random, effects);
     }
 
-    /// Whether one more waiter changes nothing now: as many requests are under way as may be.
-    pub(in crate::throttle) fn is_filled(&self) -> bool {
-        matches!(&self.source, Source::Cell(cell) if cell.is_filled())
+    /// Returns a request that books nothing, if the store is available and another request may be sent.
+    pub(in crate::throttle) fn touch(&mut self, now: Tick, random: u64) -> Option<StoreRequest> {
+        let SlotSource::Cell(cell) = &mut self.source else { return None };
+        cell.touch(&self.settings, now, random)
     }
 
-    /// For how many of those who wait something is booked, or asked for.
-    fn outstanding(&self) -> usize {
-        let Source::Cell(cell) = &self.source else { return 0 };
-        self.slots.len() + cell.asked_calls()
-    }
-
-    /// Lets nobody start before `until`; what to tell the store, if it is news to it.
-    pub(in crate::throttle) fn hold(
+    /// Applies the result of `request` and serves the waiters. Returns bookings that no waiter can use, to be refunded.
+    pub(in crate::throttle) fn apply(
         &mut self,
-        until: Tick,
-        reason: HoldReason,
+        request: &StoreRequest,
+        result: Result<Reservation, Arc<StoreError>>,
         now: Tick,
-        work: &mut Work,
-    ) -> Option<StoreTime> {
-        self.back_off.on_hold(until, now);
-        let (is_news, told) = match &mut self.source {
-            Source::Here(pacing) => (pacing.hold(until), None),
-            Source::Cell(cell) => {
-                let alone = cell.outage.as_mut().is_some_and(|outage| outage.pacing.hold(until));
-                let told = cell.known.store_time(until, now).map(|(_, until)| until);
-                let told = told.filter(|until| cell.known.hold_until(*until));
-                (alone || told.is_some(), told)
+        effects: &mut Effects<StoreRequest>,
+    ) -> Option<Booking> {
+        let SlotSource::Cell(cell) = &mut self.source else { return None };
+        cell.end_request(request, now);
+        let unused = match result {
+            Ok(reservation) => self.apply_reservation(request, &reservation, now, effects),
+            Err(error) => {
+                effects.events.extend(cell.fail(&self.settings, request, error, now));
+                if std::mem::take(&mut cell.must_confirm) {
+                    // Bookings that cannot be confirmed are not used.
+                    self.allocator.slots.remove_void(|_| true);
+                }
+                None
             }
         };
-        if is_news {
-            work.events.push(EventKind::Held { by: until.since(now), reason });
-            self.drop_void(work);
+        self.serve(now, effects);
+        unused
+    }
+
+    fn apply_reservation(
+        &mut self,
+        request: &StoreRequest,
+        reservation: &Reservation,
+        now: Tick,
+        effects: &mut Effects<StoreRequest>,
+    ) -> Option<Booking> {
+        let SlotSource::Cell(cell) = &mut self.source else { return None };
+        let bookings = cell.apply(request, reservation, now, &mut effects.events);
+        if let Some(at) = bookings.clock_known_at {
+            // Learning the store's clock is not a wait for a slot.
+            self.allocator.queue.restart_waits_at(at);
         }
-        told
+        if let Some(by) = bookings.new_hold {
+            self.back_off.on_hold(now + by, now);
+        }
+        let offset = cell.view.offset_at(now);
+        let next = reservation.next_start(&request.reserve).map(|start| offset.latest_local(start));
+        // A rejoin is granted nothing, which does not show that the other waiters cannot be served in time.
+        let next = next.filter(|_| cell.outage.is_none());
+        self.allocator.slots.advance(|start| offset.latest_local(start));
+        for ((start, stamp), units) in bookings.starts.into_iter().zip(&request.units) {
+            let is_one_call = self.settings.is_one_call(units);
+            let (origin, due) = (SlotOrigin::Cell(start, stamp), offset.latest_local(start));
+            self.allocator.slots.insert(Slot { origin, units: units.clone(), is_one_call, due });
+        }
+        self.allocator.remove_void_slots(&self.source, effects);
+        self.allocator.refuse_late(request, reservation, next, now, effects)
     }
 
-    /// Sends everybody away who waits.
-    pub(in crate::throttle) fn refuse_all(&mut self) -> Vec<Waker> {
-        self.queue.settle_all(|| Verdict::Closed)
-    }
-
-    pub(in crate::throttle) fn drop_void(&mut self, work: &mut Work) {
-        let Source::Cell(cell) = &self.source else { return };
-        let is_void = |slot: &Slot| matches!(slot.at, At::Store(start, stamp) if cell.known.is_void(start, stamp));
-        let slots = self.slots.drop_void(is_void);
-        if slots > 0 {
-            work.events.push(EventKind::SlotsVoided { slots });
+    /// Forgets a request without a result: the future that sent it was dropped.
+    pub(in crate::throttle) fn drop_request(&mut self, request: &StoreRequest, now: Tick) {
+        if let SlotSource::Cell(cell) = &mut self.source {
+            cell.end_request(request, now);
         }
     }
-}
 
-/// Draws for those who wait, in order, as long as the next one may start now.
-fn serve_paced(queue: &mut Queue<Verdict>, pacing: &mut Pacing, now: Tick, work: &mut Work) {
-    while let Some((ticket, waiter)) = queue.next(|_| true) {
-        match pacing.turn(&waiter.units, waiter.arrived, now) {
-            Turn::At(at) => {
-                work.turn_at(at);
-                return;
+    /// Returns the start of a caller with these units that arrives now, as far as it is known.
+    fn estimate(&self, units: &[u32], now: Tick) -> Option<Tick> {
+        let waiting = (0..units.len()).map(|index| self.allocator.queue.totals().on(index));
+        match &self.source {
+            SlotSource::InProcess(pacer) => Some(pacer.due_behind(waiting, units, now)),
+            SlotSource::Cell(cell) => {
+                let Some(outage) = &cell.outage else {
+                    let before = (0..units.len()).map(|index| self.allocator.uncovered_on(index, cell));
+                    return cell.view.due_behind(before, units, now);
+                };
+                let is_local = self.settings.outage_policy == OutagePolicy::Local;
+                is_local.then(|| outage.pacer.due_behind(waiting, units, now))
             }
-            Turn::Now(due) => {
-                let slot = Slot { at: At::Alone, units: waiter.units.clone(), is_plain: waiter.is_plain, due };
-                work.wakers.extend(queue.settle(ticket, Verdict::Slot(slot)));
-            }
         }
     }
-}
 
-/// By how much a start now would be late; `None` if it is in time.
-pub(in crate::throttle) fn lateness(source: &Source, slot: &Slot, now: Tick, guard: Duration) -> Option<Duration> {
-    match (slot.at, source) {
-        (At::Store(start, _), Source::Cell(cell)) => cell.known.lateness(slot, start, now, guard),
-        (At::Unpaced, _) => None,
-        _ => (now >= slot.due + guard).then(|| now.since(slot.due)),
+    /// Returns `true` if a new planner would serve as well: it holds nothing, and its budget is full.
+    pub(in crate::throttle) fn is_idle(&self, now: Tick) -> bool {
+        self.source.is_idle(now) && self.allocator.queue.is_empty() && self.allocator.slots.len() == 0
+    }
+
+    /// Holds all starts for the cooldown that a response requests, at most for the longest hold. `started` is the start of
+    /// the request. Returns `None` if there is nothing to hold.
+    pub(in crate::throttle) fn apply_cooldown(
+        &mut self,
+        cooldown: Cooldown,
+        started: Tick,
+        now: Tick,
+        effects: &mut Effects<StoreRequest>,
+    ) -> Option<HoldEffect> {
+        let max_hold = self.settings.max_hold;
+        let (length, reason) = match cooldown {
+            Cooldown::None => return None,
+            Cooldown::Stated(length, reason) => (length.min(max_hold), reason),
+            Cooldown::Unstated => (self.back_off.on_refusal(started, now, max_hold)?, HoldReason::Refusal),
+        };
+        if length.is_zero() {
+            return None;
+        }
+        let until = now + length;
+        self.back_off.on_hold(until, now);
+        let hold = self.source.hold(until, now);
+        if hold.is_longer {
+            effects.events.push(EventKind::Held { by: length, reason });
+            self.allocator.remove_void_slots(&self.source, effects);
+        }
+        Some(hold)
+    }
+
+    /// Shortens the next hold of unstated length: the API accepted a request that started at `started`.
+    pub(in crate::throttle) fn record_acceptance(&mut self, started: Tick, now: Tick) {
+        self.back_off.on_acceptance(started, now);
+    }
+
+    /// Corrects a charge on the limit at `index`. Returns `true` if the store has to correct it, too.
+    pub(in crate::throttle) fn settle(&mut self, index: usize, delta: i64, now: Tick) -> bool {
+        self.source.settle(index, delta, now)
+    }
+
+    /// Refuses every waiter: the seam was shut down.
+    pub(in crate::throttle) fn shut_down(&mut self) -> Vec<Waker> {
+        self.allocator.queue.decide_all(|| Decision::ShutDown)
+    }
+
+    /// Returns the status of the bucket, without its concurrency limit.
+    pub(in crate::throttle) fn status(&self, name: String, now: Tick) -> BucketStatus {
+        let full_in = self.source.full_in(now);
+        let limits = self.settings.limits.iter().enumerate().map(|(index, limit)| LimitStatus {
+            unit: limit.id.unit().to_owned(),
+            permits: limit.permits,
+            period: limit.id.period(),
+            burst: limit.burst,
+            full_in: full_in.as_ref().and_then(|full_in| full_in.get(index).copied()),
+        });
+        let cell = match &self.source {
+            SlotSource::InProcess(_) => None,
+            SlotSource::Cell(cell) => Some(cell),
+        };
+        BucketStatus {
+            name,
+            limits: limits.collect(),
+            next_start: self.estimate(&self.settings.one_call, now).map(|due| due.since(now)),
+            waiting: self.allocator.queue.waiting(),
+            booked: self.allocator.slots.len(),
+            held: Some(self.source.held_for(now)).filter(|held| !held.is_zero()),
+            is_stricter_elsewhere: cell.is_some_and(|cell| cell.view.is_stricter_elsewhere()),
+            concurrency: None,
+            outage: cell.and_then(|cell| cell.outage.as_ref()).map(|outage| now.since(outage.began)),
+            age: cell.and_then(|cell| cell.view.confirmed_at()).map(|sent| now.since(sent)),
+        }
     }
 }

@@ -1,107 +1,133 @@
-//! The slots that a process holds and has not used yet.
+//! [`Slots`]: start times that a process holds and has not used yet. The planner adds what the store has booked and gives
+//! due slots to waiters.
 
 use std::collections::VecDeque;
 
+use stitchapi_core::pace::{Booking, Reservation, ReserveRequest};
 use stitchapi_core::{StoreTime, Tick};
 
-use crate::throttle::queue::Waiter;
-use crate::throttle::units::Total;
-use crate::throttle::units::Units;
+use crate::throttle::units::{UnitTotals, Units};
 
-/// A booked start: units per limit at a time, and nobody's until that time.
+/// Booked start: units per limit at a time. Until that time it belongs to no waiter.
 #[derive(Debug, Clone)]
 pub(in crate::throttle) struct Slot {
-    pub(in crate::throttle) at: At,
-    pub(in crate::throttle) units: Units,
-    /// Whether that is one plain call.
-    pub(in crate::throttle) is_plain: bool,
-    /// When it may be used, on this process' clock.
-    pub(in crate::throttle) due: Tick,
+    pub(super) origin: SlotOrigin,
+    pub(super) units: Units,
+    /// Whether the units are those of one call.
+    pub(super) is_one_call: bool,
+    /// Earliest use, on the clock of this process.
+    pub(super) due: Tick,
 }
 
 impl Slot {
-    /// Whether it has the units that one who waits needs.
-    pub(in crate::throttle) fn covers(&self, waiter: &Waiter) -> bool {
-        waiter.units.iter().zip(&*self.units).all(|(wants, has)| wants <= has)
+    /// Returns `true` if the slot has at least `units` on each limit.
+    pub(super) fn covers(&self, units: &[u32]) -> bool {
+        units.iter().zip(&*self.units).all(|(needed, booked)| needed <= booked)
     }
 }
 
-/// By whose clock.
+/// What has paced a slot.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::throttle) enum At {
-    /// The store's, in a cell of this stamp.
-    Store(StoreTime, Stamp),
-    /// This process' own: paced alone.
-    Alone,
-    /// Nobody's: the store is away, and the policy is to go on without it.
+pub(super) enum SlotOrigin {
+    /// A cell in the store: the start on the store's clock, and the state of the cell that the booking depends on.
+    Cell(StoreTime, BookingStamp),
+    /// This process alone.
+    InProcess,
+    /// Nothing: the store is unavailable and the policy is [`OutagePolicy::Open`](crate::OutagePolicy::Open).
     Unpaced,
 }
 
-/// What a booking depends on: the cell that it was made in, and how often bookings had become void.
+/// State that a booking depends on: the booking is void once either number differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::throttle) struct Stamp {
-    pub(in crate::throttle) epoch: u64,
-    pub(in crate::throttle) voided: u64,
+pub(super) struct BookingStamp {
+    /// Epoch of the cell.
+    pub(super) epoch: u64,
+    /// Number of times that all bookings became void for another reason than a new epoch.
+    pub(super) void_count: u64,
 }
 
-/// Slots in the order of their times.
+/// Slots ordered by the time they are due.
 #[derive(Debug, Default)]
-pub(in crate::throttle) struct Slots {
+pub(super) struct Slots {
     slots: VecDeque<Slot>,
-    total: Total,
+    totals: UnitTotals,
 }
 
 impl Slots {
-    pub(in crate::throttle) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// What they are good for together.
-    pub(in crate::throttle) fn total(&self) -> &Total {
-        &self.total
+    /// Returns the sum of the units of all slots.
+    pub(super) fn totals(&self) -> &UnitTotals {
+        &self.totals
     }
 
-    pub(in crate::throttle) fn iter(&self) -> impl Iterator<Item = &Slot> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot> {
         self.slots.iter()
     }
 
-    pub(in crate::throttle) fn get(&self, index: usize) -> Option<&Slot> {
+    pub(super) fn get(&self, index: usize) -> Option<&Slot> {
         self.slots.get(index)
     }
 
-    pub(in crate::throttle) fn last(&self) -> Option<&Slot> {
+    pub(super) fn last(&self) -> Option<&Slot> {
         self.slots.back()
     }
 
-    pub(in crate::throttle) fn put(&mut self, slot: Slot) {
-        self.total.add(&slot.units, slot.is_plain);
+    /// Adds a slot behind all that are due no later.
+    pub(super) fn insert(&mut self, slot: Slot) {
+        self.totals.add(&slot.units, slot.is_one_call);
         let index = self.slots.partition_point(|other| other.due <= slot.due);
         self.slots.insert(index, slot);
     }
 
-    pub(in crate::throttle) fn remove(&mut self, index: usize) -> Option<Slot> {
+    pub(super) fn remove(&mut self, index: usize) -> Option<Slot> {
         let slot = self.slots.remove(index)?;
-        self.total.remove(&slot.units, slot.is_plain);
+        self.totals.remove(&slot.units, slot.is_one_call);
         Some(slot)
     }
 
-    /// A better bound on the store's clock makes slots due earlier, nearer to their true time.
-    pub(in crate::throttle) fn refresh(&mut self, local: impl Fn(StoreTime) -> Tick) {
+    /// Moves slots of a cell to an earlier local time, where a better estimate of the store's clock gives one.
+    pub(super) fn advance(&mut self, local: impl Fn(StoreTime) -> Tick) {
         for slot in &mut self.slots {
-            if let At::Store(start, _) = slot.at {
+            if let SlotOrigin::Cell(start, _) = slot.origin {
                 slot.due = slot.due.min(local(start));
             }
         }
     }
 
-    /// Gives up what is void; how many those were.
-    pub(in crate::throttle) fn drop_void(&mut self, is_void: impl Fn(&Slot) -> bool) -> usize {
+    /// Removes the last `unused` slots, if `reservation` has booked exactly those last. Returns their bookings, to be refunded.
+    pub(super) fn remove_unused(
+        &mut self,
+        unused: usize,
+        reservation: &Reservation,
+        request: &ReserveRequest,
+    ) -> Option<Booking> {
+        let used = reservation.granted.checked_sub(unused)?;
+        let first = self.slots.len().checked_sub(unused)?;
+        let mut starts = reservation.starts(request).skip(used);
+        let are_its_last = self.slots.iter().skip(first).all(|slot| match slot.origin {
+            SlotOrigin::Cell(start, _) => starts.next() == Some(start),
+            _ => false,
+        });
+        if !are_its_last {
+            return None;
+        }
+        for index in (first..self.slots.len()).rev() {
+            self.remove(index);
+        }
+        Some(reservation.tail(request, used))
+    }
+
+    /// Removes the void slots and returns their number.
+    pub(super) fn remove_void(&mut self, is_void: impl Fn(&Slot) -> bool) -> usize {
         let before = self.slots.len();
-        let total = &mut self.total;
+        let totals = &mut self.totals;
         self.slots.retain(|slot| {
             let is_void = is_void(slot);
             if is_void {
-                total.remove(&slot.units, slot.is_plain);
+                totals.remove(&slot.units, slot.is_one_call);
             }
             !is_void
         });

@@ -1,4 +1,7 @@
-//! Who waits in this process, and who is next. No clock, no store.
+//! [`FairQueue`]: the waiters of one process, and which of them is next.
+//!
+//! In: waiters, decisions on them. Out: the next waiter, and the decision when its future polls. The planner serves a queue;
+//! the future of each waiter polls it. Read on in `line.rs`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
@@ -7,278 +10,281 @@ use std::time::Duration;
 use slab::Slab;
 use stitchapi_core::Tick;
 
-use super::super::units::Total;
-use super::super::units::Units;
-use super::line::{Line, Links};
+use super::line::{Line, Node};
+use crate::throttle::units::{UnitTotals, Units};
 
-/// Callers in the order in which they are served: first come, first served among those of one *flow*, which is one
-/// principal; between flows by deficit round robin (M. Shreedhar and G. Varghese, 1995), each call weighing what it costs
-/// on the first limit.
+/// Queue of waiters: first come, first served within a *flow*, which is one principal; between flows by deficit round robin
+/// (M. Shreedhar and G. Varghese, 1995), where a waiter weighs what it costs on the first limit.
 ///
-/// A waiter that is served leaves the line but stays here with its verdict until it comes for it, so that one that never
-/// comes can pass it on.
+/// A decided waiter leaves its line and stays in the queue until its future polls the decision. If the future is dropped
+/// before, [`leave`](Self::leave) returns the decision for the next waiter.
 #[derive(Debug)]
-pub(in crate::throttle) struct Queue<V> {
-    /// Everybody who is here.
-    all: Slab<Entry<V>>,
+pub(in crate::throttle) struct FairQueue<D> {
+    /// Waiters with and without a decision.
+    entries: Slab<Node<Entry<D>>>,
     flows: BTreeMap<u64, Flow>,
-    ring: VecDeque<u64>,
-    /// Whether the flow at the front of the ring has had its share of this round.
-    visiting: bool,
-    /// Those who wait.
-    total: Total,
-    tickets: u64,
-    /// Nobody's patience ends before this.
-    ends_at: Tick,
+    /// Flows with waiters, in the order of their turns.
+    turns: VecDeque<u64>,
+    /// Whether the first flow in `turns` has received its quantum of this round.
+    has_quantum: bool,
+    /// Totals of the waiters without a decision.
+    totals: UnitTotals,
+    last_number: u64,
+    /// Lower bound of the time at which the first waiter expires.
+    next_expiry: Tick,
 }
 
+/// Waiters of one principal.
 #[derive(Debug, Default)]
 struct Flow {
     line: Line,
     deficit: u64,
 }
 
-/// One who is here.
 #[derive(Debug)]
-pub(super) struct Entry<V> {
-    pub(super) number: u64,
+struct Entry<D> {
     waiter: Waiter,
-    /// Its neighbours in the line of its flow, while it waits.
-    pub(super) links: Links,
-    /// What it is told, once it is served.
-    verdict: Option<V>,
+    decision: Option<D>,
 }
 
-/// The end of time: where nobody waits.
+/// Expiry of a queue without waiters.
 const NEVER: Tick = Tick(u64::MAX);
 
-/// A place in the queue, kept until it is given up.
+/// Identifier of a waiter, until it leaves or polls its decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::throttle) struct Ticket {
+pub(in crate::throttle) struct WaiterId {
     flow: u64,
     index: usize,
 }
 
-/// One caller.
+/// Caller that waits.
 #[derive(Debug)]
 pub(in crate::throttle) struct Waiter {
     pub(in crate::throttle) units: Units,
-    /// Whether that is one plain call.
-    pub(in crate::throttle) is_plain: bool,
+    /// Whether the units are those of one call.
+    pub(in crate::throttle) is_one_call: bool,
     pub(in crate::throttle) arrived: Tick,
-    /// The latest start that this caller takes.
-    pub(in crate::throttle) latest: Tick,
-    /// The end of its whole call.
+    /// Latest start that the caller accepts.
+    pub(in crate::throttle) latest_start: Tick,
+    /// End of its whole call.
     pub(in crate::throttle) deadline: Tick,
     pub(in crate::throttle) waker: Option<Waker>,
 }
 
-/// One who has come for its verdict.
+/// Waiter that has polled its decision.
 #[derive(Debug)]
-pub(in crate::throttle) struct Served {
+pub(in crate::throttle) struct DecidedWaiter {
     flow: u64,
     number: u64,
     waiter: Waiter,
 }
 
 impl Waiter {
-    /// What it draws on the first limit that it draws on.
+    /// Returns the units on the first limit that it draws on.
     fn weight(&self) -> u64 {
         self.units.iter().copied().find(|units| *units > 0).unwrap_or(1).into()
     }
 
-    /// When its patience ends, or has ended: for a place in the queue, and once that has, for the whole call.
-    pub(in crate::throttle) fn ends_at(&self, now: Tick) -> Tick {
-        if self.latest < now { self.deadline } else { self.deadline.min(self.latest + Duration::from_micros(1)) }
+    /// Returns when it expires next: behind its latest start, and once that has passed, at its deadline.
+    fn expires_at(&self, now: Tick) -> Tick {
+        if self.latest_start < now {
+            self.deadline
+        } else {
+            self.deadline.min(self.latest_start + Duration::from_micros(1))
+        }
     }
 }
 
-impl<V> Queue<V> {
+impl<D> FairQueue<D> {
     pub(in crate::throttle) fn new() -> Self {
         Self {
-            all: Slab::new(),
+            entries: Slab::new(),
             flows: BTreeMap::new(),
-            ring: VecDeque::new(),
-            visiting: false,
-            total: Total::default(),
-            tickets: 0,
-            ends_at: NEVER,
+            turns: VecDeque::new(),
+            has_quantum: false,
+            totals: UnitTotals::default(),
+            last_number: 0,
+            next_expiry: NEVER,
         }
     }
 
-    /// How many wait.
-    pub(in crate::throttle) fn len(&self) -> usize {
-        self.total.calls()
+    /// Returns the number of waiters without a decision.
+    pub(in crate::throttle) fn waiting(&self) -> usize {
+        self.totals.calls()
     }
 
-    /// Whether somebody is here, waiting or served.
-    pub(in crate::throttle) fn is_deserted(&self) -> bool {
-        self.all.is_empty()
+    /// Returns `true` if there is no waiter, with or without a decision.
+    pub(in crate::throttle) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
     }
 
-    /// What all who wait cost together.
-    pub(in crate::throttle) fn total(&self) -> &Total {
-        &self.total
+    /// Returns the totals of the waiters without a decision.
+    pub(in crate::throttle) fn totals(&self) -> &UnitTotals {
+        &self.totals
     }
 
-    /// Takes the place behind everybody else of its flow.
-    pub(in crate::throttle) fn join(&mut self, flow: u64, waiter: Waiter) -> Ticket {
-        self.tickets += 1;
-        self.put(flow, self.tickets, waiter)
+    /// Adds a waiter at the end of its flow.
+    pub(in crate::throttle) fn join(&mut self, flow: u64, waiter: Waiter) -> WaiterId {
+        self.last_number += 1;
+        self.insert(flow, self.last_number, waiter)
     }
 
-    fn put(&mut self, flow: u64, number: u64, waiter: Waiter) -> Ticket {
-        self.total.add(&waiter.units, waiter.is_plain);
-        self.ends_at = self.ends_at.min(waiter.ends_at(Tick(0)));
-        let index = self.all.insert(Entry { number, waiter, links: Links::default(), verdict: None });
+    fn insert(&mut self, flow: u64, number: u64, waiter: Waiter) -> WaiterId {
+        self.totals.add(&waiter.units, waiter.is_one_call);
+        self.next_expiry = self.next_expiry.min(waiter.expires_at(Tick(0)));
+        let index = self.entries.insert(Node::new(number, Entry { waiter, decision: None }));
         let line = &mut self.flows.entry(flow).or_default().line;
         if line.is_empty() {
-            self.ring.push_back(flow);
+            self.turns.push_back(flow);
         }
-        line.put(&mut self.all, index);
-        Ticket { flow, index }
+        line.insert(&mut self.entries, index);
+        WaiterId { flow, index }
     }
 
-    /// Takes one who waits out of its line.
-    fn take(&mut self, ticket: Ticket) -> Option<&mut Entry<V>> {
-        self.waiting(ticket)?;
-        let flow = self.flows.get_mut(&ticket.flow)?;
-        flow.line.remove(&mut self.all, ticket.index);
+    /// Takes a waiter without a decision out of its line.
+    fn unlink(&mut self, id: WaiterId) -> Option<&mut Entry<D>> {
+        self.waiter(id)?;
+        let flow = self.flows.get_mut(&id.flow)?;
+        flow.line.remove(&mut self.entries, id.index);
         if flow.line.is_empty() {
-            self.flows.remove(&ticket.flow);
-            self.visiting &= self.ring.front() != Some(&ticket.flow);
-            self.ring.retain(|flow| *flow != ticket.flow);
+            self.flows.remove(&id.flow);
+            self.has_quantum &= self.turns.front() != Some(&id.flow);
+            self.turns.retain(|flow| *flow != id.flow);
         }
-        let entry = self.all.get_mut(ticket.index)?;
-        self.total.remove(&entry.waiter.units, entry.waiter.is_plain);
-        if self.total.calls() == 0 {
-            self.ends_at = NEVER;
+        let entry = &mut self.entries.get_mut(id.index)?.value;
+        self.totals.remove(&entry.waiter.units, entry.waiter.is_one_call);
+        if self.totals.calls() == 0 {
+            self.next_expiry = NEVER;
         }
         Some(entry)
     }
 
-    /// Keeps the waker of one who waits; one who was served gets its verdict and leaves.
-    pub(in crate::throttle) fn poll(&mut self, ticket: Ticket, waker: &Waker) -> Option<(Served, V)> {
-        let entry = self.all.get_mut(ticket.index)?;
-        if let Some(verdict) = entry.verdict.take() {
-            let Entry { number, waiter, .. } = self.all.remove(ticket.index);
-            return Some((Served { flow: ticket.flow, number, waiter }, verdict));
+    /// Removes and returns a decided waiter with its decision; stores the waker of any other.
+    pub(in crate::throttle) fn poll(&mut self, id: WaiterId, waker: &Waker) -> Option<(DecidedWaiter, D)> {
+        let entry = &mut self.entries.get_mut(id.index)?.value;
+        if let Some(decision) = entry.decision.take() {
+            let Node { number, value: Entry { waiter, .. }, .. } = self.entries.remove(id.index);
+            return Some((DecidedWaiter { flow: id.flow, number, waiter }, decision));
         }
         match &mut entry.waiter.waker {
-            Some(kept) => kept.clone_from(waker),
-            kept => *kept = Some(waker.clone()),
+            Some(stored) => stored.clone_from(waker),
+            stored => *stored = Some(waker.clone()),
         }
         None
     }
 
-    /// One who came for its verdict and could not use it takes its old place again.
-    pub(in crate::throttle) fn take_back(&mut self, served: Served) -> Ticket {
-        self.put(served.flow, served.number, served.waiter)
+    /// Adds a waiter again that could not use its decision, at its old place.
+    pub(in crate::throttle) fn requeue(&mut self, decided: DecidedWaiter) -> WaiterId {
+        self.insert(decided.flow, decided.number, decided.waiter)
     }
 
-    /// Leaves. The verdict of one who was served and never came for it is for the next one.
-    pub(in crate::throttle) fn leave(&mut self, ticket: Ticket) -> Option<V> {
-        self.take(ticket);
-        self.all.try_remove(ticket.index)?.verdict
+    /// Removes a waiter. Returns the decision that it has not polled, for the next waiter.
+    pub(in crate::throttle) fn leave(&mut self, id: WaiterId) -> Option<D> {
+        self.unlink(id);
+        self.entries.try_remove(id.index)?.value.decision
     }
 
-    /// Gives the verdict to one who waits, and its waker to be woken.
-    pub(in crate::throttle) fn settle(&mut self, ticket: Ticket, verdict: V) -> Option<Waker> {
-        let weight = self.waiting(ticket)?.weight();
-        if let Some(flow) = self.flows.get_mut(&ticket.flow) {
+    /// Decides on a waiter. Returns its waker, to be woken after the lock is released.
+    pub(in crate::throttle) fn decide(&mut self, id: WaiterId, decision: D) -> Option<Waker> {
+        let weight = self.waiter(id)?.weight();
+        if let Some(flow) = self.flows.get_mut(&id.flow) {
             flow.deficit = flow.deficit.saturating_sub(weight);
         }
-        let entry = self.take(ticket)?;
-        entry.verdict = Some(verdict);
+        let entry = self.unlink(id)?;
+        entry.decision = Some(decision);
         entry.waiter.waker.take()
     }
 
-    /// One who waits; `None` for one who was served.
-    fn waiting(&self, ticket: Ticket) -> Option<&Waiter> {
-        let entry = self.all.get(ticket.index)?;
-        entry.verdict.is_none().then_some(&entry.waiter)
+    /// Decides on every waiter. Returns their wakers.
+    pub(in crate::throttle) fn decide_all(&mut self, decision: impl Fn() -> D) -> Vec<Waker> {
+        let ids: Vec<WaiterId> = self.in_order().map(|(id, _)| id).collect();
+        ids.into_iter().filter_map(|id| self.decide(id, decision())).collect()
     }
 
-    /// The one who is next among those whom `fits` takes. Asked twice, it is the same one.
-    pub(in crate::throttle) fn next(&mut self, fits: impl Fn(&Waiter) -> bool) -> Option<(Ticket, &Waiter)> {
-        let ticket =
-            if self.ring.len() > 1 { self.next_in_turn(&fits) } else { self.first_of(*self.ring.front()?, &fits) }?;
-        Some((ticket, self.waiting(ticket)?))
+    /// Returns a waiter, `None` if it has a decision.
+    fn waiter(&self, id: WaiterId) -> Option<&Waiter> {
+        let entry = &self.entries.get(id.index)?.value;
+        entry.decision.is_none().then_some(&entry.waiter)
     }
 
-    fn next_in_turn(&mut self, fits: &impl Fn(&Waiter) -> bool) -> Option<Ticket> {
-        let firsts = self.ring.iter().filter_map(|flow| self.first_of(*flow, fits));
-        // Enough for every one of them, so that one round finds somebody.
-        let quantum = firsts.filter_map(|ticket| Some(self.waiting(ticket)?.weight())).max()?;
-        for _ in 0..=self.ring.len() {
-            let front = *self.ring.front()?;
-            let first = self.first_of(front, fits).and_then(|ticket| Some((ticket, self.waiting(ticket)?.weight())));
-            if let (Some((ticket, weight)), Some(flow)) = (first, self.flows.get_mut(&front)) {
-                if !std::mem::replace(&mut self.visiting, true) {
+    /// Returns the next waiter among those that `fits` accepts: the same one until it is decided or leaves.
+    pub(in crate::throttle) fn next(&mut self, fits: impl Fn(&Waiter) -> bool) -> Option<(WaiterId, &Waiter)> {
+        let id =
+            if self.turns.len() > 1 { self.next_in_turn(&fits) } else { self.first_of(*self.turns.front()?, &fits) }?;
+        Some((id, self.waiter(id)?))
+    }
+
+    fn next_in_turn(&mut self, fits: &impl Fn(&Waiter) -> bool) -> Option<WaiterId> {
+        let firsts = self.turns.iter().filter_map(|flow| self.first_of(*flow, fits));
+        // The weight of the heaviest first waiter: one round is enough to find a waiter.
+        let quantum = firsts.filter_map(|id| Some(self.waiter(id)?.weight())).max()?;
+        for _ in 0..=self.turns.len() {
+            let front = *self.turns.front()?;
+            let first = self.first_of(front, fits).and_then(|id| Some((id, self.waiter(id)?.weight())));
+            if let (Some((id, weight)), Some(flow)) = (first, self.flows.get_mut(&front)) {
+                if !std::mem::replace(&mut self.has_quantum, true) {
                     flow.deficit += quantum;
                 }
                 if weight <= flow.deficit {
-                    return Some(ticket);
+                    return Some(id);
                 }
             }
-            self.ring.rotate_left(1);
-            self.visiting = false;
+            self.turns.rotate_left(1);
+            self.has_quantum = false;
         }
         None
     }
 
-    fn first_of(&self, flow: u64, fits: &impl Fn(&Waiter) -> bool) -> Option<Ticket> {
-        let mut line = self.flows.get(&flow)?.line.iter(&self.all);
+    fn first_of(&self, flow: u64, fits: &impl Fn(&Waiter) -> bool) -> Option<WaiterId> {
+        let mut line = self.flows.get(&flow)?.line.iter(&self.entries);
         let (index, _) = line.find(|(_, entry)| fits(&entry.waiter))?;
-        Some(Ticket { flow, index })
+        Some(WaiterId { flow, index })
     }
 
-    /// Those who wait, about in the order in which they will be served: exactly so in one flow.
-    pub(in crate::throttle) fn in_order(&self) -> impl Iterator<Item = (Ticket, &Waiter)> {
-        let mut lines: VecDeque<_> =
-            self.ring.iter().filter_map(|flow| Some((*flow, self.flows.get(flow)?.line.iter(&self.all)))).collect();
+    /// Returns the waiters about in the order in which they will be served: exactly so within one flow.
+    pub(in crate::throttle) fn in_order(&self) -> impl Iterator<Item = (WaiterId, &Waiter)> {
+        let mut lines: VecDeque<_> = self
+            .turns
+            .iter()
+            .filter_map(|flow| Some((*flow, self.flows.get(flow)?.line.iter(&self.entries))))
+            .collect();
         std::iter::from_fn(move || {
             loop {
                 let (flow, mut line) = lines.pop_front()?;
                 if let Some((index, entry)) = line.next() {
                     lines.push_back((flow, line));
-                    return Some((Ticket { flow, index }, &entry.waiter));
+                    return Some((WaiterId { flow, index }, &entry.waiter));
                 }
             }
         })
     }
 
-    /// Everybody who waits gets a verdict; the wakers to be woken.
-    pub(in crate::throttle) fn settle_all(&mut self, verdict: impl Fn() -> V) -> Vec<Waker> {
-        let tickets: Vec<Ticket> = self.in_order().map(|(ticket, _)| ticket).collect();
-        tickets.into_iter().filter_map(|ticket| self.settle(ticket, verdict())).collect()
+    /// Returns a time before which no waiter expires.
+    pub(in crate::throttle) fn next_expiry(&self) -> Tick {
+        self.next_expiry
     }
 
-    /// When the patience of one who waits ends, at the earliest.
-    pub(in crate::throttle) fn ends_at(&self) -> Tick {
-        self.ends_at
+    /// Computes [`next_expiry`](Self::next_expiry) from the waiters, after those expired at `now` were decided.
+    pub(in crate::throttle) fn update_next_expiry(&mut self, now: Tick) {
+        self.next_expiry = self.in_order().map(|(_, waiter)| waiter.expires_at(now)).min().unwrap_or(NEVER);
     }
 
-    /// Looks anew when the patience of one who waits ends.
-    pub(in crate::throttle) fn find_end(&mut self, now: Tick) {
-        self.ends_at = self.in_order().map(|(_, waiter)| waiter.ends_at(now)).min().unwrap_or(NEVER);
-    }
-
-    /// Those who wait begin to be patient at `from`, if they came before.
-    pub(in crate::throttle) fn be_patient_from(&mut self, from: Tick) {
-        for waiter in self.everybody_waiting() {
-            waiter.latest = (waiter.latest + from.since(waiter.arrived)).min(waiter.deadline);
+    /// Counts the bound of each wait from `from` on, if the waiter arrived before. The deadlines stay.
+    pub(in crate::throttle) fn restart_waits_at(&mut self, from: Tick) {
+        for waiter in self.waiters_mut() {
+            waiter.latest_start = (waiter.latest_start + from.since(waiter.arrived)).min(waiter.deadline);
         }
     }
 
-    /// Wakes everybody who waits, to look again.
-    pub(in crate::throttle) fn wake_all(&mut self) -> Vec<Waker> {
-        self.everybody_waiting().filter_map(|waiter| waiter.waker.take()).collect()
+    /// Takes the wakers of all waiters, so that each polls again.
+    pub(in crate::throttle) fn take_wakers(&mut self) -> Vec<Waker> {
+        self.waiters_mut().filter_map(|waiter| waiter.waker.take()).collect()
     }
 
-    /// In no order.
-    fn everybody_waiting(&mut self) -> impl Iterator<Item = &mut Waiter> {
-        self.all.iter_mut().filter(|(_, entry)| entry.verdict.is_none()).map(|(_, entry)| &mut entry.waiter)
+    /// Returns the waiters without a decision, in no order.
+    fn waiters_mut(&mut self) -> impl Iterator<Item = &mut Waiter> {
+        let entries = self.entries.iter_mut().map(|(_, node)| &mut node.value);
+        entries.filter(|entry| entry.decision.is_none()).map(|entry| &mut entry.waiter)
     }
 }
 
@@ -289,42 +295,55 @@ mod tests {
     fn waiter(units: u32) -> Waiter {
         Waiter {
             units: [units].into(),
-            is_plain: units == 1,
+            is_one_call: units == 1,
             arrived: Tick(0),
-            latest: Tick(9),
+            latest_start: Tick(9),
             deadline: Tick(9),
             waker: None,
         }
     }
 
-    /// Serves everybody, and says by flow in what order.
-    fn served(queue: &mut Queue<()>) -> Vec<u64> {
+    /// Serves all waiters and returns their flows in order.
+    fn served(queue: &mut FairQueue<()>) -> Vec<u64> {
         let mut order = Vec::new();
-        while let Some((ticket, _)) = queue.next(|_| true) {
-            assert_eq!(queue.next(|_| true).map(|(ticket, _)| ticket), Some(ticket));
-            queue.settle(ticket, ());
-            order.push(ticket.flow);
+        while let Some((id, _)) = queue.next(|_| true) {
+            assert_eq!(queue.next(|_| true).map(|(id, _)| id), Some(id));
+            queue.decide(id, ());
+            order.push(id.flow);
         }
         order
     }
 
     #[test]
-    fn callers_of_one_flow_are_served_in_the_order_of_asking() {
-        let mut queue = Queue::<()>::new();
-        let tickets: Vec<Ticket> = (1..=3).map(|units| queue.join(0, waiter(units))).collect();
-        assert_eq!((queue.len(), queue.total().on(0), queue.total().is_plain()), (3, 6, false));
-        assert_eq!(queue.next(|waiter| waiter.units[0] > 1).map(|(ticket, _)| ticket), Some(tickets[1]));
-        for ticket in &tickets {
-            assert_eq!(queue.next(|_| true).map(|(ticket, _)| ticket), Some(*ticket));
-            queue.settle(*ticket, ());
+    fn callers_of_one_flow_are_served_first_come_first_served() {
+        let mut queue = FairQueue::<()>::new();
+        let ids: Vec<WaiterId> = (1..=3).map(|units| queue.join(0, waiter(units))).collect();
+        assert_eq!((queue.waiting(), queue.totals().on(0), queue.totals().is_uniform()), (3, 6, false));
+        assert_eq!(queue.next(|waiter| waiter.units[0] > 1).map(|(id, _)| id), Some(ids[1]));
+        for id in &ids {
+            assert_eq!(queue.next(|_| true).map(|(id, _)| id), Some(*id));
+            queue.decide(*id, ());
         }
-        assert_eq!((queue.len(), queue.total().on(0), queue.total().is_plain()), (0, 0, true));
-        assert!(!queue.is_deserted());
+        assert_eq!((queue.waiting(), queue.totals().on(0), queue.totals().is_uniform()), (0, 0, true));
+        assert!(!queue.is_empty());
     }
 
     #[test]
-    fn one_principal_with_many_calls_does_not_keep_another_one_waiting() {
-        let mut queue = Queue::<()>::new();
+    fn a_queue_is_empty_once_every_decision_is_polled_or_its_waiter_has_left() {
+        let mut queue = FairQueue::<()>::new();
+        assert!(queue.is_empty());
+        let (first, second) = (queue.join(0, waiter(1)), queue.join(0, waiter(1)));
+        queue.decide_all(|| ());
+        assert_eq!((queue.waiting(), queue.is_empty()), (0, false));
+        assert!(queue.poll(first, Waker::noop()).is_some());
+        assert!(!queue.is_empty());
+        queue.leave(second);
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn flows_take_turns() {
+        let mut queue = FairQueue::<()>::new();
         for _ in 0..4 {
             queue.join(1, waiter(1));
         }
@@ -334,8 +353,8 @@ mod tests {
     }
 
     #[test]
-    fn dear_calls_take_their_flow_fewer_turns() {
-        let mut queue = Queue::<()>::new();
+    fn a_flow_of_expensive_calls_takes_fewer_turns() {
+        let mut queue = FairQueue::<()>::new();
         for _ in 0..3 {
             queue.join(1, waiter(3));
         }
@@ -346,17 +365,17 @@ mod tests {
     }
 
     #[test]
-    fn one_who_could_not_use_its_verdict_takes_its_old_place() {
-        let mut queue = Queue::<()>::new();
+    fn a_requeued_waiter_takes_its_old_place() {
+        let mut queue = FairQueue::<()>::new();
         let (first, second) = (queue.join(0, waiter(1)), queue.join(0, waiter(1)));
-        queue.settle(first, ());
+        queue.decide(first, ());
         let (late, ()) = queue.poll(first, Waker::noop()).unwrap();
-        let first = queue.take_back(late);
-        assert_eq!(queue.next(|_| true).map(|(ticket, _)| ticket), Some(first));
+        let first = queue.requeue(late);
+        assert_eq!(queue.next(|_| true).map(|(id, _)| id), Some(first));
         assert_eq!(queue.leave(first), None);
-        assert_eq!(queue.next(|_| true).map(|(ticket, _)| ticket), Some(second));
-        queue.settle(second, ());
+        assert_eq!(queue.next(|_| true).map(|(id, _)| id), Some(second));
+        queue.decide(second, ());
         assert_eq!(queue.leave(second), Some(()));
-        assert!(queue.is_deserted());
+        assert!(queue.is_empty());
     }
 }

@@ -1,22 +1,27 @@
-//! A line of callers, in the order in which they joined the queue.
+//! [`Line`]: linked list through a slab, ordered by number. [`FairQueue`](super::fair_queue::FairQueue) has one per flow.
 
 use slab::Slab;
 
-use super::fair_queue::Entry;
-
-/// A list that is linked through the slab in which everybody is: to join at its end and to leave it anywhere takes the same
-/// time however long it is.
+/// List of the nodes of one slab, ascending by number. Appending and removing take constant time, whatever the length.
 #[derive(Debug, Default)]
 pub(super) struct Line {
     first: Option<usize>,
     last: Option<usize>,
 }
 
-/// Who stands before and behind one in a line.
-#[derive(Debug, Default)]
-pub(super) struct Links {
-    before: Option<usize>,
-    behind: Option<usize>,
+/// Value in a slab that can be linked into one line at a time.
+#[derive(Debug)]
+pub(super) struct Node<T> {
+    pub(super) number: u64,
+    pub(super) value: T,
+    previous: Option<usize>,
+    next: Option<usize>,
+}
+
+impl<T> Node<T> {
+    pub(super) fn new(number: u64, value: T) -> Self {
+        Self { number, value, previous: None, next: None }
+    }
 }
 
 impl Line {
@@ -24,39 +29,40 @@ impl Line {
         self.first.is_none()
     }
 
-    /// Everybody in it, in order.
-    pub(super) fn iter<'q, V>(
-        &self,
-        all: &'q Slab<Entry<V>>,
-    ) -> impl Iterator<Item = (usize, &'q Entry<V>)> + use<'q, V> {
-        std::iter::successors(self.first, |index| all[*index].links.behind).map(|index| (index, &all[index]))
+    /// Returns the nodes with their slab indexes, in order.
+    pub(super) fn iter<'s, T>(&self, slab: &'s Slab<Node<T>>) -> impl Iterator<Item = (usize, &'s T)> + use<'s, T> {
+        std::iter::successors(self.first, |index| slab[*index].next).map(|index| (index, &slab[index].value))
     }
 
-    /// Takes its place, which is the last one unless it has been in the line before.
-    pub(super) fn put<V>(&mut self, all: &mut Slab<Entry<V>>, index: usize) {
-        let number = all[index].number;
-        let is_last = self.last.is_none_or(|last| all[last].number < number);
-        let behind = if is_last { None } else { self.iter(all).find(|(_, other)| other.number > number) };
-        let behind = behind.map(|(other, _)| other);
-        let before = behind.map_or(self.last, |behind| all[behind].links.before);
-        all[index].links = Links { before, behind };
-        *self.behind(all, before) = Some(index);
-        *self.before(all, behind) = Some(index);
+    /// Links a node at its number: at the end, unless it has been in the line before.
+    pub(super) fn insert<T>(&mut self, slab: &mut Slab<Node<T>>, index: usize) {
+        let number = slab[index].number;
+        let is_last = self.last.is_none_or(|last| slab[last].number < number);
+        let next = if is_last {
+            None
+        } else {
+            self.iter(slab).map(|(other, _)| other).find(|other| slab[*other].number > number)
+        };
+        let previous = next.map_or(self.last, |next| slab[next].previous);
+        (slab[index].previous, slab[index].next) = (previous, next);
+        *self.link_after(slab, previous) = Some(index);
+        *self.link_before(slab, next) = Some(index);
     }
 
-    pub(super) fn remove<V>(&mut self, all: &mut Slab<Entry<V>>, index: usize) {
-        let Links { before, behind } = std::mem::take(&mut all[index].links);
-        *self.behind(all, before) = behind;
-        *self.before(all, behind) = before;
+    /// Unlinks a node.
+    pub(super) fn remove<T>(&mut self, slab: &mut Slab<Node<T>>, index: usize) {
+        let (previous, next) = (slab[index].previous.take(), slab[index].next.take());
+        *self.link_after(slab, previous) = next;
+        *self.link_before(slab, next) = previous;
     }
 
-    /// The link from `index` to the one behind it; nobody stands before the first one.
-    fn behind<'q, V>(&'q mut self, all: &'q mut Slab<Entry<V>>, index: Option<usize>) -> &'q mut Option<usize> {
-        index.map_or(&mut self.first, |index| &mut all[index].links.behind)
+    /// Returns the link from `index` to its next node; from the start of the line for `None`.
+    fn link_after<'s, T>(&'s mut self, slab: &'s mut Slab<Node<T>>, index: Option<usize>) -> &'s mut Option<usize> {
+        index.map_or(&mut self.first, |index| &mut slab[index].next)
     }
 
-    /// The link from `index` to the one before it; nobody stands behind the last one.
-    fn before<'q, V>(&'q mut self, all: &'q mut Slab<Entry<V>>, index: Option<usize>) -> &'q mut Option<usize> {
-        index.map_or(&mut self.last, |index| &mut all[index].links.before)
+    /// Returns the link from `index` to its previous node; from the end of the line for `None`.
+    fn link_before<'s, T>(&'s mut self, slab: &'s mut Slab<Node<T>>, index: Option<usize>) -> &'s mut Option<usize> {
+        index.map_or(&mut self.last, |index| &mut slab[index].previous)
     }
 }

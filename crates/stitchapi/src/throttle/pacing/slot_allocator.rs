@@ -1,0 +1,201 @@
+//! [`SlotAllocator`]: the waiters of a bucket, the slots that it holds, and which waiter gets which slot.
+//!
+//! In: booked slots, the time. Out: a [`Decision`] for each waiter, and the demand that is not covered by slots. The planner
+//! owns one. Read on in `slots.rs` and in `queue/`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use stitchapi_core::pace::{Booking, Reservation};
+use stitchapi_core::{StoreError, Tick};
+
+use super::cell_source::{CellSource, Demand, StoreRequest};
+use super::in_process_pacer::{InProcessPacer, NextStart};
+use super::slot_source::SlotSource;
+use super::slots::{Slot, SlotOrigin, Slots};
+use crate::throttle::agent::Effects;
+use crate::throttle::queue::{FairQueue, WaiterId};
+use crate::throttle::settings::BucketSettings;
+use crate::throttle::units::{UnitTotals, Units};
+use crate::trace::EventKind;
+
+/// Decision on a waiter.
+#[derive(Debug)]
+pub(in crate::throttle) enum Decision {
+    /// It may start on this slot, now.
+    Start(Slot),
+    /// No slot is free in time; one is free this long after the latest start.
+    Throttled(Duration),
+    /// Its deadline has passed.
+    TimedOut,
+    /// The store is unavailable, and the policy is [`OutagePolicy::Closed`](crate::OutagePolicy::Closed).
+    StoreFailed(Arc<StoreError>),
+    /// The seam was shut down.
+    ShutDown,
+}
+
+/// Waiters and slots of a bucket.
+#[derive(Debug)]
+pub(super) struct SlotAllocator {
+    pub(super) queue: FairQueue<Decision>,
+    pub(super) slots: Slots,
+}
+
+impl SlotAllocator {
+    pub(super) fn new() -> Self {
+        Self { queue: FairQueue::new(), slots: Slots::default() }
+    }
+
+    /// Gives each due slot to the next waiter whose units it covers, and removes slots that are late.
+    pub(super) fn serve_slots(
+        &mut self,
+        source: &SlotSource,
+        guard: Duration,
+        now: Tick,
+        effects: &mut Effects<StoreRequest>,
+    ) {
+        let mut index = 0;
+        while let Some(slot) = self.slots.get(index) {
+            if slot.due > now {
+                effects.turn_at(slot.due);
+                break;
+            }
+            if let Some(by) = source.lateness(slot, now, guard) {
+                self.slots.remove(index);
+                if self.queue.waiting() > 0 {
+                    effects.events.push(EventKind::SlotMissed { by });
+                }
+                continue;
+            }
+            match self.queue.next(|waiter| slot.covers(&waiter.units)).map(|(id, _)| id) {
+                Some(id) => {
+                    let Some(slot) = self.slots.remove(index) else { break };
+                    effects.wakers.extend(self.queue.decide(id, Decision::Start(slot)));
+                }
+                None => index += 1,
+            }
+        }
+    }
+
+    /// Draws for the waiters in their order, as long as the next one may start now.
+    pub(super) fn serve_in_process(
+        &mut self,
+        pacer: &mut InProcessPacer,
+        now: Tick,
+        effects: &mut Effects<StoreRequest>,
+    ) {
+        while let Some((id, waiter)) = self.queue.next(|_| true) {
+            match pacer.draw_for_waiter(&waiter.units, waiter.arrived, now) {
+                NextStart::NotBefore(at) => {
+                    effects.turn_at(at);
+                    return;
+                }
+                NextStart::Now(due) => {
+                    let (units, is_one_call) = (waiter.units.clone(), waiter.is_one_call);
+                    let slot = Slot { origin: SlotOrigin::InProcess, units, is_one_call, due };
+                    effects.wakers.extend(self.queue.decide(id, Decision::Start(slot)));
+                }
+            }
+        }
+    }
+
+    /// Returns for how many waiters a slot is booked or requested.
+    pub(super) fn outstanding(&self, cell: &CellSource) -> usize {
+        self.slots.len() + cell.requested_calls()
+    }
+
+    /// Returns the waiters without a slot and without a request, as far as this process may hold more slots.
+    pub(super) fn demand(&self, settings: &BucketSettings, cell: &CellSource, now: Tick) -> Demand {
+        let units = self.uncovered_units(settings, cell);
+        let group = if units.is_empty() { 0 } else { self.outstanding(cell) + units.len() };
+        let latest = self.queue.in_order().take(group).map(|(_, waiter)| waiter.latest_start).max();
+        Demand { units, horizon: latest.map_or(Duration::ZERO, |latest| latest.since(now)) }
+    }
+
+    fn uncovered_units(&self, settings: &BucketSettings, cell: &CellSource) -> Vec<Units> {
+        let outstanding = self.outstanding(cell);
+        let room = settings.max_booked.saturating_sub(outstanding).min(settings.max_calls_per_request);
+        if room == 0 {
+            return Vec::new();
+        }
+        let mut totals = [self.queue.totals(), self.slots.totals()].into_iter().chain(cell.requested_totals());
+        if totals.all(UnitTotals::is_uniform) {
+            let uncovered = self.queue.waiting().saturating_sub(outstanding);
+            return vec![settings.one_call.clone(); uncovered.min(room)];
+        }
+        let mut covered: BTreeMap<&[u32], usize> = BTreeMap::new();
+        for units in self.slots.iter().map(|slot| &slot.units).chain(cell.requested_units()) {
+            *covered.entry(units).or_default() += 1;
+        }
+        let uncovered = self.queue.in_order().filter(|(_, waiter)| match covered.get_mut(&*waiter.units) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        });
+        uncovered.take(room).map(|(_, waiter)| waiter.units.clone()).collect()
+    }
+
+    /// Returns the units on the limit at `index` of the waiters without a slot and without a request.
+    pub(super) fn uncovered_on(&self, index: usize, cell: &CellSource) -> u64 {
+        let requested: u64 = cell.requested_totals().map(|totals| totals.on(index)).sum();
+        self.queue.totals().on(index).saturating_sub(self.slots.totals().on(index) + requested)
+    }
+
+    /// Refuses waiters whose slot is booked after their latest start, and waiters whose slot would be after `next`, the
+    /// start of the first call that `reservation` has not booked. Returns the booking of slots that this leaves unused, to
+    /// be refunded.
+    pub(super) fn refuse_late(
+        &mut self,
+        request: &StoreRequest,
+        reservation: &Reservation,
+        next: Option<Tick>,
+        now: Tick,
+        effects: &mut Effects<StoreRequest>,
+    ) -> Option<Booking> {
+        let trip = now.since(request.sent);
+        let mut refused: Vec<(WaiterId, Duration)> = Vec::new();
+        let mut free: Vec<&Slot> = self.slots.iter().collect();
+        free.reverse();
+        for (id, waiter) in self.queue.in_order() {
+            match free.iter().rposition(|slot| slot.covers(&waiter.units)) {
+                // The trip to the store does not count as waiting for a slot; the deadline of the call is absolute.
+                Some(index)
+                    if free[index].due < (waiter.latest_start + trip).min(waiter.deadline)
+                        || free[index].due <= now =>
+                {
+                    free.remove(index);
+                }
+                Some(index) => refused.push((id, free[index].due.since(waiter.latest_start))),
+                None => match next {
+                    // A request that has expired in the store does not show who can be served in time.
+                    Some(next)
+                        if waiter.latest_start <= request.sent + request.reserve.horizon
+                            && next > waiter.latest_start =>
+                    {
+                        refused.push((id, next.since(waiter.latest_start)));
+                    }
+                    _ => break,
+                },
+            }
+        }
+        let unused = free.len();
+        if refused.is_empty() {
+            return None;
+        }
+        for (id, retry_after) in refused {
+            effects.wakers.extend(self.queue.decide(id, Decision::Throttled(retry_after)));
+        }
+        if unused == 0 { None } else { self.slots.remove_unused(unused, reservation, &request.reserve) }
+    }
+
+    /// Removes the slots whose booking is void.
+    pub(super) fn remove_void_slots(&mut self, source: &SlotSource, effects: &mut Effects<StoreRequest>) {
+        let slots = self.slots.remove_void(|slot| source.is_void(slot));
+        if slots > 0 {
+            effects.events.push(EventKind::SlotsVoided { slots });
+        }
+    }
+}

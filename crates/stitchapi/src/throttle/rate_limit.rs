@@ -1,0 +1,448 @@
+//! [`RateLimit`]: the rate limit of one bucket, as the callers of one process use it.
+//!
+//! In: units of a call and the bounds of its wait. Out: a [`Start`], or an error. [`Bucket`](super::bucket::Bucket) calls it.
+//! While a request is in flight callers queue, and the next request books for all of them: round trips per call fall as the
+//! load rises. A caller without company sends its requests itself; otherwise the [agent](super::agent) sends them,
+//! confirms the bookings and serves the queue. Read on in `pacing/planner.rs`, which decides everything.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::{Either, select};
+use stitchapi_core::pace::{Booking, Reservation};
+use stitchapi_core::{Key, Runtime, StoreError, StoreTime, Tick};
+
+use super::agent::{self, AgentWaker, Effects, SpawnOnDrop, WaitQueue};
+use super::cell_client::CellClient;
+use super::context::ThrottleContext;
+use super::declaration::Cost;
+use super::pacing::{Decision, Planner, StoreRequest};
+use super::queue::{Waiter, WaiterId};
+use super::settings::{BucketSettings, WaitBounds};
+use super::status::BucketStatus;
+use super::units::Units;
+use crate::error::{Error, ErrorKind, Result};
+use crate::rate_limit_headers::{Cooldown, RateLimitSignal};
+use crate::runtime::{TimeUp, within};
+use crate::trace::Trace;
+
+/// Leave to start one call, now.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    /// Reading of the clock that passed the lateness test.
+    pub(crate) at: Tick,
+    /// How long the call waited.
+    pub(crate) waited: Duration,
+}
+
+/// Rate limit of one bucket.
+pub(super) struct RateLimit {
+    context: Arc<ThrottleContext>,
+    settings: Arc<BucketSettings>,
+    /// Cell in the store, if there is one.
+    cell: Option<CellClient>,
+    state: Mutex<State>,
+}
+
+struct State {
+    planner: Planner,
+    agent: AgentWaker,
+}
+
+impl RateLimit {
+    /// `key` is that of the cell, if the context has a store.
+    pub(super) fn new(context: Arc<ThrottleContext>, settings: Arc<BucketSettings>, key: Option<Key>) -> Arc<Self> {
+        let cell =
+            context.store.clone().zip(key).map(|(store, key)| {
+                CellClient::new(store, key, &settings.limits, settings.guard, context.trace.clone())
+            });
+        let planner = match &cell {
+            Some(cell) => Planner::on_cell(settings.clone(), cell.has_local_clock()),
+            None if settings.fresh_start.is_zero() => Planner::in_process(settings.clone(), Tick(0)),
+            None => Planner::in_process(settings.clone(), context.runtime.now() + settings.fresh_start),
+        };
+        let state = Mutex::new(State { planner, agent: AgentWaker::default() });
+        Arc::new(Self { context, settings, cell, state })
+    }
+
+    /// Returns `true` if the store can only count.
+    pub(super) fn is_counting(&self) -> bool {
+        self.cell.as_ref().is_some_and(CellClient::is_counting)
+    }
+
+    /// Returns `true` if a new rate limit would serve as well: no waiter, no slot, no agent, and a full budget.
+    pub(super) fn is_idle(&mut self, now: Tick) -> bool {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        !state.agent.is_running() && state.planner.is_idle(now)
+    }
+
+    /// Returns the event stream of the seam.
+    pub(super) fn trace(&self) -> &Trace {
+        &self.context.trace
+    }
+
+    /// Starts a call at once, if there is no store, no waiter, and the budget allows a start now. Takes one lock.
+    #[inline]
+    pub(super) fn start_at_once(&self, units: &Units) -> Option<Start> {
+        if self.cell.is_some() {
+            return None;
+        }
+        let now = self.runtime().now();
+        let starts = self.state().planner.start_at_once(units, now);
+        starts.then_some(Start { at: now, waited: Duration::ZERO })
+    }
+
+    /// Waits until a call may start that could not start [at once](Self::start_at_once). Callers of one `flow` are served
+    /// first come, first served; flows take turns.
+    ///
+    /// A slot that is late by more than the guard when the caller wakes, or whose booking has become void, is given up for
+    /// another one. Dropped while waiting: nothing happened, and the next caller takes the turn.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Throttled`] if no slot is free in time, [`ErrorKind::Timeout`] at the deadline, [`ErrorKind::Store`] if
+    /// the store fails and the outage policy is closed, [`ErrorKind::ShutDown`] after a shutdown.
+    pub(super) async fn start_in_turn(
+        self: &Arc<Self>,
+        units: &Units,
+        flow: u64,
+        bounds: WaitBounds,
+        trace: &Trace,
+    ) -> Result<Start> {
+        let mut waiting = self.join(units, flow, bounds, trace)?;
+        if !waiting.needs_agent {
+            // Boxed, so that the future of a caller with company is small.
+            let lead = Box::pin(within(&**self.runtime(), bounds.deadline, self.lead(&mut waiting)));
+            if let Some(result) = lead.await.map_err(|TimeUp| timed_out())? {
+                return result;
+            }
+            agent::ensure_running(self);
+            waiting.needs_agent = true;
+        }
+        waiting.await
+    }
+
+    fn join<'l>(
+        self: &'l Arc<Self>,
+        units: &Units,
+        flow: u64,
+        bounds: WaitBounds,
+        trace: &'l Trace,
+    ) -> Result<Waiting<'l>> {
+        let now = self.runtime().now();
+        let waiter = Waiter {
+            units: units.clone(),
+            is_one_call: self.settings.is_one_call(units),
+            arrived: now,
+            latest_start: self.settings.latest_start(bounds, now),
+            deadline: bounds.deadline,
+            waker: None,
+        };
+        let mut state = self.state();
+        let joined = state.planner.join(flow, waiter).map_err(throttled)?;
+        let agent = if joined.needs_turn { state.agent.notify() } else { None };
+        // While this caller waits a running agent does not stop.
+        let needs_agent = state.agent.is_running();
+        drop(state);
+        agent.into_iter().for_each(Waker::wake);
+        Ok(Waiting { limit: self, id: joined.id, asked: now, is_done: false, needs_agent, trace })
+    }
+
+    /// Sends the requests of a caller without company. Returns the result of its wait, or `None` once it has company or
+    /// there is nothing to request.
+    async fn lead(self: &Arc<Self>, waiting: &mut Waiting<'_>) -> Option<Result<Start>> {
+        while let Some(request) = self.next_own_request() {
+            // The request continues if its caller leaves: it may have booked.
+            let sent = SpawnOnDrop::new(self.runtime().clone(), Box::pin(self.clone().send(request)));
+            match select(sent, &mut *waiting).await {
+                Either::Left(_) => {
+                    if let Some(result) = (&mut *waiting).now_or_never() {
+                        return Some(result);
+                    }
+                }
+                Either::Right((result, _)) => return Some(result),
+            }
+        }
+        None
+    }
+
+    /// Returns the next request of a caller without company.
+    fn next_own_request(&self) -> Option<StoreRequest> {
+        let mut state = self.state();
+        if state.agent.is_running() || !state.planner.is_quiet_cell() {
+            return None;
+        }
+        let (now, random) = (self.runtime().now(), self.runtime().random());
+        state.agent.begin_turn();
+        let mut effects = state.planner.turn(now, random);
+        drop(state);
+        let request = effects.requests.pop();
+        effects.wake_and_emit(self.trace());
+        request
+    }
+
+    fn apply(self: &Arc<Self>, request: &StoreRequest, result: Result<Reservation, Arc<StoreError>>) {
+        let unused = self.update(|planner, now, effects| planner.apply(request, result, now, effects));
+        if let Some(booking) = unused {
+            self.runtime().spawn(Box::pin(self.clone().refund(booking)));
+        }
+    }
+
+    /// Refunds a booking, which the store ignores if another process has booked since. A failure costs slots only.
+    async fn refund(self: Arc<Self>, booking: Booking) {
+        if let Some(cell) = &self.cell {
+            let _ = cell.refund(&booking).await;
+        }
+    }
+
+    /// Corrects the charge of a call to what it has cost.
+    pub(super) async fn settle(&self, charged: &Units, actual: &Cost) {
+        let actual = actual.on(&self.settings.limits);
+        let deltas = actual.iter().zip(&**charged).map(|(actual, charged)| i64::from(*actual) - i64::from(*charged));
+        for (index, delta) in deltas.enumerate().filter(|(_, delta)| *delta != 0) {
+            let now = self.runtime().now();
+            let is_in_store = self.state().planner.settle(index, delta, now);
+            if is_in_store {
+                self.settle_in_store(index, delta).await;
+            }
+        }
+        let agent = self.state().agent.notify();
+        agent.into_iter().for_each(Waker::wake);
+    }
+
+    /// A debt is sent again if it failed: charged twice, it only delays later calls. A refund is sent once.
+    async fn settle_in_store(&self, index: usize, delta: i64) {
+        let (Some(cell), Some(limit)) = (&self.cell, self.settings.limits.get(index)) else { return };
+        if cell.settle(&limit.id, delta).await.is_err() && delta > 0 {
+            let _ = cell.settle(&limit.id, delta).await;
+        }
+    }
+
+    /// Applies the cooldown that a response requests: here at once, and in the fleet through the cell. `started` is the
+    /// start of its request.
+    pub(super) fn apply_cooldown(self: &Arc<Self>, signal: RateLimitSignal, started: Tick) {
+        if signal.cooldown == Cooldown::None {
+            return;
+        }
+        let now = self.runtime().now();
+        let mut effects = Effects::default();
+        let (hold, agent) = {
+            let mut state = self.state();
+            let Some(hold) = state.planner.apply_cooldown(signal.cooldown, started, now, &mut effects) else { return };
+            (hold, state.agent.notify())
+        };
+        effects.wake_and_emit(self.trace());
+        agent.into_iter().for_each(Waker::wake);
+        if let Some(until) = hold.store_until {
+            self.runtime().spawn(Box::pin(self.clone().hold_in_store(until)));
+        }
+    }
+
+    /// A hold is idempotent, so it is sent again if it failed.
+    async fn hold_in_store(self: Arc<Self>, until: StoreTime) {
+        let Some(cell) = &self.cell else { return };
+        if cell.hold(until, self.settings.max_hold).await.is_err() {
+            let _ = cell.hold(until, self.settings.max_hold).await;
+        }
+    }
+
+    /// Records a response that accepted the request started at `started`.
+    pub(super) fn record_acceptance(&self, signal: RateLimitSignal, started: Tick) {
+        if signal.is_accepted {
+            let now = self.runtime().now();
+            self.state().planner.record_acceptance(started, now);
+        }
+    }
+
+    /// Refuses every waiter with [`ErrorKind::ShutDown`].
+    pub(super) fn shut_down(&self) {
+        let wakers = self.state().planner.shut_down();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Returns the status, after one request to the store unless the store is unavailable. A request that fails begins an
+    /// outage.
+    ///
+    /// Dropped: the request may have been sent.
+    pub(super) async fn status(self: &Arc<Self>, name: String) -> BucketStatus {
+        let (now, random) = (self.runtime().now(), self.runtime().random());
+        let touch = self.state().planner.touch(now, random);
+        if let Some(touch) = touch {
+            self.clone().send(touch).await;
+        }
+        let now = self.runtime().now();
+        self.state().planner.status(name, now)
+    }
+
+    /// Changes the state and notifies the agent, then performs the effects without the lock.
+    fn update<R>(&self, change: impl FnOnce(&mut Planner, Tick, &mut Effects<StoreRequest>) -> R) -> R {
+        let now = self.runtime().now();
+        let mut effects = Effects::default();
+        let (result, agent) = {
+            let mut state = self.state();
+            (change(&mut state.planner, now, &mut effects), state.agent.notify())
+        };
+        effects.wake_and_emit(self.trace());
+        agent.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    #[inline]
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.context.runtime
+    }
+
+    #[inline]
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WaitQueue for RateLimit {
+    type Request = StoreRequest;
+
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        self.runtime()
+    }
+
+    fn trace(&self) -> &Trace {
+        self.trace()
+    }
+
+    fn turn(&self) -> Effects<StoreRequest> {
+        let (now, random) = (self.runtime().now(), self.runtime().random());
+        let mut state = self.state();
+        state.agent.begin_turn();
+        state.planner.turn(now, random)
+    }
+
+    async fn send(self: Arc<Self>, request: StoreRequest) {
+        let Some(cell) = &self.cell else { return };
+        let mut in_flight = InFlightRequest { limit: &self, request: Some(request) };
+        if let Some(request) = &in_flight.request {
+            let result = cell.reserve(&request.reserve).await.map_err(Arc::new);
+            if let Some(request) = in_flight.request.take() {
+                self.apply(&request, result);
+            }
+        }
+    }
+
+    fn try_start(&self) -> bool {
+        self.state().agent.start()
+    }
+
+    fn try_stop(&self) -> bool {
+        let mut state = self.state();
+        let is_done = state.planner.has_no_waiters();
+        if is_done {
+            state.agent.stop();
+        }
+        is_done
+    }
+
+    fn abort(&self) -> Vec<Waker> {
+        let mut state = self.state();
+        state.agent.stop();
+        state.planner.take_wakers()
+    }
+
+    fn poll_notified(&self, waker: &Waker) -> bool {
+        self.state().agent.poll_notified(waker)
+    }
+}
+
+/// Request whose future runs. Dropped before its result, it counts as never sent, and the agent plans anew.
+struct InFlightRequest<'l> {
+    limit: &'l RateLimit,
+    request: Option<StoreRequest>,
+}
+
+impl Drop for InFlightRequest<'_> {
+    fn drop(&mut self) {
+        let Some(request) = self.request.take() else { return };
+        self.limit.update(|planner, now, _| planner.drop_request(&request, now));
+    }
+}
+
+/// Caller in the queue.
+struct Waiting<'l> {
+    limit: &'l Arc<RateLimit>,
+    id: WaiterId,
+    asked: Tick,
+    /// Whether it has its decision and has left the queue.
+    is_done: bool,
+    /// Whether it relies on an agent: a caller without company does not.
+    needs_agent: bool,
+    trace: &'l Trace,
+}
+
+impl Future for Waiting<'_> {
+    type Output = Result<Start>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let limit = self.limit;
+        let mut state = limit.state();
+        let Some((waiter, decision)) = state.planner.poll(self.id, context.waker()) else {
+            let is_orphaned = self.needs_agent && !state.agent.is_running();
+            drop(state);
+            if is_orphaned {
+                agent::ensure_running(limit);
+            }
+            return Poll::Pending;
+        };
+        self.is_done = true;
+        let slot = match decision {
+            Decision::Start(slot) => slot,
+            Decision::Throttled(retry_after) => return Poll::Ready(Err(throttled(retry_after))),
+            Decision::TimedOut => return Poll::Ready(Err(timed_out())),
+            Decision::StoreFailed(error) => return Poll::Ready(Err(error.into())),
+            Decision::ShutDown => return Poll::Ready(Err(Error::shut_down())),
+        };
+        // Read under the lock: a booking that became void before this reading is known to be void.
+        let now = limit.runtime().now();
+        let Some(missed) = state.planner.missed(&slot, now) else {
+            drop(state);
+            return Poll::Ready(Ok(Start { at: now, waited: now.since(self.asked) }));
+        };
+        // The slot is lost, the place in the queue is not.
+        self.is_done = false;
+        self.id = state.planner.requeue(waiter, context.waker());
+        let agent = state.agent.notify();
+        let is_orphaned = self.needs_agent && !state.agent.is_running();
+        drop(state);
+        self.trace.emit(missed);
+        agent.into_iter().for_each(Waker::wake);
+        if is_orphaned {
+            agent::ensure_running(limit);
+        }
+        Poll::Pending
+    }
+}
+
+/// Leaves the queue. A slot that the caller has not used is for the next waiter.
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.is_done {
+            self.limit.update(|planner, now, effects| planner.leave(self.id, now, effects));
+        }
+    }
+}
+
+impl fmt::Debug for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RateLimit").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+fn throttled(retry_after: Duration) -> Error {
+    Error::new(ErrorKind::Throttled, "the throttle has no slot in time").with_retry_after(Some(retry_after))
+}
+
+fn timed_out() -> Error {
+    Error::new(ErrorKind::Timeout, "no slot of the throttle before the deadline")
+}
