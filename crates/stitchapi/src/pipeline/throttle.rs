@@ -7,7 +7,7 @@ use stitchapi_core::Body;
 
 use super::call_run::CallRun;
 use crate::error::Result;
-use crate::throttle::{Bucket, Cost, Taken, Units, flow};
+use crate::throttle::{Bucket, ConcurrencyPermit, Cost, Units, flow};
 use crate::trace::EventKind;
 
 /// What an attempt has acquired from its throttles.
@@ -16,13 +16,13 @@ pub(super) struct Admission {
     /// The buckets that the attempt was charged to, narrowest first, with the units of each.
     pub(super) charges: Vec<(Arc<Bucket>, Units)>,
     /// Concurrency permits, held until this is dropped.
-    permits: Vec<Taken>,
+    permits: Vec<ConcurrencyPermit>,
 }
 
 impl Admission {
     /// Returns `true` if the lease of each concurrency permit is still held.
     pub(super) fn holds_permits(&self) -> bool {
-        self.permits.iter().all(Taken::is_held)
+        self.permits.iter().all(ConcurrencyPermit::is_held)
     }
 }
 
@@ -41,7 +41,7 @@ pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Admis
     let mut admission = Admission::default();
     for bucket in &buckets {
         let Some(places) = bucket.concurrency() else { continue };
-        let permit = places.take(flow, run.wait()).await?;
+        let permit = places.acquire(flow, run.wait()).await?;
         run.attempt_started_at = run.runtime().now();
         record_wait(run, permit.waited());
         admission.permits.push(permit);

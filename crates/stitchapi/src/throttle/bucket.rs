@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use stitchapi_core::{Key, Tick};
 
-use super::concurrency::Places;
+use super::concurrency::ConcurrencyLimit;
 use super::context::ThrottleContext;
 use super::declaration::Cost;
 use super::rate_limit::{RateLimit, Start};
@@ -24,7 +24,7 @@ use crate::trace::Trace;
 pub(crate) struct Bucket {
     settings: Arc<BucketSettings>,
     rate: Arc<RateLimit>,
-    concurrency: Option<Arc<Places>>,
+    concurrency: Option<Arc<ConcurrencyLimit>>,
 }
 
 impl Bucket {
@@ -35,15 +35,16 @@ impl Bucket {
         key: impl Fn(&'static str) -> Option<Key>,
     ) -> Arc<Self> {
         let rate = RateLimit::new(context.clone(), settings.clone(), key("pace"));
-        let concurrency =
-            settings.concurrency.map(|limit| Places::new(context.clone(), settings.clone(), limit, key("places")));
+        let concurrency = settings
+            .concurrency
+            .map(|limit| ConcurrencyLimit::new(context.clone(), settings.clone(), limit, key("places")));
         Arc::new(Self { settings, rate, concurrency })
     }
 
     /// Returns `true` if a new bucket would serve as well: no call waits or runs, nothing is held, and the budget is full.
     pub(super) fn is_idle(&mut self, now: Tick) -> bool {
         let mut limits = self.concurrency.iter_mut();
-        limits.all(|limit| Arc::get_mut(limit).is_some_and(Places::is_idle))
+        limits.all(|limit| Arc::get_mut(limit).is_some_and(ConcurrencyLimit::is_idle))
             && Arc::get_mut(&mut self.rate).is_some_and(|rate| rate.is_idle(now))
     }
 
@@ -53,7 +54,7 @@ impl Bucket {
     }
 
     /// Returns the concurrency limit, if one is declared.
-    pub(crate) fn concurrency(&self) -> Option<&Arc<Places>> {
+    pub(crate) fn concurrency(&self) -> Option<&Arc<ConcurrencyLimit>> {
         self.concurrency.as_ref()
     }
 
@@ -159,7 +160,7 @@ impl Bucket {
         let status = self.rate.status(name).await;
         let concurrency = self.concurrency.as_ref().map(|limit| ConcurrencyStatus {
             limit: limit.limit(),
-            in_use: limit.held(),
+            in_use: limit.in_use(),
             waiting: limit.waiting(),
         });
         BucketStatus { concurrency, ..status }

@@ -18,7 +18,7 @@ mod status;
 mod units;
 
 pub(crate) use bucket::Bucket;
-pub(crate) use concurrency::Taken;
+pub(crate) use concurrency::ConcurrencyPermit;
 pub(crate) use context::ThrottleContext;
 pub use declaration::{Cost, Rate, RateError, Scope, Throttle};
 pub use permit::Permit;

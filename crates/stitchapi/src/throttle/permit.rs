@@ -7,7 +7,7 @@ use std::time::Duration;
 use stitchapi_core::Tick;
 
 use super::bucket::Bucket;
-use super::concurrency::Taken;
+use super::concurrency::ConcurrencyPermit;
 use super::declaration::Cost;
 use super::rate_limit::Start;
 use super::units::Units;
@@ -49,13 +49,13 @@ struct Extras {
     /// Units that were charged, if they are not those of one call.
     custom_units: Option<Units>,
     /// Released when this is dropped.
-    _concurrency_permit: Option<Taken>,
+    _concurrency_permit: Option<ConcurrencyPermit>,
 }
 
 impl Permit {
     /// Returns a permit that has drawn on no rate.
-    pub(crate) fn without_rate(concurrency_permit: Option<Taken>) -> Self {
-        let waited = concurrency_permit.as_ref().map_or(Duration::ZERO, Taken::waited);
+    pub(crate) fn without_rate(concurrency_permit: Option<ConcurrencyPermit>) -> Self {
+        let waited = concurrency_permit.as_ref().map_or(Duration::ZERO, ConcurrencyPermit::waited);
         Self { charged: None, waited, extras: Extras::boxed(None, concurrency_permit) }
     }
 
@@ -65,9 +65,9 @@ impl Permit {
         start: Start,
         bucket: Arc<Bucket>,
         custom_units: Option<Units>,
-        concurrency_permit: Option<Taken>,
+        concurrency_permit: Option<ConcurrencyPermit>,
     ) -> Self {
-        let waited = concurrency_permit.as_ref().map_or(Duration::ZERO, Taken::waited) + start.waited;
+        let waited = concurrency_permit.as_ref().map_or(Duration::ZERO, ConcurrencyPermit::waited) + start.waited;
         let charged = Some(Charged { bucket, at: start.at });
         Self { charged, waited, extras: Extras::boxed(custom_units, concurrency_permit) }
     }
@@ -99,7 +99,7 @@ impl Permit {
 
 impl Extras {
     #[inline]
-    fn boxed(custom_units: Option<Units>, concurrency_permit: Option<Taken>) -> Option<Box<Self>> {
+    fn boxed(custom_units: Option<Units>, concurrency_permit: Option<ConcurrencyPermit>) -> Option<Box<Self>> {
         let is_needed = custom_units.is_some() || concurrency_permit.is_some();
         is_needed.then(|| Box::new(Self { custom_units, _concurrency_permit: concurrency_permit }))
     }

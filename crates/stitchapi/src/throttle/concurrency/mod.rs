@@ -1,17 +1,16 @@
-//! So many calls at a time: of this process, or of a whole fleet if the seam's store lends.
+//! Concurrency limits: the calls that may run at once, in this process or, on a store with leases, in the fleet.
 //!
-//! A call takes a *place* before it waits for any slot, and gives it back when its answer has been read. On a store each
-//! place is a lease. One [agent](super::agent) of the process asks for places on behalf of all who wait here, renews those
-//! in use, and gives back what nobody here wants. It ends when nobody waits and nothing is held.
+//! A call acquires a [`ConcurrencyPermit`] from the [`ConcurrencyLimit`] of its bucket before it waits for a slot, and drops
+//! it when its response has been read. On a store each permit is a lease. One [agent](super::agent) of the process acquires
+//! leases for all callers that wait here, renews those in use, and releases the others. It stops when no caller waits and no
+//! permit is in use.
+//!
+//! Read on: `limit.rs` (callers), `state.rs` (queue, pure), `lease_pool.rs` (leases and outages, pure).
 
-mod away;
-mod lending;
-mod operation;
-mod places;
-mod register;
-mod taken;
-mod terms;
-mod waiting;
+mod lease_pool;
+mod lease_request;
+mod limit;
+mod settings;
+mod state;
 
-pub(super) use places::Places;
-pub(crate) use taken::Taken;
+pub(crate) use limit::{ConcurrencyLimit, ConcurrencyPermit};

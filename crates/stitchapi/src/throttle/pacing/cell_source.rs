@@ -11,8 +11,9 @@ use stitchapi_core::pace::{Costs, Rejoin, Reservation, ReserveRequest};
 use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::cell_view::{CellView, ViewChanges};
-use super::outage::{BOOKED_AHEAD, Outage, PROBE_EVERY, fleet_size};
+use super::outage::{BOOKED_AHEAD, Outage, fleet_size};
 use super::slots::BookingStamp;
+use crate::store::PROBE_INTERVAL;
 use crate::throttle::agent::Effects;
 use crate::throttle::settings::BucketSettings;
 use crate::throttle::units::{UnitTotals, Units};
@@ -179,15 +180,15 @@ impl CellSource {
         effects: &mut Effects<StoreRequest>,
     ) -> bool {
         let Some(outage) = &mut self.outage else { return false };
-        if outage.is_over(now) {
+        if outage.health.is_over(now) {
             effects.events.extend(self.end_outage(now));
             return false;
         }
         let holds_slots = held_until.is_some_and(|until| until > now);
         let touch_every = holds_slots.then_some(TOUCH_EVERY - TOUCH_EARLY);
         if outage.is_probe_due(touch_every, now) {
-            outage.begin_probe();
-            let alone_for = PROBE_EVERY + settings.timeout;
+            outage.health.begin_probe();
+            let alone_for = PROBE_INTERVAL + settings.timeout;
             let rejoin = Rejoin { alone_for, pause: outage.pause, since: outage.since };
             // The first probe that succeeds only reads the cell.
             let units = demand.units.iter().take(usize::from(outage.is_found())).cloned().collect();
@@ -263,7 +264,7 @@ impl CellSource {
         self.in_flight.retain(|sent| sent.number != request.number);
         self.counting = self.counting.filter(|number| *number != request.number);
         if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
-            outage.end_probe(now);
+            outage.health.end_probe(now);
         }
     }
 
@@ -297,7 +298,7 @@ impl CellSource {
         let was_announced = request.reserve.rejoin.is_some_and(|rejoin| rejoin.was_announced_in(&reservation.cell));
         let has_expired = request.reserve.expires.is_some_and(|expires| reservation.now > expires);
         if reservation.cell.local_end > reservation.now {
-            outage.stay_local_until(self.view.local(reservation.cell.local_end, now));
+            outage.health.return_until(self.view.local(reservation.cell.local_end, now));
         } else if has_expired {
             // The store has executed the request too late for a decision: the next probe decides.
             outage.set_found(false);
@@ -317,7 +318,7 @@ impl CellSource {
         now: Tick,
     ) -> Option<EventKind> {
         if let Some(outage) = &mut self.outage {
-            outage.error = error;
+            outage.health.set_error(error);
             outage.set_found(false);
             return None;
         }
@@ -342,7 +343,7 @@ impl CellSource {
 
     fn end_outage(&mut self, now: Tick) -> Option<EventKind> {
         let outage = self.outage.take()?;
-        Some(EventKind::OutageEnded { lasted: now.since(outage.began) })
+        Some(EventKind::OutageEnded { lasted: now.since(outage.health.began()) })
     }
 }
 

@@ -15,6 +15,6 @@ mod slots;
 mod store_clock;
 
 pub(super) use cell_source::StoreRequest;
-pub(super) use outage::{PROBE_EVERY, fleet_size};
+pub(super) use outage::fleet_size;
 pub(super) use planner::Planner;
 pub(super) use slot_allocator::Decision;

@@ -10,11 +10,10 @@ use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::in_process_pacer::InProcessPacer;
 use crate::outage::FleetSize;
+use crate::store::{HealthProbe, PROBE_INTERVAL};
 
 /// How long after a failed operation other processes may have booked ahead without this process having seen it.
 pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
-/// Pause between two probes of the store.
-pub(in crate::throttle) const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// Pause before the second probe after a successful one: a fleet that uses the cell has moved it by then.
 const CONFIRM_AFTER: Duration = Duration::from_millis(100);
 /// Fleet size assumed when it is neither declared nor counted.
@@ -38,18 +37,12 @@ pub(super) struct Outage {
     pub(super) fleet_size: u32,
     /// How long the returning fleet pauses: the spacing of this process' starts, and the guard.
     pub(super) pause: Duration,
-    pub(super) began: Tick,
+    /// Health of the store. During its return the whole fleet stays alone.
+    pub(super) health: HealthProbe,
     /// The store's time of the newest reservation before the outage. No process was alone then.
     pub(super) since: StoreTime,
-    /// End of the last operation on the store.
-    last_tried: Tick,
-    is_probing: bool,
     /// Whether the last probe found the store.
     is_found: bool,
-    /// End of the time in which the whole fleet stays alone, once the store is back.
-    local_until: Option<Tick>,
-    /// Last failure.
-    pub(super) error: Arc<StoreError>,
 }
 
 impl Outage {
@@ -69,29 +62,16 @@ impl Outage {
             pacer: InProcessPacer::new(&share, guard, booked_until + spacing),
             fleet_size,
             pause: spacing + guard,
-            began: now,
+            health: HealthProbe::new(now, error),
             since,
-            last_tried: now,
-            is_probing: false,
             is_found: false,
-            local_until: None,
-            error,
         }
     }
 
     /// Returns `true` if a probe is due. `touch_every` is set while this process holds slots: see
     /// [`next_action_at`](Self::next_action_at).
     pub(super) fn is_probe_due(&self, touch_every: Option<Duration>, now: Tick) -> bool {
-        self.local_until.is_none() && self.next_action_at(touch_every).is_some_and(|at| now >= at)
-    }
-
-    pub(super) fn begin_probe(&mut self) {
-        self.is_probing = true;
-    }
-
-    pub(super) fn end_probe(&mut self, now: Tick) {
-        self.is_probing = false;
-        self.last_tried = now;
+        self.health.next_probe_at(self.probe_interval(touch_every)).is_some_and(|at| now >= at)
     }
 
     /// Stores whether the last probe found the store.
@@ -107,22 +87,12 @@ impl Outage {
         self.is_found
     }
 
-    /// Ends the outage at `until`: the store is back, and the whole fleet stays alone until then.
-    pub(super) fn stay_local_until(&mut self, until: Tick) {
-        self.local_until = Some(until);
-    }
-
-    /// Returns `true` if the fleet's time alone is over.
-    pub(super) fn is_over(&self, now: Tick) -> bool {
-        self.local_until.is_some_and(|until| now >= until)
-    }
-
     /// Returns `true` if the fleet stays alone, or the store failed lately. A process that has not called for longer does
     /// not know whether the store is still unavailable.
     pub(super) fn is_fresh(&self, now: Tick) -> bool {
-        match self.local_until {
+        match self.health.return_ends_at() {
             Some(until) => now < until,
-            None => now.since(self.last_tried) <= PROBE_EVERY * 4,
+            None => self.health.is_fresh(Duration::ZERO, now),
         }
     }
 
@@ -132,8 +102,12 @@ impl Outage {
     /// A process that holds slots probes every `touch_every`, so that it learns of a lost cell before the first slots of
     /// the next one, as it does while the store is available.
     pub(super) fn next_action_at(&self, touch_every: Option<Duration>) -> Option<Tick> {
-        let pause = if self.is_found { CONFIRM_AFTER } else { touch_every.unwrap_or(PROBE_EVERY) };
-        self.local_until.or_else(|| (!self.is_probing).then(|| self.last_tried + pause))
+        self.health.return_ends_at().or_else(|| self.health.next_probe_at(self.probe_interval(touch_every)))
+    }
+
+    /// Returns the pause between the last probe and the next one.
+    fn probe_interval(&self, touch_every: Option<Duration>) -> Duration {
+        if self.is_found { CONFIRM_AFTER } else { touch_every.unwrap_or(PROBE_INTERVAL) }
     }
 }
 
@@ -184,11 +158,11 @@ mod tests {
         let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
         let mut outage =
             Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
-        assert_eq!(outage.next_action_at(None), Some(Tick(0) + PROBE_EVERY));
-        outage.begin_probe();
+        assert_eq!(outage.next_action_at(None), Some(Tick(0) + PROBE_INTERVAL));
+        outage.health.begin_probe();
         // A time in the past would make the agent turn without a pause.
         assert_eq!(outage.next_action_at(None), None);
-        outage.end_probe(Tick(0) + PROBE_EVERY);
-        assert_eq!(outage.next_action_at(None), Some(Tick(0) + 2 * PROBE_EVERY));
+        outage.health.end_probe(Tick(0) + PROBE_INTERVAL);
+        assert_eq!(outage.next_action_at(None), Some(Tick(0) + 2 * PROBE_INTERVAL));
     }
 }

@@ -180,7 +180,7 @@ impl Planner {
                         effects.wakers.extend(self.allocator.queue.decide_all(unpaced));
                     }
                     OutagePolicy::Closed => {
-                        let failed = || Decision::StoreFailed(outage.error.clone());
+                        let failed = || Decision::StoreFailed(outage.health.error().clone());
                         effects.wakers.extend(self.allocator.queue.decide_all(failed));
                     }
                 }
@@ -386,7 +386,7 @@ impl Planner {
             held: Some(self.source.held_for(now)).filter(|held| !held.is_zero()),
             is_stricter_elsewhere: cell.is_some_and(|cell| cell.view.is_stricter_elsewhere()),
             concurrency: None,
-            outage: cell.and_then(|cell| cell.outage.as_ref()).map(|outage| now.since(outage.began)),
+            outage: cell.and_then(|cell| cell.outage.as_ref()).map(|outage| now.since(outage.health.began())),
             age: cell.and_then(|cell| cell.view.confirmed_at()).map(|sent| now.since(sent)),
         }
     }

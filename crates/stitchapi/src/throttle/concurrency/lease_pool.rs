@@ -1,0 +1,429 @@
+//! Permits that this process uses and the leases behind them, and which requests to send for more. Pure.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use stitchapi_core::{Lease, Owner, StoreError, Tick};
+
+use super::lease_request::{LeaseReply, LeaseRequest, LeaseResponse, RequestKind};
+use super::settings::{ConcurrencySettings, Inputs};
+use crate::store::{HealthProbe, PROBE_INTERVAL, PollInterval};
+use crate::throttle::agent::Effects;
+use crate::trace::EventKind;
+
+/// How long a process passes a permit on among its own callers before it releases the lease to the store, where callers of
+/// other processes may have waited longer. It takes two round trips in this time, and no other caller waits longer for it
+/// than this and one call.
+const MAX_REUSE: Duration = Duration::from_millis(500);
+/// Upper bound of the leases that are requested at once while leases are free.
+const MAX_BATCH: usize = 16;
+/// End of time.
+const NEVER: Tick = Tick(u64::MAX);
+
+/// Permits that this process uses, of a limit that lies in a store.
+#[derive(Debug)]
+pub(super) struct LeasePool {
+    /// Permits in use, by the owners of their leases.
+    permits: HashMap<Owner, Issued>,
+    /// Requests in flight, by owner.
+    in_flight: HashMap<Owner, RequestKind>,
+    /// Place of this process in the store's queue, for all of its callers.
+    queued: Option<Queued>,
+    /// Leases to release, each until it expires by itself.
+    releases: VecDeque<(Owner, Tick)>,
+    /// Number of leases to request besides the queued one: it grows while leases are free.
+    batch: usize,
+    /// Sending time of the newest request to which the store replied that no lease is free.
+    busy_as_of: Tick,
+    health: Option<HealthProbe>,
+    /// Time before which no permit needs a renewal.
+    next_renewal: Tick,
+}
+
+/// Permit that a call of this process uses.
+#[derive(Debug)]
+struct Issued {
+    backing: Backing,
+    issued_at: Tick,
+    /// When to renew the lease, or to acquire one.
+    renew_at: Tick,
+}
+
+/// Lease behind a permit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Backing {
+    /// A lease that is valid until this time.
+    Lease(Tick),
+    /// A lease that was lost.
+    Lost,
+    /// None: the permit was issued during an outage.
+    Outage,
+}
+
+/// Place in the store's queue.
+#[derive(Debug)]
+struct Queued {
+    owner: Owner,
+    next_request: Tick,
+    interval: PollInterval,
+}
+
+impl Default for LeasePool {
+    fn default() -> Self {
+        Self {
+            permits: HashMap::new(),
+            in_flight: HashMap::new(),
+            queued: None,
+            releases: VecDeque::new(),
+            batch: 0,
+            busy_as_of: Tick(0),
+            health: None,
+            next_renewal: NEVER,
+        }
+    }
+}
+
+impl LeasePool {
+    /// Returns the number of permits in use.
+    pub(super) fn in_use(&self) -> usize {
+        self.permits.len()
+    }
+
+    /// Returns the number of permits that this process may use: the limit, or its share during an outage.
+    fn max_in_use(&self, settings: &ConcurrencySettings) -> usize {
+        if self.health.is_some() { settings.outage_share as usize } else { settings.limit as usize }
+    }
+
+    /// Returns `true` if no permit, no request and no release needs the agent.
+    pub(super) fn is_idle(&self) -> bool {
+        self.permits.is_empty() && self.in_flight.is_empty() && (self.is_unavailable() || self.releases.is_empty())
+    }
+
+    fn is_unavailable(&self) -> bool {
+        self.health.as_ref().is_some_and(HealthProbe::is_unavailable)
+    }
+
+    /// Returns the last failure, if permits are to be issued by the outage policy: the store failed lately.
+    pub(super) fn outage(&self, inputs: Inputs<'_>) -> Option<&Arc<StoreError>> {
+        let health = self.health.as_ref().filter(|health| health.is_fresh(inputs.settings.timeout, inputs.now));
+        health.map(HealthProbe::error)
+    }
+
+    /// Returns `true` if the permit is valid: its lease was renewed in time, or it was issued during an outage.
+    pub(super) fn is_valid(&self, owner: &Owner, now: Tick) -> bool {
+        self.permits.get(owner).is_some_and(|permit| match permit.backing {
+            Backing::Lease(until) => now < until,
+            Backing::Lost => false,
+            Backing::Outage => true,
+        })
+    }
+
+    /// Returns `true` if a lease may be free for a caller that arrived at `arrived`: the store has not yet replied "busy" to a
+    /// request that was sent after that.
+    pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
+        !self.is_unavailable() && self.busy_as_of < arrived && self.permits.len() < self.max_in_use(settings)
+    }
+
+    /// Issues a permit without a lease, if this process' outage share has one left.
+    pub(super) fn issue_from_share(&mut self, inputs: Inputs<'_>) -> Option<Owner> {
+        (self.permits.len() < inputs.settings.outage_share as usize).then(|| self.issue_without_lease(inputs))
+    }
+
+    /// Issues a permit without a lease.
+    pub(super) fn issue_without_lease(&mut self, inputs: Inputs<'_>) -> Owner {
+        let owner = Owner::random(inputs.runtime);
+        self.issue(owner, Backing::Outage, inputs.now, inputs.now);
+        owner
+    }
+
+    fn issue(&mut self, owner: Owner, backing: Backing, issued_at: Tick, renew_at: Tick) {
+        self.permits.insert(owner, Issued { backing, issued_at, renew_at });
+        self.next_renewal = self.next_renewal.min(renew_at);
+    }
+
+    /// Ends the use of a permit. Returns `true` if it stays for the next waiter of this process.
+    pub(super) fn give_back(&mut self, owner: &Owner, has_waiters: bool, inputs: Inputs<'_>) -> bool {
+        let Inputs { settings, now, .. } = inputs;
+        let Some(permit) = self.permits.get(owner) else { return false };
+        let is_reusable =
+            matches!(permit.backing, Backing::Lease(until) if now < until) && now.since(permit.issued_at) < MAX_REUSE;
+        if has_waiters && is_reusable && !self.is_unavailable() && self.permits.len() <= self.max_in_use(settings) {
+            return true;
+        }
+        if permit.backing != Backing::Outage || self.in_flight.contains_key(owner) {
+            self.release(*owner, now + settings.lease_ttl);
+        }
+        self.permits.remove(owner);
+        false
+    }
+
+    /// Applies the outcome of a request. Returns the owner of a new permit, for the next waiter.
+    pub(super) fn apply(
+        &mut self,
+        response: &LeaseResponse,
+        inputs: Inputs<'_>,
+        effects: &mut Effects<LeaseRequest>,
+    ) -> Option<Owner> {
+        let Inputs { settings, now, runtime } = inputs;
+        let LeaseRequest { kind, owner } = response.request;
+        self.in_flight.remove(&owner);
+        if let (RequestKind::Probe, Some(health)) = (kind, &mut self.health) {
+            health.end_probe(now);
+        }
+        if matches!(response.result, Ok(LeaseReply::Acquire(Lease::Busy { .. }))) {
+            self.busy_as_of = self.busy_as_of.max(response.sent);
+        }
+        let valid_until = response.sent + settings.lease_ttl;
+        let reply = match &response.result {
+            Ok(reply) => *reply,
+            Err(error) => {
+                self.apply_failure(response.request, valid_until, error, inputs, effects);
+                return None;
+            }
+        };
+        match (kind, reply) {
+            (RequestKind::Acquire | RequestKind::TryAcquire, LeaseReply::Acquire(Lease::Held { .. })) => {
+                self.batch = (self.batch * 2).clamp(1, MAX_BATCH);
+                if kind == RequestKind::Acquire {
+                    self.queued = None;
+                }
+                self.issue(owner, Backing::Lease(valid_until), now, response.sent + settings.lease_ttl / 3);
+                return Some(owner);
+            }
+            (_, LeaseReply::Acquire(Lease::Held { .. })) | (RequestKind::Renew, LeaseReply::Renew(true)) => {
+                match self.permits.get_mut(&owner) {
+                    Some(permit) => {
+                        permit.backing = Backing::Lease(valid_until);
+                        permit.renew_at = response.sent + settings.lease_ttl / 3;
+                        self.next_renewal = self.next_renewal.min(permit.renew_at);
+                    }
+                    None => self.release(owner, valid_until),
+                }
+            }
+            (RequestKind::Acquire, LeaseReply::Acquire(Lease::Busy { retry_after })) => {
+                self.batch = 0;
+                if let Some(queued) = self.queued.as_mut().filter(|queued| queued.owner == owner) {
+                    // The next request is sent before a lease expires by itself, and before the place in the queue does.
+                    let bound = retry_after.max(queued.interval.min()).min(settings.park / 3);
+                    queued.next_request = now + queued.interval.next_pause(runtime.random()).min(bound);
+                }
+            }
+            (RequestKind::TryAcquire, _) => self.batch = 0,
+            (RequestKind::Renew, LeaseReply::Renew(false)) => {
+                if let Some(permit) = self.permits.get_mut(&owner) {
+                    mark_lost(permit, now, effects);
+                    self.next_renewal = now;
+                }
+            }
+            // If no caller of another process has waited longer, the lease is acquired again at once.
+            (RequestKind::Release, _) => {
+                if let Some(queued) = &mut self.queued {
+                    (queued.next_request, queued.interval) = (now, settings.poll_interval());
+                }
+            }
+            (RequestKind::Probe, _) => {
+                if let Some(health) = self.health.as_mut().filter(|health| health.is_unavailable()) {
+                    health.return_until(now + settings.return_length());
+                }
+                self.permits.values_mut().for_each(|permit| permit.renew_at = now);
+                self.next_renewal = now;
+            }
+            (RequestKind::Acquire | RequestKind::Reacquire | RequestKind::Renew, _) => {}
+        }
+        None
+    }
+
+    fn apply_failure(
+        &mut self,
+        request: LeaseRequest,
+        valid_until: Tick,
+        error: &Arc<StoreError>,
+        inputs: Inputs<'_>,
+        effects: &mut Effects<LeaseRequest>,
+    ) {
+        let LeaseRequest { kind, owner } = request;
+        // The request may have taken effect: what no permit uses is released.
+        let is_unused = matches!(kind, RequestKind::Acquire | RequestKind::TryAcquire | RequestKind::Release)
+            || !self.permits.contains_key(&owner);
+        if is_unused && kind != RequestKind::Probe {
+            self.release(owner, valid_until);
+        }
+        if self.queued.as_ref().is_some_and(|queued| queued.owner == owner) {
+            self.queued = None;
+        }
+        match &mut self.health {
+            Some(health) => health.record_failure(inputs.now, error.clone()),
+            None => {
+                self.health = Some(HealthProbe::new(inputs.now, error.clone()));
+                let ConcurrencySettings { outage_policy, fleet_size, fleet_size_source, .. } = *inputs.settings;
+                effects.events.push(EventKind::OutageBegan {
+                    policy: outage_policy,
+                    fleet_size,
+                    known: fleet_size_source,
+                });
+            }
+        }
+    }
+
+    /// Plans the requests of a turn, and the next turn, for this number of waiters.
+    pub(super) fn plan(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
+        let now = inputs.now;
+        if let Some((health, until)) = self.health.as_ref().and_then(|health| Some((health, health.return_ends_at()?)))
+        {
+            if health.is_over(now) {
+                effects.events.push(EventKind::OutageEnded { lasted: until.since(health.began()) });
+                self.health = None;
+            } else {
+                effects.turn_at(until);
+            }
+        }
+        let is_needed = waiting > 0 || !self.permits.is_empty();
+        if let Some(health) = self.health.as_mut().filter(|health| health.is_unavailable()) {
+            match health.next_probe_at(PROBE_INTERVAL).filter(|_| is_needed) {
+                Some(probe_at) if probe_at <= now => {
+                    health.begin_probe();
+                    self.request(RequestKind::Probe, Owner::random(inputs.runtime), effects);
+                }
+                Some(probe_at) => effects.turn_at(probe_at),
+                None => {}
+            }
+            return;
+        }
+        self.plan_renewals(inputs, effects);
+        self.plan_acquires(waiting, inputs, effects);
+        self.plan_releases(now, effects);
+    }
+
+    fn plan_renewals(&mut self, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
+        let Inputs { settings, now, .. } = inputs;
+        if now >= self.next_renewal {
+            self.next_renewal = NEVER;
+            let mut due = Vec::new();
+            for (owner, permit) in &mut self.permits {
+                if matches!(permit.backing, Backing::Lease(until) if until <= now) {
+                    mark_lost(permit, now, effects);
+                }
+                if permit.renew_at <= now && !self.in_flight.contains_key(owner) {
+                    permit.renew_at = now + settings.lease_ttl / 3;
+                    let is_leased = matches!(permit.backing, Backing::Lease(_));
+                    due.push((if is_leased { RequestKind::Renew } else { RequestKind::Reacquire }, *owner));
+                }
+                let expires_at = if let Backing::Lease(until) = permit.backing { until } else { NEVER };
+                let renew_at = permit.renew_at.max(now + settings.poll_interval().min());
+                self.next_renewal = self.next_renewal.min(expires_at).min(renew_at);
+            }
+            due.into_iter().for_each(|(kind, owner)| self.request(kind, owner, effects));
+        }
+        if !self.permits.is_empty() {
+            effects.turn_at(self.next_renewal);
+        }
+    }
+
+    /// Requests leases for the waiters: one place in the store's queue for all of them, and more leases while some are free.
+    fn plan_acquires(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
+        let Inputs { settings, now, runtime } = inputs;
+        let is_acquire = |kind: &&RequestKind| matches!(kind, RequestKind::Acquire | RequestKind::TryAcquire);
+        let requested = self.in_flight.values().filter(is_acquire).count();
+        let room = self.max_in_use(settings).saturating_sub(self.permits.len() + requested);
+        let mut wanted = waiting.saturating_sub(requested).min(room);
+        if wanted == 0 {
+            if requested == 0
+                && let Some(queued) = self.queued.take()
+            {
+                self.release(queued.owner, now + settings.park);
+            }
+            return;
+        }
+        let is_requesting = self.queued.as_ref().is_some_and(|queued| self.in_flight.contains_key(&queued.owner));
+        if !is_requesting {
+            let first =
+                || Queued { owner: Owner::random(runtime), next_request: now, interval: settings.poll_interval() };
+            let Queued { owner, next_request, .. } = *self.queued.get_or_insert_with(first);
+            if next_request <= now {
+                self.request(RequestKind::Acquire, owner, effects);
+            } else {
+                effects.turn_at(next_request);
+            }
+            wanted -= 1;
+        }
+        for _ in 0..wanted.min(self.batch.saturating_sub(requested)) {
+            self.request(RequestKind::TryAcquire, Owner::random(runtime), effects);
+        }
+    }
+
+    fn plan_releases(&mut self, now: Tick, effects: &mut Effects<LeaseRequest>) {
+        for (owner, expires_at) in std::mem::take(&mut self.releases) {
+            if self.in_flight.contains_key(&owner) {
+                self.releases.push_back((owner, expires_at));
+            } else if now < expires_at {
+                self.request(RequestKind::Release, owner, effects);
+            }
+        }
+    }
+
+    /// Forgets the requests in flight, whose outcome will never be known, and releases what they may have acquired.
+    pub(super) fn forget_requests(&mut self, settings: &ConcurrencySettings, now: Tick) {
+        for (owner, kind) in std::mem::take(&mut self.in_flight) {
+            if kind == RequestKind::Probe {
+                self.health.iter_mut().for_each(|health| health.end_probe(now));
+            } else if !self.permits.contains_key(&owner) {
+                self.release(owner, now + settings.lease_ttl);
+            }
+        }
+        self.queued = None;
+    }
+
+    fn request(&mut self, kind: RequestKind, owner: Owner, effects: &mut Effects<LeaseRequest>) {
+        self.in_flight.insert(owner, kind);
+        effects.requests.push(LeaseRequest { kind, owner });
+    }
+
+    fn release(&mut self, owner: Owner, expires_at: Tick) {
+        self.releases.push_back((owner, expires_at));
+    }
+}
+
+/// Marks the lease of a permit as lost. The call that uses the permit continues; no later call uses it unless the store
+/// grants the lease again.
+fn mark_lost(permit: &mut Issued, now: Tick, effects: &mut Effects<LeaseRequest>) {
+    if matches!(permit.backing, Backing::Lease(_)) {
+        effects.events.push(EventKind::ConcurrencyPermitLost);
+    }
+    (permit.backing, permit.renew_at) = (Backing::Lost, now);
+}
+
+#[cfg(test)]
+mod tests {
+    use stitchapi_testing::SimRuntime;
+
+    use super::*;
+    use crate::outage::{FleetSize, OutagePolicy};
+
+    #[test]
+    fn a_permit_is_valid_for_the_lifetime_of_its_lease_from_the_sending_of_the_request() {
+        let (second, sim) = (Duration::from_secs(1), SimRuntime::new(1));
+        let lease_ttl = 10 * second;
+        let settings = ConcurrencySettings {
+            limit: 1,
+            outage_share: 1,
+            outage_policy: OutagePolicy::Local,
+            fleet_size: 8,
+            fleet_size_source: FleetSize::Assumed,
+            timeout: second / 4,
+            lease_ttl,
+            park: second / 8,
+        };
+        let inputs = |now| Inputs { settings: &settings, now, runtime: &sim };
+        let (mut pool, mut effects) = (LeasePool::default(), Effects::default());
+        let request = LeaseRequest { kind: RequestKind::Acquire, owner: Owner::random(&sim) };
+        let (sent, received) = (Tick(0), Tick(0) + second);
+        let response = LeaseResponse { request, sent, result: Ok(LeaseReply::Acquire(Lease::Held { fence: 1 })) };
+        assert_eq!(pool.apply(&response, inputs(received), &mut effects), Some(request.owner));
+        let is_valid = |now| pool.is_valid(&request.owner, now);
+        let expires_at = sent + lease_ttl;
+        assert_eq!([received, Tick(expires_at.0 - 1), expires_at].map(is_valid), [true, true, false]);
+        // An expired permit is not reused, although a caller waits.
+        assert!(!pool.give_back(&request.owner, true, inputs(expires_at)));
+    }
+}

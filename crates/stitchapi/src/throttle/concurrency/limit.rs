@@ -1,0 +1,354 @@
+//! A concurrency limit, as the callers of one process use it: the wait for a permit, and the permit.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use stitchapi_core::{Key, Owner, Runtime, Tick};
+
+use super::lease_request::{LeaseReply, LeaseRequest, LeaseResponse, RequestKind};
+use super::settings::{ConcurrencySettings, Inputs};
+use super::state::{ConcurrencyState, Decision};
+use crate::error::{Error, ErrorKind, Result};
+use crate::throttle::agent::{self, Effects, WaitQueue};
+use crate::throttle::context::ThrottleContext;
+use crate::throttle::queue::{Waiter, WaiterId};
+use crate::throttle::settings::{BucketSettings, WaitBounds};
+use crate::throttle::units::Units;
+use crate::trace::Trace;
+
+/// Concurrency limit of one bucket.
+pub(crate) struct ConcurrencyLimit {
+    context: Arc<ThrottleContext>,
+    bucket_settings: Arc<BucketSettings>,
+    settings: Arc<ConcurrencySettings>,
+    /// Key of its leases, if there is a store.
+    key: Option<Key>,
+    state: Mutex<ConcurrencyState>,
+}
+
+impl ConcurrencyLimit {
+    pub(in crate::throttle) fn new(
+        context: Arc<ThrottleContext>,
+        bucket_settings: Arc<BucketSettings>,
+        limit: u32,
+        key: Option<Key>,
+    ) -> Arc<Self> {
+        let settings = Arc::new(ConcurrencySettings::new(limit, &bucket_settings));
+        let state = Mutex::new(ConcurrencyState::new(key.is_some()));
+        Arc::new(Self { context, bucket_settings, settings, key, state })
+    }
+
+    /// Returns the same limit with a state of its own, for one call on a runtime where calls share nothing.
+    fn detached(&self) -> Arc<Self> {
+        let (context, bucket_settings) = (self.context.clone(), self.bucket_settings.clone());
+        let (settings, key) = (self.settings.clone(), self.key.clone());
+        let state = Mutex::new(ConcurrencyState::new(key.is_some()));
+        Arc::new(Self { context, bucket_settings, settings, key, state })
+    }
+
+    /// Returns `true` if a new limit would serve as well: no caller waits, and no permit is in use.
+    pub(in crate::throttle) fn is_idle(&mut self) -> bool {
+        self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle()
+    }
+
+    /// Returns the number of permits.
+    pub(crate) fn limit(&self) -> u32 {
+        self.settings.limit
+    }
+
+    /// Returns the number of permits in use in this process.
+    pub(crate) fn in_use(&self) -> usize {
+        self.state().in_use()
+    }
+
+    /// Returns the number of callers that wait in this process.
+    pub(crate) fn waiting(&self) -> usize {
+        self.state().queue.waiting()
+    }
+
+    /// Waits for a permit. Callers of one `flow` are served first come, first served; flows take turns.
+    ///
+    /// Dropped while waiting: the place in the queue passes on, and so does a permit that has been decided.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Throttled`] if no permit is free within the bounds, or if too many callers wait already;
+    /// [`ErrorKind::Store`] if the store fails and the outage policy is to fail.
+    pub(crate) async fn acquire(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<ConcurrencyPermit> {
+        if self.runtime().joins_callers() {
+            self.acquire_in_turn(flow, bounds).await
+        } else {
+            self.detached().acquire_in_turn(flow, bounds).await
+        }
+    }
+
+    async fn acquire_in_turn(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<ConcurrencyPermit> {
+        if self.state().acquire_at_once(&self.settings) {
+            return Ok(ConcurrencyPermit { limit: self.clone(), owner: None, waited: Duration::ZERO });
+        }
+        let (mut waiting, latest_start) = self.join(flow, bounds)?;
+        agent::ensure_running(self);
+        if latest_start >= bounds.deadline {
+            return waiting.await;
+        }
+        let mut sleep = self.runtime().sleep_until(latest_start + Duration::from_micros(1));
+        loop {
+            if let Either::Left((permit, _)) = select(&mut waiting, sleep).await {
+                return permit;
+            }
+            if !waiting.may_be_free() {
+                return waiting.give_up();
+            }
+            // A caller that may not wait still gets a permit that is free: the response that states it is in flight.
+            sleep = self.runtime().sleep_until(self.runtime().now() + self.settings.response_check_interval());
+        }
+    }
+
+    /// Joins the queue. Returns the wait and the latest time at which the caller accepts a permit.
+    fn join(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<(Waiting, Tick)> {
+        let now = self.runtime().now();
+        let latest_start = self.bucket_settings.latest_start(bounds, now);
+        let mut state = self.state();
+        if self.bucket_settings.max_queue.is_some_and(|max| state.queue.waiting() >= max) {
+            return Err(no_permit_in_time());
+        }
+        let (units, deadline) = (Units::default(), bounds.deadline);
+        let waiter = Waiter { units, is_one_call: true, arrived: now, latest_start, deadline, waker: None };
+        let id = state.queue.join(flow, waiter);
+        let agent = state.agent.notify();
+        drop(state);
+        agent.into_iter().for_each(Waker::wake);
+        Ok((Waiting { limit: self.clone(), id, arrived: now, has_left: false }, latest_start))
+    }
+
+    fn give_back(self: &Arc<Self>, owner: Option<Owner>) {
+        let now = self.runtime().now();
+        let mut effects = Effects::default();
+        let agent = {
+            let mut state = self.state();
+            state.give_back(owner, self.inputs(now), &mut effects);
+            state.agent.notify()
+        };
+        effects.wake_and_emit(&self.context.trace);
+        agent.into_iter().for_each(Waker::wake);
+        agent::ensure_running(self);
+    }
+
+    /// Sends a request to the store.
+    async fn send_to_store(&self, request: LeaseRequest) -> LeaseResponse {
+        let (settings, sent, trace) = (&self.settings, self.runtime().now(), &self.context.trace);
+        let (Some(store), Some(key)) = (&self.context.store, &self.key) else {
+            unreachable!("a limit without a store plans no requests")
+        };
+        let LeaseRequest { kind, owner } = request;
+        let result = match kind {
+            RequestKind::Acquire | RequestKind::TryAcquire | RequestKind::Reacquire => {
+                let park = if kind == RequestKind::Acquire { settings.park } else { Duration::ZERO };
+                let acquire = store.acquire(key, settings.limit, settings.lease_ttl, &owner, park, trace);
+                acquire.await.map(LeaseReply::Acquire)
+            }
+            RequestKind::Renew | RequestKind::Probe => {
+                store.renew(key, settings.lease_ttl, &owner, trace).await.map(LeaseReply::Renew)
+            }
+            RequestKind::Release => store.release(key, &owner, trace).await.map(|()| LeaseReply::Release),
+        };
+        LeaseResponse { request, sent, result: result.map_err(Arc::new) }
+    }
+
+    fn inputs(&self, now: Tick) -> Inputs<'_> {
+        Inputs { settings: &self.settings, now, runtime: &**self.runtime() }
+    }
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.context.runtime
+    }
+    fn state(&self) -> MutexGuard<'_, ConcurrencyState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl WaitQueue for ConcurrencyLimit {
+    type Request = LeaseRequest;
+
+    fn runtime(&self) -> &Arc<dyn Runtime> {
+        self.runtime()
+    }
+
+    fn trace(&self) -> &Trace {
+        &self.context.trace
+    }
+
+    fn turn(&self) -> Effects<LeaseRequest> {
+        let now = self.runtime().now();
+        self.state().turn(self.inputs(now))
+    }
+
+    async fn send(self: Arc<Self>, request: LeaseRequest) {
+        let response = self.send_to_store(request).await;
+        let now = self.runtime().now();
+        let mut effects = self.state().apply(&response, self.inputs(now));
+        effects.wake_and_emit(&self.context.trace);
+    }
+
+    fn try_start(&self) -> bool {
+        let mut state = self.state();
+        self.key.is_some() && !state.is_done() && state.agent.start()
+    }
+
+    fn try_stop(&self) -> bool {
+        let now = self.runtime().now();
+        let mut state = self.state();
+        let is_done = state.is_done();
+        if is_done {
+            state.stop_agent(&self.settings, now);
+        }
+        is_done
+    }
+
+    fn abort(&self) -> Vec<Waker> {
+        let now = self.runtime().now();
+        let mut state = self.state();
+        state.stop_agent(&self.settings, now);
+        state.queue.take_wakers()
+    }
+
+    fn poll_notified(&self, waker: &Waker) -> bool {
+        self.state().agent.poll_notified(waker)
+    }
+}
+
+impl fmt::Debug for ConcurrencyLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencyLimit")
+            .field("limit", &self.limit())
+            .field("in_use", &self.in_use())
+            .field("waiting", &self.waiting())
+            .finish_non_exhaustive()
+    }
+}
+
+/// When a permit will be free is unknown, because it depends on the calls that use them.
+fn no_permit_in_time() -> Error {
+    Error::new(
+        ErrorKind::Throttled,
+        "no concurrency permit in time, because too many calls are running: retry later, or allow a longer wait",
+    )
+}
+
+/// Permit of one call to run. Dropped: it passes to the next waiter of this process, or a task releases its lease.
+#[must_use = "a concurrency permit is held until it is dropped"]
+pub(crate) struct ConcurrencyPermit {
+    limit: Arc<ConcurrencyLimit>,
+    /// Owner of its lease; `None` without a store.
+    owner: Option<Owner>,
+    waited: Duration,
+}
+
+impl ConcurrencyPermit {
+    /// Returns how long the call waited for the permit.
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    /// Returns `true` if no other call can have the permit: its lease was renewed in time.
+    pub(crate) fn is_held(&self) -> bool {
+        let now = self.limit.runtime().now();
+        self.owner.is_none() || self.limit.state().is_valid(self.owner.as_ref(), now)
+    }
+}
+
+impl Drop for ConcurrencyPermit {
+    fn drop(&mut self) {
+        self.limit.give_back(self.owner);
+    }
+}
+
+impl fmt::Debug for ConcurrencyPermit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConcurrencyPermit").field("waited", &self.waited).finish_non_exhaustive()
+    }
+}
+
+/// Wait of one caller for a permit. Dropped: a permit that was decided for it passes on.
+struct Waiting {
+    limit: Arc<ConcurrencyLimit>,
+    id: WaiterId,
+    arrived: Tick,
+    /// Whether it has received its decision and left the queue.
+    has_left: bool,
+}
+
+impl Waiting {
+    /// Returns `true` if a permit may be free: the store has not responded since this caller arrived.
+    fn may_be_free(&self) -> bool {
+        self.limit.state().may_be_free(self.arrived, &self.limit.settings)
+    }
+
+    /// Leaves the queue, with the permit if it was decided meanwhile.
+    fn give_up(mut self) -> Result<ConcurrencyPermit> {
+        match self.poll_decision(Waker::noop()) {
+            Poll::Ready(permit) => permit,
+            Poll::Pending => Err(no_permit_in_time()),
+        }
+    }
+
+    fn poll_decision(&mut self, waker: &Waker) -> Poll<Result<ConcurrencyPermit>> {
+        let limit = &self.limit;
+        let mut state = limit.state();
+        let Some((decided, decision)) = state.queue.poll(self.id, waker) else {
+            let has_agent = state.agent.is_running();
+            drop(state);
+            if !has_agent {
+                agent::ensure_running(limit);
+            }
+            return Poll::Pending;
+        };
+        let owner = match decision {
+            Decision::Permit(owner) => owner,
+            Decision::Failed(error) => {
+                self.has_left = true;
+                return Poll::Ready(Err(error.into()));
+            }
+        };
+        // The clock is read under the lock, so that a lease that was lost before is found invalid.
+        let now = limit.runtime().now();
+        if state.is_valid(owner.as_ref(), now) {
+            self.has_left = true;
+            drop(state);
+            return Poll::Ready(Ok(ConcurrencyPermit { limit: limit.clone(), owner, waited: now.since(self.arrived) }));
+        }
+        // This process was paused for longer than the lease: the caller waits for another permit at its old place.
+        self.id = state.queue.requeue(decided);
+        let _ = state.queue.poll(self.id, waker);
+        drop(state);
+        limit.give_back(owner);
+        Poll::Pending
+    }
+}
+
+impl Future for Waiting {
+    type Output = Result<ConcurrencyPermit>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_decision(context.waker())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.has_left {
+            return;
+        }
+        let decision = self.limit.state().queue.leave(self.id);
+        if let Some(Decision::Permit(owner)) = decision {
+            self.limit.give_back(owner);
+            return;
+        }
+        let agent = self.limit.state().agent.notify();
+        agent.into_iter().for_each(Waker::wake);
+    }
+}

@@ -1,0 +1,81 @@
+//! Settings of a concurrency limit, and the inputs of one turn.
+
+use std::time::Duration;
+
+use stitchapi_core::{Runtime, Tick};
+
+use crate::outage::{FleetSize, OutagePolicy};
+use crate::store::{PROBE_INTERVAL, PollInterval};
+use crate::throttle::pacing::fleet_size;
+use crate::throttle::settings::BucketSettings;
+
+/// Lifetime of a lease, on a store with a timeout of at most a quarter of it; four timeouts on a slower store.
+///
+/// It is renewed at each third: a call that ends before the first third is never renewed, two renewals may fail, and a process
+/// may be paused for six seconds without losing its permits.
+const LEASE_TTL: Duration = Duration::from_secs(10);
+/// Longest interval at which a waiter asks the store again.
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(25);
+
+/// Settings of a concurrency limit.
+#[derive(Debug)]
+pub(super) struct ConcurrencySettings {
+    /// Number of permits, of the fleet if there is a store.
+    pub(super) limit: u32,
+    /// Number of permits of this process during an outage.
+    pub(super) outage_share: u32,
+    pub(super) outage_policy: OutagePolicy,
+    /// Number of processes by which the limit is divided.
+    pub(super) fleet_size: u32,
+    /// Where the fleet size is known from.
+    pub(super) fleet_size_source: FleetSize,
+    /// Upper bound of an operation of the store.
+    pub(super) timeout: Duration,
+    pub(super) lease_ttl: Duration,
+    /// Time for which a place in the store's queue is kept without another request. A store may delay its response until a
+    /// release, and half of the timeout lets the response arrive in time.
+    pub(super) park: Duration,
+}
+
+impl ConcurrencySettings {
+    pub(super) fn new(limit: u32, settings: &BucketSettings) -> Self {
+        // Only a cell counts processes.
+        let (fleet_size, fleet_size_source) = fleet_size(settings.fleet_size, None);
+        let timeout = settings.timeout;
+        Self {
+            limit,
+            outage_share: (limit / fleet_size.max(1)).max(1),
+            outage_policy: settings.outage_policy,
+            fleet_size,
+            fleet_size_source,
+            timeout,
+            lease_ttl: LEASE_TTL.max(timeout * 4),
+            park: timeout / 2,
+        }
+    }
+
+    /// Returns the interval at which a waiter asks the store again.
+    pub(super) fn poll_interval(&self) -> PollInterval {
+        PollInterval::new(self.timeout, MAX_POLL_INTERVAL)
+    }
+
+    /// Returns how often a caller checks for a response that is in flight.
+    pub(super) fn response_check_interval(&self) -> Duration {
+        self.poll_interval().min() / 5
+    }
+
+    /// Returns how long a process keeps to its outage share after the store has responded: by then each process has probed
+    /// the store.
+    pub(super) fn return_length(&self) -> Duration {
+        PROBE_INTERVAL + self.timeout
+    }
+}
+
+/// Inputs of a change of the limit's state.
+#[derive(Clone, Copy)]
+pub(super) struct Inputs<'a> {
+    pub(super) settings: &'a ConcurrencySettings,
+    pub(super) now: Tick,
+    /// Source of random owners and pauses.
+    pub(super) runtime: &'a dyn Runtime,
+}

@@ -1,0 +1,169 @@
+//! State of a concurrency limit in this process: its waiters and its permits. Pure; `limit.rs` locks it.
+
+use std::sync::Arc;
+
+use stitchapi_core::{Owner, StoreError, Tick};
+
+use super::lease_pool::LeasePool;
+use super::lease_request::{LeaseRequest, LeaseResponse};
+use super::settings::{ConcurrencySettings, Inputs};
+use crate::outage::OutagePolicy;
+use crate::throttle::agent::{AgentWaker, Effects};
+use crate::throttle::queue::FairQueue;
+
+/// Outcome of a wait.
+#[derive(Debug)]
+pub(super) enum Decision {
+    /// The waiter has a permit: with the owner of its lease, or without one if there is no store.
+    Permit(Option<Owner>),
+    /// The store failed, and the outage policy is [`OutagePolicy::Closed`].
+    Failed(Arc<StoreError>),
+}
+
+/// State of a concurrency limit.
+#[derive(Debug)]
+pub(super) struct ConcurrencyState {
+    pub(super) queue: FairQueue<Decision>,
+    permits: Permits,
+    pub(super) agent: AgentWaker,
+}
+
+/// Permits that this process uses.
+#[derive(Debug)]
+enum Permits {
+    /// Number in use, without a store.
+    InProcess(u32),
+    /// In a store.
+    Leased(Box<LeasePool>),
+}
+
+impl ConcurrencyState {
+    pub(super) fn new(has_store: bool) -> Self {
+        let permits = if has_store { Permits::Leased(Box::default()) } else { Permits::InProcess(0) };
+        Self { queue: FairQueue::new(), permits, agent: AgentWaker::default() }
+    }
+
+    /// Returns the number of permits in use.
+    pub(super) fn in_use(&self) -> usize {
+        match &self.permits {
+            Permits::InProcess(in_use) => *in_use as usize,
+            Permits::Leased(pool) => pool.in_use(),
+        }
+    }
+
+    /// Acquires a permit if there is no store, no waiter, and one is free.
+    pub(super) fn acquire_at_once(&mut self, settings: &ConcurrencySettings) -> bool {
+        let Permits::InProcess(in_use) = &mut self.permits else { return false };
+        let is_free = self.queue.waiting() == 0 && *in_use < settings.limit;
+        *in_use += u32::from(is_free);
+        is_free
+    }
+
+    /// Returns `true` if the permit is valid: no other call has it.
+    pub(super) fn is_valid(&self, owner: Option<&Owner>, now: Tick) -> bool {
+        match (&self.permits, owner) {
+            (Permits::Leased(pool), Some(owner)) => pool.is_valid(owner, now),
+            _ => true,
+        }
+    }
+
+    /// Ends the use of a permit: it passes to the next waiter, or its lease is released.
+    pub(super) fn give_back(&mut self, owner: Option<Owner>, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
+        let has_waiters = self.queue.waiting() > 0;
+        match (&mut self.permits, owner) {
+            (Permits::InProcess(in_use), _) => *in_use = in_use.saturating_sub(1),
+            (Permits::Leased(pool), Some(owner)) => {
+                if pool.give_back(&owner, has_waiters, inputs) {
+                    self.decide_next(Decision::Permit(Some(owner)), effects);
+                }
+            }
+            (Permits::Leased(_), None) => {}
+        }
+        self.serve(inputs, effects);
+    }
+
+    /// Serves the waiters that need no response of the store, and plans requests.
+    pub(super) fn turn(&mut self, inputs: Inputs<'_>) -> Effects<LeaseRequest> {
+        let mut effects = Effects::default();
+        self.agent.begin_turn();
+        self.serve(inputs, &mut effects);
+        let waiting = self.queue.waiting();
+        if let Permits::Leased(pool) = &mut self.permits {
+            pool.plan(waiting, inputs, &mut effects);
+        }
+        effects
+    }
+
+    /// Applies the outcome of a request.
+    pub(super) fn apply(&mut self, response: &LeaseResponse, inputs: Inputs<'_>) -> Effects<LeaseRequest> {
+        let mut effects = Effects::default();
+        let Permits::Leased(pool) = &mut self.permits else { return effects };
+        if let Some(owner) = pool.apply(response, inputs, &mut effects) {
+            // A lease that has expired on the way is given back, and so is one without a waiter.
+            let is_valid = pool.is_valid(&owner, inputs.now);
+            if !(is_valid && self.decide_next(Decision::Permit(Some(owner)), &mut effects)) {
+                self.give_back(Some(owner), inputs, &mut effects);
+            }
+        }
+        self.serve(inputs, &mut effects);
+        effects
+    }
+
+    /// Issues the permits that need no lease to the next waiters.
+    fn serve(&mut self, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
+        while self.queue.waiting() > 0 {
+            let decision = match &mut self.permits {
+                Permits::InProcess(in_use) if *in_use < inputs.settings.limit => {
+                    *in_use += 1;
+                    Decision::Permit(None)
+                }
+                Permits::InProcess(_) => return,
+                Permits::Leased(pool) => {
+                    let Some(error) = pool.outage(inputs).cloned() else { return };
+                    let owner = match inputs.settings.outage_policy {
+                        OutagePolicy::Local => pool.issue_from_share(inputs),
+                        OutagePolicy::Open => Some(pool.issue_without_lease(inputs)),
+                        OutagePolicy::Closed => {
+                            effects.wakers.extend(self.queue.decide_all(|| Decision::Failed(error.clone())));
+                            return;
+                        }
+                    };
+                    let Some(owner) = owner else { return };
+                    Decision::Permit(Some(owner))
+                }
+            };
+            self.decide_next(decision, effects);
+        }
+    }
+
+    /// Decides the wait of the next waiter. Returns `false` if there is none.
+    fn decide_next(&mut self, decision: Decision, effects: &mut Effects<LeaseRequest>) -> bool {
+        let Some(waiter) = self.queue.next(|_| true).map(|(waiter, _)| waiter) else { return false };
+        effects.wakers.extend(self.queue.decide(waiter, decision));
+        true
+    }
+
+    /// Returns `true` if a permit may be free for a caller that arrived at `arrived`: the store has not responded yet.
+    pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
+        matches!(&self.permits, Permits::Leased(pool) if pool.may_be_free(arrived, settings))
+    }
+
+    /// Returns `true` if the agent has no work.
+    pub(super) fn is_done(&self) -> bool {
+        let Permits::Leased(pool) = &self.permits else { return true };
+        self.queue.waiting() == 0 && pool.is_idle()
+    }
+
+    /// Returns `true` if a new state would serve as well.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && self.in_use() == 0 && !self.agent.is_running()
+    }
+
+    /// Marks the agent as stopped, with the requests that were in flight.
+    pub(super) fn stop_agent(&mut self, settings: &ConcurrencySettings, now: Tick) {
+        self.agent.stop();
+        if let Permits::Leased(pool) = &mut self.permits {
+            pool.forget_requests(settings, now);
+        }
+    }
+}
