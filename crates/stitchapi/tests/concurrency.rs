@@ -1,4 +1,4 @@
-//! How many calls are under way at once, in one process and in a fleet: in virtual time.
+//! Concurrency limits in one process and in a fleet, in virtual time.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -30,13 +30,13 @@ fn get(seam: &Seam, path: &str) -> Stitch<(), ()> {
     seam.get(path).build_with(decode::empty).unwrap()
 }
 
-/// Four processes on one store, each with a stitch.
+/// Creates four processes on one store, each with a stitch.
 fn fleet(sim: &SimRuntime, api: &Busy, store: &(impl StitchStore + Clone), throttle: &Throttle) -> Vec<Stitch<(), ()>> {
     let process = || seam(Process::on(sim), api, throttle.clone()).store(store.clone()).build().unwrap();
     (0..4).map(|number| get(&process(), &format!("/{number}"))).collect()
 }
 
-/// So many calls at once.
+/// Starts this number of calls at once.
 fn calls(stitch: &Stitch<(), ()>, calls: usize) -> BoxFuture<'static, Vec<Result<()>>> {
     let stitch = stitch.clone();
     Box::pin(async move { join_all((0..calls).map(|_| async { stitch.call(()).await })).await })
@@ -47,7 +47,7 @@ fn memory(sim: &SimRuntime) -> MemoryStore {
 }
 
 #[test]
-fn never_more_calls_of_a_fleet_are_under_way_than_it_says_whoever_leaves() {
+fn a_fleet_never_runs_more_calls_than_the_limit_while_callers_leave() {
     for seed in 0..30 {
         let sim = SimRuntime::new(seed);
         let limit = 1 + u32::try_from(seed % 5).unwrap();
@@ -72,7 +72,7 @@ fn never_more_calls_of_a_fleet_are_under_way_than_it_says_whoever_leaves() {
         let all = join_all(fleet.iter().flat_map(|stitch| (0..5).map(|_| caller(stitch))));
         within_a_minute(&sim, all);
         assert!(api.most() == limit as usize, "seed {seed}: {} of {limit}", api.most());
-        // Nobody is here any more, and nothing is held.
+        // No caller waits, and no permit is in use.
         sim.block_on(sim.sleep(SECOND));
         let begun = sim.now();
         let at_once = join_all((0..limit).map(|_| async { fleet[0].call(()).await }));
@@ -82,7 +82,7 @@ fn never_more_calls_of_a_fleet_are_under_way_than_it_says_whoever_leaves() {
 }
 
 #[test]
-fn places_are_always_in_use_while_calls_wait() {
+fn all_permits_are_in_use_while_calls_wait() {
     for (seed, longest) in [(1, 20), (2, 100), (3, 700)] {
         let sim = SimRuntime::new(seed);
         let (api, store) = (Busy::up_to(&sim, longest * MILLI), Spy::on(sim.clone()).far(MILLI));
@@ -101,7 +101,7 @@ fn places_are_always_in_use_while_calls_wait() {
 }
 
 #[test]
-fn callers_of_one_process_are_served_in_the_order_of_asking() -> Result<()> {
+fn callers_of_one_process_are_served_first_come_first_served() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
         let api = Busy::always(&sim, 100 * MILLI);
@@ -126,7 +126,7 @@ fn callers_of_one_process_are_served_in_the_order_of_asking() -> Result<()> {
 }
 
 #[test]
-fn a_place_goes_to_the_process_that_waits_longest() {
+fn a_permit_goes_to_the_process_that_has_waited_longest() {
     let sim = SimRuntime::new(1);
     let (api, store) = (Busy::always(&sim, 100 * MILLI), memory(&sim));
     let fleet = fleet(&sim, &api, &store, &Throttle::concurrency(1));
@@ -142,7 +142,7 @@ fn a_place_goes_to_the_process_that_waits_longest() {
 }
 
 #[test]
-fn one_who_leaves_the_queue_keeps_nobody_elsewhere_waiting() {
+fn a_caller_that_leaves_the_queue_delays_no_caller_of_another_process() {
     let sim = SimRuntime::new(1);
     let (api, store) = (Busy::always(&sim, 200 * MILLI), memory(&sim));
     let fleet = fleet(&sim, &api, &store, &Throttle::concurrency(1));
@@ -154,7 +154,7 @@ fn one_who_leaves_the_queue_keeps_nobody_elsewhere_waiting() {
             select(Box::pin(async { stitch.call(()).await }), sim.sleep(patience)).await;
         }
     };
-    // The second one leaves while the first one runs, just after it has asked.
+    // The second caller leaves while the first call runs, just after it has requested a lease.
     let (first, second) = (after(0, 0, SECOND), after(1, 10, 180 * MILLI));
     sim.block_on(join(join(first, second), after(2, 20, SECOND)));
     let starts = api.starts(begun);
@@ -177,16 +177,16 @@ fn principals_take_turns() -> Result<()> {
 }
 
 #[test]
-fn a_process_passes_a_place_on_among_its_callers_without_a_trip_and_lets_go_of_it_after_half_a_second() -> Result<()> {
+fn a_process_passes_a_permit_on_without_a_round_trip_and_releases_it_after_half_a_second() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (api, store) = (Busy::always(&sim, 10 * MILLI), Spy::on(sim.clone()));
     let fleet = fleet(&sim, &api, &store, &Throttle::concurrency(1));
     sim.block_on(calls(&fleet[0], 40)).into_iter().collect::<Result<Vec<_>>>()?;
     sim.block_on(sim.sleep(SECOND));
-    // One to take it, one to give it back, and asking for a second one while there is none to have.
+    // One request acquires the lease, one releases it, and the others request a second lease while none is free.
     let asking = 400 / 12;
     assert!(store.operations() <= 4 + asking, "{}", store.operations());
-    // Others are not kept from it.
+    // Callers of other processes get the lease meanwhile.
     let begun = sim.now();
     let waited = sim.block_on(join(calls(&fleet[0], 100), async {
         sim.sleep(MILLI).await;
@@ -198,7 +198,7 @@ fn a_process_passes_a_place_on_among_its_callers_without_a_trip_and_lets_go_of_i
 }
 
 #[test]
-fn a_call_that_waits_to_try_again_has_no_place() -> Result<()> {
+fn a_call_that_waits_for_its_retry_has_no_permit() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (api, bad) = (Busy::always(&sim, 10 * MILLI), Busy::always(&sim, 10 * MILLI).status(503));
     let store = memory(&sim);
@@ -219,7 +219,7 @@ fn a_call_that_waits_to_try_again_has_no_place() -> Result<()> {
 }
 
 #[test]
-fn one_who_waits_for_a_place_draws_no_slot() -> Result<()> {
+fn a_caller_that_waits_for_a_concurrency_permit_draws_no_slot() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (api, store) = (Busy::always(&sim, SECOND), memory(&sim));
     let throttle = Throttle::rate("2/s").burst(2).and_concurrency(1);
@@ -228,7 +228,7 @@ fn one_who_waits_for_a_place_draws_no_slot() -> Result<()> {
     let [holder, waiter] = [0, 1].map(|seam| get(&seams[seam], "/a"));
     let both = join(async { holder.call(()).await }, async {
         sim.sleep(MILLI).await;
-        // Had it drawn a slot at once, and another one when its place came, the burst would be spent now.
+        // A slot drawn before the permit would have spent the burst.
         waiter.call(()).await.unwrap();
         drop(seams[1].permit(1).await);
         seams[1].permit(1).await
@@ -241,7 +241,7 @@ fn one_who_waits_for_a_place_draws_no_slot() -> Result<()> {
 }
 
 #[test]
-fn a_permit_has_its_place_until_it_is_dropped_or_settled() -> Result<()> {
+fn a_permit_keeps_its_concurrency_permit_until_it_is_dropped_or_settled() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
         let mut builder = seam(sim.clone(), &Busy::always(&sim, MILLI), Throttle::concurrency(1));
@@ -263,7 +263,7 @@ fn a_permit_has_its_place_until_it_is_dropped_or_settled() -> Result<()> {
 }
 
 #[test]
-fn who_waits_too_long_or_behind_too_many_is_refused() -> Result<()> {
+fn a_caller_is_refused_after_its_bound_and_behind_a_full_queue() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
         let throttle = Throttle::concurrency(1).max_wait(100 * MILLI).max_queue(1);
@@ -294,7 +294,7 @@ fn who_waits_too_long_or_behind_too_many_is_refused() -> Result<()> {
 }
 
 #[test]
-fn no_patience_at_all_is_enough_for_a_place_that_is_free() -> Result<()> {
+fn a_free_permit_needs_no_wait_bound() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (api, store) = (Busy::always(&sim, SECOND), Spy::on(sim.clone()).far(20 * MILLI));
     let fleet = fleet(&sim, &api, &store, &Throttle::concurrency(2));
@@ -314,7 +314,7 @@ fn no_patience_at_all_is_enough_for_a_place_that_is_free() -> Result<()> {
 }
 
 #[test]
-fn a_place_in_this_process_alone_is_had_at_once() -> Result<()> {
+fn a_free_permit_in_process_is_acquired_at_once() -> Result<()> {
     let sim = SimRuntime::new(1);
     let seam = seam(sim.clone(), &Busy::always(&sim, MILLI), Throttle::concurrency(2)).build()?;
     let first = seam.permit(1).now_or_never().unwrap()?;
@@ -323,7 +323,7 @@ fn a_place_in_this_process_alone_is_had_at_once() -> Result<()> {
     let mut waiting = Box::pin(seam.permit(1));
     assert!((&mut waiting).now_or_never().is_none());
     drop((first, second));
-    // One that leaves with what has just come for it leaves that behind.
+    // The permit of a caller that leaves just after the decision passes on.
     drop(waiting);
     let both = (seam.permit(1).now_or_never(), seam.permit(1).now_or_never());
     assert!(both.0.is_some() && both.1.is_some());
@@ -331,7 +331,7 @@ fn a_place_in_this_process_alone_is_had_at_once() -> Result<()> {
 }
 
 #[test]
-fn what_a_call_waited_for_its_place_is_told() -> Result<()> {
+fn the_wait_for_a_concurrency_permit_is_emitted() -> Result<()> {
     let (sim, (sink, taken)) = (SimRuntime::new(1), events());
     let api = Busy::always(&sim, 100 * MILLI);
     let stitch = get(&seam(sim.clone(), &api, Throttle::concurrency(1)).sink(sink).build()?, "/a");

@@ -1,4 +1,4 @@
-//! Places whose process dies, pauses, or loses its store: in virtual time.
+//! Concurrency permits whose process dies, pauses or loses its store, in virtual time.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -34,7 +34,7 @@ fn get(seam: &Seam) -> Stitch<(), ()> {
     seam.get("/a").build_with(decode::empty).unwrap()
 }
 
-/// So many calls at once.
+/// Starts this number of calls at once.
 fn calls(stitch: &Stitch<(), ()>, calls: usize) -> BoxFuture<'static, Vec<Result<()>>> {
     let stitch = stitch.clone();
     Box::pin(async move { join_all((0..calls).map(|_| async { stitch.call(()).await })).await })
@@ -51,7 +51,7 @@ fn is_lost(kind: &EventKind) -> bool {
 }
 
 #[test]
-fn a_process_that_is_killed_frees_its_places_when_its_leases_end_and_no_earlier() {
+fn the_permits_of_a_killed_process_are_free_when_its_leases_expire_and_not_earlier() {
     let sim = SimRuntime::new(1);
     let (long, short) = (Busy::always(&sim, 40 * SECOND), Busy::always(&sim, MILLI));
     let store = MemoryStore::on(Arc::new(sim.clone()));
@@ -71,7 +71,7 @@ fn a_process_that_is_killed_frees_its_places_when_its_leases_end_and_no_earlier(
 }
 
 #[test]
-fn a_long_call_keeps_its_place() {
+fn a_long_call_keeps_its_permit() {
     let (sim, (sink, taken)) = (SimRuntime::new(1), events());
     let (api, store) = (Busy::always(&sim, 40 * SECOND), Spy::on(sim.clone()));
     let build = || seam(Process::on(&sim), &api, Throttle::concurrency(1)).store(store.clone());
@@ -96,7 +96,7 @@ fn a_long_call_keeps_its_place() {
 }
 
 #[test]
-fn one_that_was_paused_beyond_its_lease_is_replaced_and_says_so() {
+fn a_process_paused_beyond_its_lease_loses_the_permit_and_emits_it() {
     let (sim, (sink, taken)) = (SimRuntime::new(1), events());
     let api = Busy::always(&sim, 30 * SECOND);
     let store = MemoryStore::on(Arc::new(sim.clone()));
@@ -113,7 +113,7 @@ fn one_that_was_paused_beyond_its_lease_is_replaced_and_says_so() {
     paused.resume();
     sim.block_on(sim.sleep(SECOND));
     assert_eq!(count(&taken, is_lost), 1);
-    // Its second call waits for the place of the other process, which has ten seconds left when its first one ends.
+    // The second call waits for the lease of the other process, which has ten seconds left when the first call ends.
     sim.block_on(sim.sleep(14 * SECOND + 500 * MILLI));
     assert_eq!((api.under_way(), api.starts(Tick(0)).len()), (1, 2));
     sim.block_on(sim.sleep(11 * SECOND));
@@ -121,7 +121,7 @@ fn one_that_was_paused_beyond_its_lease_is_replaced_and_says_so() {
 }
 
 #[test]
-fn one_whose_lease_ended_while_it_waited_for_a_slot_takes_another_place() {
+fn a_call_whose_lease_expired_while_it_waited_for_a_slot_acquires_another_permit() {
     for seed in 0..10 {
         let sim = SimRuntime::new(seed);
         let api = Busy::always(&sim, 30 * SECOND);
@@ -133,7 +133,7 @@ fn one_whose_lease_ended_while_it_waited_for_a_slot_takes_another_place() {
             seam.attempt_timeout(50 * SECOND).build().unwrap()
         };
         let (first, second) = (build(&paused), build(&other));
-        // The second slot of this process comes after a minute.
+        // The second slot of this process is one minute later.
         sim.block_on(async {
             drop(first.permit(1).await.unwrap());
             drop(first.permit(1).await.unwrap());
@@ -153,7 +153,7 @@ fn one_whose_lease_ended_while_it_waited_for_a_slot_takes_another_place() {
     }
 }
 
-/// Four processes on one store that can fail.
+/// Creates four processes on one store that can fail.
 fn fleet(sim: &SimRuntime, api: &Busy, throttle: &Throttle) -> (Spy, Vec<Stitch<(), ()>>, Told) {
     let (sink, taken) = events();
     let (store, mut sink) = (Spy::on(sim.clone()), Some(sink));
@@ -170,7 +170,7 @@ fn fleet(sim: &SimRuntime, api: &Busy, throttle: &Throttle) -> (Spy, Vec<Stitch<
 }
 
 #[test]
-fn while_the_store_is_away_each_process_has_its_share_and_afterwards_all_share_again() {
+fn each_process_has_its_share_during_an_outage_and_the_whole_limit_afterwards() {
     for (seed, hangs) in [(1, false), (2, true), (3, false), (4, true)] {
         let sim = SimRuntime::new(seed);
         let api = Busy::up_to(&sim, 300 * MILLI);
@@ -183,7 +183,7 @@ fn while_the_store_is_away_each_process_has_its_share_and_afterwards_all_share_a
             } else {
                 store.fail(Some(StoreErrorKind::Unavailable));
             }
-            // Those under way go on; new ones are of the shares.
+            // Running calls continue; new calls are of the outage shares.
             sim.sleep(SECOND).await;
             api.forget();
             sim.sleep(9 * SECOND).await;
@@ -208,7 +208,7 @@ fn while_the_store_is_away_each_process_has_its_share_and_afterwards_all_share_a
 }
 
 #[test]
-fn long_calls_of_an_outage_count_when_it_is_over() {
+fn calls_that_began_in_an_outage_count_when_it_is_over() {
     let sim = SimRuntime::new(1);
     let api = Busy::always(&sim, 40 * SECOND);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(4).fleet_size(4));
@@ -225,7 +225,7 @@ fn long_calls_of_an_outage_count_when_it_is_over() {
 }
 
 #[test]
-fn a_closed_throttle_fails_calls_while_the_store_is_away_and_no_longer() {
+fn a_closed_throttle_fails_calls_during_an_outage_only() {
     let sim = SimRuntime::new(1);
     let api = Busy::always(&sim, MILLI);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(1).on_outage(OutagePolicy::Closed));
@@ -241,7 +241,7 @@ fn a_closed_throttle_fails_calls_while_the_store_is_away_and_no_longer() {
 }
 
 #[test]
-fn an_open_throttle_lets_everybody_go_while_the_store_is_away() {
+fn an_open_throttle_lets_every_call_run_during_an_outage() {
     let sim = SimRuntime::new(1);
     let api = Busy::always(&sim, SECOND);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(1).on_outage(OutagePolicy::Open));
@@ -257,7 +257,7 @@ fn an_open_throttle_lets_everybody_go_while_the_store_is_away() {
 }
 
 #[test]
-fn a_store_that_failed_one_release_has_the_place_back_soon() {
+fn a_failed_release_is_repeated() {
     let sim = SimRuntime::new(1);
     let api = Busy::always(&sim, 100 * MILLI);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(1));
@@ -265,13 +265,13 @@ fn a_store_that_failed_one_release_has_the_place_back_soon() {
     sim.block_on(calls(&fleet[0], 1)).remove(0).unwrap();
     sim.block_on(sim.sleep(SECOND));
     let begun = sim.now();
-    // The process that failed knows of it, and gives the place back with its next call.
+    // The process whose release failed releases the lease again with its next call.
     let both = sim.block_on(join(calls(&fleet[0], 1), calls(&fleet[1], 1)));
     assert!(both.0[0].is_ok() && both.1[0].is_ok());
     assert!(sim.now().since(begun) < SECOND, "{:?}", sim.now().since(begun));
 }
 
-/// A runtime on which no call may wait for another one.
+/// A runtime on which no call waits for another one.
 #[derive(Debug, Clone)]
 struct Apart(SimRuntime);
 
@@ -297,7 +297,7 @@ impl Runtime for Apart {
 }
 
 #[test]
-fn where_calls_share_nothing_each_takes_a_lease_of_its_own() {
+fn each_call_acquires_its_own_lease_on_a_runtime_where_calls_share_nothing() {
     let sim = SimRuntime::new(1);
     let (api, store) = (Busy::up_to(&sim, 100 * MILLI), Spy::on(sim.clone()));
     let build = || seam(Apart(sim.clone()), &api, Throttle::concurrency(3));
@@ -309,7 +309,7 @@ fn where_calls_share_nothing_each_takes_a_lease_of_its_own() {
     assert_eq!(error.kind(), ErrorKind::Config);
 }
 
-/// A store that keeps, paces, and does not lend.
+/// A store with values and a pacer, without leases.
 #[derive(Debug, Clone)]
 struct Lendless(MemoryStore);
 
@@ -336,7 +336,7 @@ impl StitchStore for Lendless {
 }
 
 #[test]
-fn a_store_that_does_not_lend_is_refused_with_the_way_out() {
+fn a_store_without_leases_is_refused_with_a_remedy() {
     let sim = SimRuntime::new(1);
     let (api, memory) = (Busy::always(&sim, MILLI), MemoryStore::on(Arc::new(sim.clone())));
     let build = |throttle: Throttle| seam(sim.clone(), &api, throttle).store(Lendless(memory.clone())).build();

@@ -1,4 +1,4 @@
-//! The pause that an API asks for, held by a whole fleet: in virtual time.
+//! Cooldowns that responses request, applied by the whole fleet, in virtual time.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -19,7 +19,7 @@ use stitchapi_testing::{MockTransport, SimRuntime};
 const SECOND: Duration = Duration::from_secs(1);
 
 type Answer = http::Response<Bytes>;
-/// A process: its stitch and its events.
+/// One process: its stitch and its events.
 type Process = (Stitch<(), ()>, Arc<Mutex<Vec<Event>>>);
 
 fn respond(status: u16, fields: &[(&str, &str)]) -> Answer {
@@ -30,7 +30,7 @@ fn respond(status: u16, fields: &[(&str, &str)]) -> Answer {
     answer.body(Bytes::new()).unwrap()
 }
 
-/// An API that gives each of these answers once, and then is content. It remembers when it gave them.
+/// An API that sends each of these responses once and then accepts every call. It records when it sent them.
 fn api(sim: &SimRuntime, answers: Vec<Answer>) -> (MockTransport, Arc<Mutex<Vec<u64>>>) {
     let (answers, given) = (Mutex::new(answers.into_iter()), Arc::new(Mutex::new(Vec::new())));
     let (sim, times) = (sim.clone(), given.clone());
@@ -46,7 +46,7 @@ fn get(seam: &Seam) -> Stitch<(), ()> {
     seam.get("/a").retry(Retry::none()).build_with(decode::empty).unwrap()
 }
 
-/// Seams of several processes on one store, which is up to that far away each way, each with its events.
+/// Creates the seams of several processes on one store with this one-way latency, each with its events.
 fn fleet(sim: &SimRuntime, api: &MockTransport, throttle: &Throttle, way: Duration) -> Vec<Process> {
     let store = Spy::on(sim.clone()).far(way);
     let process = |_| {
@@ -57,7 +57,7 @@ fn fleet(sim: &SimRuntime, api: &MockTransport, throttle: &Throttle, way: Durati
     (0..4).map(process).collect()
 }
 
-/// Every hold that was told, and why.
+/// Returns every hold that was emitted, with its reason.
 fn holds(taken: &Mutex<Vec<Event>>) -> Vec<(Duration, HoldReason)> {
     let held = |event: &Event| match event.kind {
         EventKind::Held { by, reason } => Some((by, reason)),
@@ -66,7 +66,7 @@ fn holds(taken: &Mutex<Vec<Event>>) -> Vec<(Duration, HoldReason)> {
     taken.lock().unwrap().iter().filter_map(held).collect()
 }
 
-/// The first answer to a call of a process alone, and how long the next call then waits, in milliseconds.
+/// Sends this first response to a single process, and returns how long its next call waits, in milliseconds.
 fn waits_after(status: u16, fields: &[(&str, &str)]) -> (u128, Option<HoldReason>) {
     let sim = SimRuntime::new(1);
     let (api, _) = api(&sim, vec![respond(status, fields)]);
@@ -81,9 +81,9 @@ fn waits_after(status: u16, fields: &[(&str, &str)]) -> (u128, Option<HoldReason
 }
 
 #[test]
-fn a_pause_that_one_process_is_asked_for_holds_every_other_one_from_100_ms_later_until_it_is_over() {
+fn a_cooldown_of_one_process_holds_every_other_process_from_100_ms_later_until_its_end() {
     let mut latest = 0;
-    // Bookings that nobody adds to, so that touches alone tell of the hold, and some that callers add to all the time.
+    // The first three cases have no new callers, so that touches alone show the hold; the last one has new callers.
     for (rate, calls, times) in [("10/s", 6, 1), ("50/s", 20, 1), ("200/s", 60, 1), ("200/s", 10, 4)] {
         for (seed, way) in (0..20).map(|seed| (seed, Duration::from_millis(seed % 4))) {
             let sim = SimRuntime::new(seed);
@@ -113,7 +113,7 @@ fn a_pause_that_one_process_is_asked_for_holds_every_other_one_from_100_ms_later
 }
 
 #[test]
-fn a_process_that_holds_bookings_touches_the_store_eleven_times_a_second_at_most() {
+fn a_process_with_bookings_touches_the_store_at_most_eleven_times_a_second() {
     let sim = SimRuntime::new(1);
     let (api, _) = api(&sim, Vec::new());
     let spy = Spy::on(sim.clone());
@@ -121,19 +121,19 @@ fn a_process_that_holds_bookings_touches_the_store_eleven_times_a_second_at_most
     let _ = sim.block_on(seam.permit(1)).unwrap();
     let (begun, before) = (sim.now(), spy.operations());
     sim.block_on(join_all((0..10).map(|_| seam.permit(1))));
-    // One booking for all of them, and the touches.
+    // One booking for all callers, and the touches.
     let (seconds, touches) = (sim.now().since(begun).as_secs_f64(), spy.operations() - before - 1);
     assert!((9.0..=10.6).contains(&(touches as f64 / seconds)), "{touches} in {seconds} s");
 }
 
-/// That a first answer of this kind holds the next call for so many milliseconds, which this says.
+/// Asserts that such a first response holds the next call for this number of milliseconds, for this reason.
 fn assert_holds(status: u16, fields: &[(&str, &str)], millis: u128, reason: HoldReason) {
     let (waited, said) = waits_after(status, fields);
     assert!((millis..=millis + 1).contains(&waited), "{status} {fields:?}: {waited} ms");
     assert_eq!(said, Some(reason), "{status} {fields:?}");
 }
 
-/// That nobody is held after such a first answer.
+/// Asserts that such a first response holds no call.
 fn assert_free(status: u16, fields: &[(&str, &str)]) {
     let (waited, said) = waits_after(status, fields);
     // The spacing of the rate.
@@ -142,7 +142,7 @@ fn assert_free(status: u16, fields: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_refusal_holds_for_the_time_that_it_says() {
+fn a_refusal_holds_for_its_stated_time() {
     use HoldReason::RetryAfter;
     assert_holds(429, &[("retry-after", "3")], 3_000, RetryAfter);
     assert_holds(429, &[("retry-after", "1.25")], 1_250, RetryAfter);
@@ -159,7 +159,7 @@ fn a_refusal_holds_for_the_time_that_it_says() {
 }
 
 #[test]
-fn a_refusal_that_says_no_time_holds_for_a_second() {
+fn a_refusal_without_a_stated_time_holds_for_one_second() {
     for odd in ["-5", "soon", "", "1e3", "+2", "0x10", "Thu, 99 Jan 2026"] {
         assert_holds(429, &[("retry-after", odd)], 1_000, HoldReason::Refusal);
     }
@@ -169,7 +169,7 @@ fn a_refusal_that_says_no_time_holds_for_a_second() {
 }
 
 #[test]
-fn a_budget_of_the_ietf_drafts_that_is_spent_holds_even_after_a_success() {
+fn an_exhausted_quota_of_the_ietf_drafts_holds_even_after_a_success() {
     use HoldReason::RateLimit;
     for status in [200, 301, 404, 429, 503] {
         assert_holds(status, &[("ratelimit", r#""default";r=0;t=30"#)], 30_000, RateLimit);
@@ -189,7 +189,7 @@ fn a_budget_of_the_ietf_drafts_that_is_spent_holds_even_after_a_success() {
 }
 
 #[test]
-fn github_is_understood() {
+fn the_fields_of_github_are_read() {
     let (id, reset) = (("x-github-request-id", "A1B2"), ("x-ratelimit-reset", "1767225620"));
     let spent = ("x-ratelimit-remaining", "0");
     assert_holds(403, &[id, spent, reset], 20_000, HoldReason::XRateLimit);
@@ -201,7 +201,7 @@ fn github_is_understood() {
 }
 
 #[test]
-fn discord_is_understood() {
+fn the_fields_of_discord_are_read() {
     let (spent, bucket) = (("x-ratelimit-remaining", "0"), ("x-ratelimit-bucket", "abcd1234"));
     let reset = ("x-ratelimit-reset", "1767225699.123");
     assert_holds(200, &[spent, bucket, reset, ("x-ratelimit-reset-after", "4.57")], 4_570, HoldReason::XRateLimit);
@@ -212,7 +212,7 @@ fn discord_is_understood() {
 }
 
 #[test]
-fn shopify_is_understood() {
+fn the_field_of_shopify_is_read() {
     let full = ("x-shopify-shop-api-call-limit", "40/40");
     assert_holds(200, &[full], 500, HoldReason::Shopify);
     assert_holds(429, &[full, ("retry-after", "2.0")], 2_000, HoldReason::RetryAfter);
@@ -220,7 +220,7 @@ fn shopify_is_understood() {
 }
 
 #[test]
-fn a_reset_is_a_time_or_seconds_by_its_magnitude() {
+fn the_magnitude_of_a_reset_states_its_unit() {
     let spent = ("x-ratelimit-remaining", "0");
     for (reset, millis) in
         [("7", 7_000), ("1767225607", 7_000), ("1767225607500", 7_500), ("Thu, 01 Jan 2026 00:00:07 GMT", 7_000)]
@@ -234,8 +234,8 @@ fn a_reset_is_a_time_or_seconds_by_its_magnitude() {
 }
 
 #[test]
-fn a_wrong_clock_on_this_side_changes_no_time_that_an_answer_says_with_its_date() {
-    // To the clock of this process that is an hour ago.
+fn a_wrong_local_clock_changes_no_time_of_a_response_with_a_date() {
+    // By the clock of this process that was one hour ago.
     let date = ("date", "Wed, 31 Dec 2025 23:00:00 GMT");
     let (spent, reset) = (("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1767222007"));
     assert_holds(200, &[date, spent, reset], 7_000, HoldReason::XRateLimit);
@@ -243,7 +243,7 @@ fn a_wrong_clock_on_this_side_changes_no_time_that_an_answer_says_with_its_date(
 }
 
 #[test]
-fn a_burst_of_refusals_is_one_hold() {
+fn a_burst_of_refusals_causes_one_hold() {
     for fields in [&[][..], &[("retry-after", "2")]] {
         let sim = SimRuntime::new(1);
         let (api, _) = api(&sim, vec![respond(429, fields); 20]);
@@ -262,7 +262,7 @@ fn a_burst_of_refusals_is_one_hold() {
 }
 
 #[test]
-fn what_is_refused_again_is_held_longer_and_comes_back_by_itself() {
+fn repeated_refusals_hold_longer_and_the_length_shrinks_again() {
     let sim = SimRuntime::new(1);
     let mut answers = vec![respond(429, &[]); 8];
     answers.extend(vec![respond(200, &[]); 6]);
@@ -282,7 +282,7 @@ fn what_is_refused_again_is_held_longer_and_comes_back_by_itself() {
 }
 
 #[test]
-fn a_refusal_in_the_fleet_that_says_no_time_is_one_hold_of_a_second() -> Result<()> {
+fn refusals_without_a_stated_time_in_a_fleet_cause_one_hold_of_one_second() -> Result<()> {
     for seed in 0..10 {
         let sim = SimRuntime::new(seed);
         let (api, given) = api(&sim, vec![respond(200, &[]), respond(429, &[])]);
@@ -304,7 +304,7 @@ fn a_refusal_in_the_fleet_that_says_no_time_is_one_hold_of_a_second() -> Result<
 }
 
 #[test]
-fn a_budget_of_a_route_holds_the_stitchs_own_throttle_and_not_the_seams() -> Result<()> {
+fn the_limit_of_a_route_holds_the_stitchs_own_throttle_and_not_the_seams() -> Result<()> {
     let route = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset-after", "5"), ("x-ratelimit-bucket", "b")];
     for (scope, seams_wait, stitchs_wait) in [("user", 20, 5_000), ("global", 5_000, 5_000)] {
         let sim = SimRuntime::new(1);
@@ -325,7 +325,7 @@ fn a_budget_of_a_route_holds_the_stitchs_own_throttle_and_not_the_seams() -> Res
 }
 
 #[test]
-fn a_throttle_whose_longest_hold_is_none_is_held_by_nothing() -> Result<()> {
+fn a_max_hold_of_zero_disables_cooldowns() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (api, _) = api(&sim, vec![respond(429, &[("retry-after", "9")]), respond(429, &[])]);
     let (sink, taken) = events();
@@ -341,7 +341,7 @@ fn a_throttle_whose_longest_hold_is_none_is_held_by_nothing() -> Result<()> {
     Ok(())
 }
 
-/// Every field that is looked at.
+/// Every field that is read.
 const FIELDS: [&str; 18] = [
     "retry-after",
     "date",
@@ -363,7 +363,7 @@ const FIELDS: [&str; 18] = [
     "x-shopify-shop-api-call-limit",
 ];
 
-/// Numbers at every edge, dates at both ends, structured fields whole and broken, and any text.
+/// Numbers at every bound, early and late dates, structured fields, whole and malformed, and any text.
 fn value() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
         "0",

@@ -20,7 +20,7 @@ use stitchapi_testing::{MockTransport, SimRuntime};
 const SECOND: Duration = Duration::from_secs(1);
 const GUARD: Duration = Duration::from_millis(5);
 
-/// Can count, and nothing else.
+/// A store that can only count.
 #[derive(Debug, Clone)]
 struct Counting(Spy);
 
@@ -58,17 +58,17 @@ fn ten() -> Throttle {
     Throttle::rate("10/s")
 }
 
-/// What a fleet did.
+/// Result of a run of a fleet.
 struct Run {
-    /// When calls started, in microseconds.
+    /// Starts of the calls, in microseconds.
     starts: Vec<u64>,
-    /// How many additions to counters that took.
+    /// Number of increments of counters.
     additions: usize,
     lasted: Duration,
 }
 
 impl Run {
-    /// The most starts in any half-open window of a second.
+    /// Returns the largest number of starts in any half-open window of one second.
     fn most(&self) -> usize {
         let within = |index: usize| self.starts[index..].partition_point(|at| *at < self.starts[index] + 1_000_000);
         (0..self.starts.len()).map(within).max().unwrap_or(0)
@@ -79,12 +79,12 @@ impl Run {
     }
 }
 
-/// So many tasks in each process take permits without a pause; a process for each of these wall clocks. On odd seeds the
-/// first one is alone for a while.
+/// Runs one process for each of these wall clocks, each with this number of tasks that take permits without a pause. On odd
+/// seeds the first process is alone for a while.
 fn saturated(seed: u64, rate: u32, ahead: &[Duration], tasks: usize, way: Duration) -> Run {
     let (sim, lasts) = (SimRuntime::new(seed), 5 * SECOND);
     let spy = Spy::on(sim.clone()).far(way);
-    // The window that it begins in has begun.
+    // The window of the first start has begun before it.
     sim.block_on(sim.sleep(Duration::from_micros(sim.random() % 1_000_000)));
     let starts = Arc::new(Mutex::new(Vec::new()));
     let begun = sim.now();
@@ -113,7 +113,7 @@ fn saturated(seed: u64, rate: u32, ahead: &[Duration], tasks: usize, way: Durati
 }
 
 #[test]
-fn clocks_that_agree_keep_to_the_budget_and_use_it() {
+fn clocks_that_agree_stay_within_the_budget_and_use_it() {
     let (mut most, mut least_used, mut dearest) = (0, 1.0_f64, 0.0_f64);
     for seed in 0..30 {
         let way = [0, 300, 8_000][seed as usize % 3];
@@ -145,7 +145,7 @@ fn clocks_that_are_apart_exceed_the_budget_by_that_share_of_a_period() {
 }
 
 #[test]
-fn a_caller_without_company_waits_for_the_next_ticket_and_pays_a_few_additions() {
+fn a_single_caller_waits_for_the_next_ticket_and_takes_few_increments() {
     let sim = SimRuntime::new(1);
     let spy = Spy::on(sim.clone()).far(Duration::from_millis(2));
     let seam = on(&sim, &spy, ten());
@@ -161,7 +161,7 @@ fn a_caller_without_company_waits_for_the_next_ticket_and_pays_a_few_additions()
 }
 
 #[test]
-fn callers_who_come_together_do_not_start_on_tickets_of_the_past() {
+fn callers_that_arrive_together_start_on_no_past_ticket() {
     for seed in 0..40 {
         let sim = SimRuntime::new(seed);
         let spy = Spy::on(sim.clone()).far(Duration::from_millis(seed));
@@ -177,7 +177,7 @@ fn callers_who_come_together_do_not_start_on_tickets_of_the_past() {
 }
 
 #[test]
-fn one_that_was_stopped_gives_its_tickets_up() {
+fn a_process_that_was_stopped_gives_up_its_past_tickets() {
     let sim = SimRuntime::new(1);
     let spy = Spy::on(sim.clone());
     let process = Process::on(&sim);
@@ -201,7 +201,7 @@ fn one_that_was_stopped_gives_its_tickets_up() {
 }
 
 #[test]
-fn a_wall_clock_that_is_an_hour_ahead_keeps_nobody_waiting() {
+fn a_wall_clock_one_hour_ahead_delays_no_caller() {
     let sim = SimRuntime::new(1);
     let spy = Spy::on(sim.clone());
     let early = Process::on(&sim);
@@ -214,13 +214,13 @@ fn a_wall_clock_that_is_an_hour_ahead_keeps_nobody_waiting() {
 }
 
 #[test]
-fn who_cannot_wait_is_refused_and_takes_nothing_from_the_others() {
+fn a_caller_that_cannot_wait_is_refused_and_draws_no_ticket() {
     let sim = SimRuntime::new(3);
     let spy = Spy::on(sim.clone()).far(Duration::from_millis(1));
     let throttle = Throttle::rate("200/s").max_wait(Duration::from_millis(100)).max_queue(1_000);
     let seams: Vec<Seam> = (0..4).map(|_| on(&sim, &spy, throttle.clone())).collect();
     let (started, refused) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
-    // Four times what there is, for five seconds.
+    // Four times the budget, for five seconds.
     for arrival in 0..4_000_u64 {
         let (seam, runtime) = (seams[arrival as usize % 4].clone(), sim.clone());
         let (started, refused) = (started.clone(), refused.clone());
@@ -246,7 +246,7 @@ fn who_cannot_wait_is_refused_and_takes_nothing_from_the_others() {
 }
 
 #[test]
-fn a_pause_that_the_api_asks_for_holds_the_process_that_was_asked() -> Result<()> {
+fn a_cooldown_holds_the_process_that_received_it() -> Result<()> {
     let sim = SimRuntime::new(1);
     let spy = Spy::on(sim.clone());
     let api = MockTransport::new(|_| {
@@ -263,14 +263,14 @@ fn a_pause_that_the_api_asks_for_holds_the_process_that_was_asked() -> Result<()
     let (asked, other) = sim.block_on(both);
     assert!(asked?.at().unwrap().since(held) >= 2 * SECOND);
     assert!(other?.waited() < SECOND);
-    // The tickets of the pause were left to others.
+    // Other processes have drawn the tickets of the hold.
     let additions = spy.operations() - before;
     assert!(additions <= 12, "{additions}");
     Ok(())
 }
 
 #[test]
-fn a_debt_is_paid_in_tickets_and_nothing_is_given_back() -> Result<()> {
+fn a_debt_draws_tickets_and_a_credit_returns_none() -> Result<()> {
     let sim = SimRuntime::new(1);
     let spy = Spy::on(sim.clone());
     let (one, other) = (on(&sim, &spy, ten()), on(&sim, &spy, ten()));
@@ -286,7 +286,7 @@ fn a_debt_is_paid_in_tickets_and_nothing_is_given_back() -> Result<()> {
 }
 
 #[test]
-fn a_store_that_fails_is_an_outage_as_of_every_other_store() {
+fn a_failed_store_begins_an_outage_as_every_store_does() {
     let outage = |policy: OutagePolicy| {
         let sim = SimRuntime::new(1);
         let spy = Spy::on(sim.clone());
@@ -313,7 +313,7 @@ fn a_store_that_fails_is_an_outage_as_of_every_other_store() {
         });
         sim.now().since(begun)
     };
-    // From a second after the failure on, an eighth of the budget.
+    // From one second after the failure on, an eighth of the budget.
     permits(1);
     assert!(permits(10) >= Duration::from_millis(995));
     spy.fail(None);
@@ -344,7 +344,7 @@ fn each_principal_has_tickets_of_its_own() -> Result<()> {
 }
 
 #[test]
-fn it_takes_one_rate_of_calls_that_cost_one_each() -> Result<()> {
+fn a_throttle_is_one_rate_of_calls_that_cost_one_each() -> Result<()> {
     let sim = SimRuntime::new(1);
     let spy = Spy::on(sim.clone());
     let wrong = [ten().burst(2), ten().and_rate("100/m"), Throttle::rate(Rate::per_second(10).of("tokens"))];
@@ -361,7 +361,7 @@ fn it_takes_one_rate_of_calls_that_cost_one_each() -> Result<()> {
 }
 
 #[test]
-fn the_weaker_promise_is_told_once() -> Result<()> {
+fn the_weaker_promise_is_emitted_once() -> Result<()> {
     let (sim, (sink, taken)) = (SimRuntime::new(1), events());
     let builder = seam(&sim, &api()).store(Counting(Spy::on(sim.clone()))).throttle(ten()).sink(sink);
     let seam = builder.build()?;

@@ -8,14 +8,10 @@ use stitchapi_core::{StoreError, Version};
 use super::flight_record::FlightRecord;
 use super::outcome::Outcome;
 use super::task::{FetchResult, FlightResult, FlightTask};
-use crate::store::{Acquired, LeaseGuard, Stored};
+use crate::store::{Acquired, LeaseGuard, PollInterval, Stored};
 
-/// First and longest interval at which a follower reads the outcome.
-const POLL_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
-/// Interval at which a follower reads the outcome from a slow store.
-const SLOW_STORE_POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// A store counts as slow from this timeout on.
-const SLOW_STORE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest interval at which a follower reads the outcome.
+const MAX_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Lifetime of an outcome, unless it is a failure of a task with a back-off.
 const OUTCOME_TTL: Duration = Duration::from_secs(5);
 /// Longest lifetime of a failure that also holds for processes which begin after it.
@@ -102,12 +98,7 @@ async fn wait_for_outcome_or_lease(
     handled: Option<Version>,
 ) -> Result<WaitResult, StoreError> {
     let (runtime, store) = (record.runtime(), record.store());
-    let (min_interval, max_interval) = if store.timeout() < SLOW_STORE_TIMEOUT {
-        POLL_INTERVAL
-    } else {
-        (SLOW_STORE_POLL_INTERVAL, SLOW_STORE_POLL_INTERVAL)
-    };
-    let mut interval = min_interval;
+    let mut interval = PollInterval::new(store.timeout(), MAX_POLL_INTERVAL);
     // A request for the lease at a third of the park keeps the place in the queue, and acquires a lease that has expired.
     let next_acquire_at = |acquired: &Acquired| match acquired {
         Acquired::Busy { retry_after } => runtime.now() + (store.park() / 3).min(*retry_after),
@@ -118,9 +109,8 @@ async fn wait_for_outcome_or_lease(
     let mut give_up_at = runtime.now() + lease.ttl();
     loop {
         let now = runtime.now();
-        let pause = jittered(interval, runtime.random());
-        runtime.sleep_until(now + pause.min(acquire_at.since(now).max(min_interval))).await;
-        interval = (interval * 2).min(max_interval);
+        let pause = interval.next_pause(runtime.random());
+        runtime.sleep_until(now + pause.min(acquire_at.since(now).max(interval.min()))).await;
         let wants_lease = runtime.now() >= acquire_at;
         match poll_once(record, lease, wants_lease.then_some(&mut acquired)).await {
             Ok(stored) => {
@@ -181,13 +171,6 @@ async fn lead<T: FlightTask>(
 /// at most 60 s.
 pub(crate) fn failure_ttl(back_off: Duration, retry_after: Option<Duration>) -> Duration {
     retry_after.unwrap_or_default().min(MAX_FAILURE_TTL).max(back_off)
-}
-
-/// Returns a duration between half of `interval` and all of it.
-fn jittered(interval: Duration, random: u64) -> Duration {
-    let half = interval / 2;
-    let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).max(1);
-    half + Duration::from_micros(random % micros)
 }
 
 #[cfg(test)]
