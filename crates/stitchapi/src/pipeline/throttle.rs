@@ -40,8 +40,8 @@ pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Admis
     let buckets: Vec<Arc<Bucket>> = gates.map(|gate| gate.bucket(principal)).collect::<Result<_>>()?;
     let mut admission = Admission::default();
     for bucket in &buckets {
-        let Some(places) = bucket.concurrency() else { continue };
-        let permit = places.acquire(flow, run.wait()).await?;
+        let Some(limit) = bucket.concurrency() else { continue };
+        let permit = limit.acquire(flow, run.wait()).await?;
         run.attempt_started_at = run.runtime().now();
         record_wait(run, permit.waited());
         admission.permits.push(permit);

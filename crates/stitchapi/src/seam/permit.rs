@@ -62,7 +62,7 @@ impl Seam {
         let (flow, wait) = (flow(self.principal()), self.wait());
         let permit = async {
             let place = match bucket.concurrency() {
-                Some(places) => Some(places.acquire(flow, wait).await?),
+                Some(limit) => Some(limit.acquire(flow, wait).await?),
                 None => None,
             };
             let Some(odd) = odd else { return Ok(Permit::without_rate(place)) };
