@@ -342,7 +342,7 @@ fn a_missing_credential_fails_the_call_and_names_the_variable() {
     let error = sim.block_on(async { get(&seam).call(()).await }).unwrap_err();
     assert_eq!((error.kind(), error.attempts()), (ErrorKind::Auth, 0));
     let source = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(source, "the environment variable STITCHAPI_TEST_UNSET is not set to text");
+    assert_eq!(source, "the environment variable STITCHAPI_TEST_UNSET is not set to Unicode text");
 }
 
 #[test]

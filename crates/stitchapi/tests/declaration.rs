@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use common::seam;
 use stitchapi::{
-    Cache, Cost, ErrorKind, MemoryStore, Result, Retry, SealingKey, Seam, SeamBuilder, Stitch, StitchBuilder, Throttle,
-    Vault, decode,
+    Cache, Circuit, Cost, ErrorKind, MemoryStore, Result, Retry, SealingKey, Seam, SeamBuilder, Stitch, StitchBuilder,
+    Throttle, Vault, decode,
 };
 use stitchapi_testing::{MockTransport, SimRuntime};
 
@@ -124,6 +124,23 @@ fn a_retry_of_a_method_that_is_not_idempotent_is_rejected() -> Result<()> {
     build_stitch(&seam, |seam| seam.post("/").retry(Retry::times(1)).idempotent())?;
     build_stitch(&seam, |seam| seam.put("/").retry(Retry::times(1)))?;
     Ok(())
+}
+
+#[test]
+fn a_setter_of_a_disabled_retry_and_a_backoff_beyond_its_cap_are_rejected() {
+    let ineffective = || Retry::none().max_retry_after(MINUTE);
+    seam_fails("retry: .max_retry_after(..) has no effect", |seam| seam.retry(ineffective()));
+    stitch_fails("retry: .max_retry_after(..) has no effect", |seam| seam.get("/").retry(ineffective()));
+    let inverted = || Retry::times(1).backoff(MINUTE, MINUTE / 2);
+    seam_fails("retry: the backoff begins with 60s, beyond its cap of 30s", |seam| seam.retry(inverted()));
+}
+
+#[test]
+fn a_setter_that_has_no_effect_on_a_circuit_is_rejected() {
+    for ineffective in [Circuit::after(3).min_calls(9), Circuit::after(3).window(MINUTE), Circuit::none().per_host()] {
+        seam_fails("circuit: .", |seam| seam.circuit(ineffective.clone()));
+        stitch_fails("circuit: .", |seam| seam.get("/").circuit(ineffective.clone()));
+    }
 }
 
 #[test]

@@ -1,36 +1,39 @@
-//! What a circuit is declared to be.
+//! The declaration of a circuit.
 
 use std::time::Duration;
 
-use super::window::Rule;
-use crate::{Error, Result};
+use super::window::OpenRule;
+use crate::error::{Error, Result};
 
-/// The longest time that a circuit may be open at a stretch.
-pub(super) const LONGEST: Duration = Duration::from_secs(3600);
+/// Longest open period.
+pub(super) const MAX_OPEN_FOR: Duration = Duration::from_secs(3600);
 
-/// When an API counts as down, and for how long it is left alone then: a circuit breaker. A plain value.
+/// A circuit breaker: when an API counts as down, and for how long it is sent no requests then. A plain value.
 ///
-/// The pattern is that of M. Nygard, "Release It!", 2007; the words are those of resilience4j.
+/// The pattern is that of M. Nygard, "Release It!", 2007; the terms are those of resilience4j.
 ///
-/// * **Closed**, calls go through and their attempts are counted. Each attempt counts, not each call: a retry is a request
-///   to the API like any other, and finds a circuit open that its own first attempts have opened.
-/// * **A failure** is an attempt without an answer (no connection, one that broke, no answer in the attempt's time) and an
-///   answer of 5xx, but for 501 and 505, which speak of the request. Any other answer, 401, 403 and 429 too, says that the
-///   API is up.
-/// * **What says nothing about the API is not counted**: credentials that cannot be made ready, the throttle, the input,
-///   the store, an answer that does not decode, a caller that is dropped. An attempt that the deadline of its call cuts
-///   off counts only if it had at least half of what the stitch gives one.
-/// * **Open**, calls fail at once with [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen), those too that wait for a
-///   slot; nothing is sent. [`Error::retry_after`] says when to ask again. A retry ends with the failure that it was to
-///   make good. What the cache has is served.
-/// * **Half open**, after [`open_for`](Self::open_for), one call goes through, one in the whole fleet, and the others fail
-///   on. It closes the circuit with an answer and opens it again with a failure; if it says nothing, the next call is sent.
-/// * An answer to what was sent before the circuit changed does not count.
-/// * A redirect to another origin is not the circuit's affair.
+/// * **Closed**: calls are sent, and their attempts are counted. Each attempt counts, not each call: a retry is a request
+///   like any other, and fails if the attempts before it have opened the circuit.
+/// * **A failure** is an attempt without a response (no connection, a broken connection, no response within the attempt
+///   timeout) and a response with a status of 5xx, except 501 and 505, which concern the request. Any other response, also
+///   401, 403 and 429, shows that the API is up.
+/// * **Not counted** is an attempt that says nothing about the API: no credential, the throttle, the input, the store, a
+///   response that cannot be decoded, a call that is dropped. An attempt that ends at the deadline of its call counts
+///   only if it had at least half of the time that the stitch gives an attempt.
+/// * **Open**: calls fail at once with [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen), also calls that wait for a
+///   slot; no request is sent. [`Error::retry_after`] states when to try again. A retry fails with the failure that it
+///   repeats. Cached responses are still returned.
+/// * **Half open**, after [`open_for`](Self::open_for): one call in the whole fleet is sent as a probe, and the other calls
+///   still fail. Its response closes the circuit, its failure opens the circuit again, and if it says nothing about the
+///   API, the next call is the probe.
+/// * A response to a request that was sent before the circuit changed does not count.
+/// * A redirect to another origin passes no circuit.
 ///
-/// **With a store** the circuit is the fleet's. Each process counts for itself; the first that opens it opens it for all
-/// that call, within a second, and so it closes. A process asks the store at most twice a second for each circuit while
-/// calls come, beside them. A store that fails costs no call: each process has the circuit for itself meanwhile.
+/// **With a store** the circuit belongs to the fleet. Each process counts its own attempts. The first process that opens the
+/// circuit opens it for every process that makes calls, within a second, and it closes in the same way. While calls are
+/// made, a process reads the circuit from the store at most twice a second, beside the calls; a process that would probe
+/// additionally requests the probe's lease, at most four times a second. A failed store fails no call: meanwhile each
+/// process has a circuit of its own.
 ///
 /// ```
 /// # fn circuits(seam: stitchapi::SeamBuilder) -> stitchapi::SeamBuilder {
@@ -43,108 +46,136 @@ pub(super) const LONGEST: Duration = Duration::from_secs(3600);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Circuit {
-    rule: Option<Rule>,
+    rule: Option<OpenRule>,
     open_for: Duration,
-    of_host: bool,
+    per_host: bool,
+    /// Name of the last setter that has no effect on this circuit, which `validate` reports.
+    ineffective_setter: Option<&'static str>,
 }
 
 impl Default for Circuit {
-    /// Opens when half of at least 10 attempts of 10 s have failed, for 30 s; each stitch has its own.
+    /// Returns a circuit of each stitch that opens for 30 s when half of at least 10 attempts within 10 s have failed.
     fn default() -> Self {
         Self::failure_rate(50)
     }
 }
 
 impl Circuit {
-    /// Opens when at least so many of a hundred attempts of the last 10 s have failed, if they were 10 at least.
+    /// Opens when at least `percent` of the attempts of the last 10 s have failed, and these are at least 10 attempts.
     #[must_use]
     pub const fn failure_rate(percent: u32) -> Self {
-        Self::of(Some(Rule::Rate { percent, least: 10, within: Duration::from_secs(10) }))
+        Self::new(Some(OpenRule::FailureRate { percent, min_attempts: 10, window: Duration::from_secs(10) }))
     }
 
-    /// Opens after so many failures in a row, however far apart: for an API that is called now and then. Where much is
-    /// called a few failures in a row are no outage, and a [rate](Self::failure_rate) tells better.
+    /// Opens after this number of failures in succession, at whatever intervals: for an API that is called rarely. For an
+    /// API that is called often use a [rate](Self::failure_rate), because a few failures in succession are no outage there.
     #[must_use]
     pub const fn after(failures: u32) -> Self {
-        Self::of(Some(Rule::InARow(failures)))
+        Self::new(Some(OpenRule::Consecutive(failures)))
     }
 
-    /// None: for a stitch of a seam that has one.
+    /// Disables the circuit: for a stitch of a seam that has one.
     #[must_use]
     pub const fn none() -> Self {
-        Self::of(None)
+        Self::new(None)
     }
 
-    const fn of(rule: Option<Rule>) -> Self {
-        Self { rule, open_for: Duration::from_secs(30), of_host: false }
+    const fn new(rule: Option<OpenRule>) -> Self {
+        Self { rule, open_for: Duration::from_secs(30), per_host: false, ineffective_setter: None }
     }
 
-    /// A rate is judged from so many attempts on. The default is 10. Without a rate it says nothing.
+    /// Sets the number of attempts from which on a rate counts. The default is 10. Without a rate, `build` fails.
     #[must_use]
     pub const fn min_calls(mut self, attempts: u32) -> Self {
-        if let Some(Rule::Rate { percent, within, .. }) = self.rule {
-            self.rule = Some(Rule::Rate { percent, least: attempts, within });
+        match self.rule {
+            Some(OpenRule::FailureRate { percent, window, .. }) => {
+                self.rule = Some(OpenRule::FailureRate { percent, min_attempts: attempts, window });
+            }
+            _ => self.ineffective_setter = Some("min_calls"),
         }
         self
     }
 
-    /// A rate is judged by the attempts that ended in this last time, to a tenth of it. The default is 10 s. Without a rate
-    /// it says nothing.
+    /// Sets the time within which the attempts of a rate have ended, to a tenth of it. The default is 10 s. Without a rate,
+    /// `build` fails.
     #[must_use]
-    pub const fn window(mut self, within: Duration) -> Self {
-        if let Some(Rule::Rate { percent, least, .. }) = self.rule {
-            self.rule = Some(Rule::Rate { percent, least, within });
+    pub const fn window(mut self, window: Duration) -> Self {
+        match self.rule {
+            Some(OpenRule::FailureRate { percent, min_attempts, .. }) => {
+                self.rule = Some(OpenRule::FailureRate { percent, min_attempts, window });
+            }
+            _ => self.ineffective_setter = Some("window"),
         }
         self
     }
 
-    /// How long it is open before one call may see whether the API is back. The default is 30 s, the most an hour.
+    /// Sets how long the circuit is open before a call is sent as a probe. The default is 30 s, the maximum an hour.
     #[must_use]
-    pub const fn open_for(mut self, long: Duration) -> Self {
-        self.open_for = long;
-        self
+    pub const fn open_for(mut self, open_for: Duration) -> Self {
+        self.open_for = open_for;
+        self.needs_rule("open_for")
     }
 
-    /// Each stitch has a circuit of its own, which is the default: one endpoint that fails leaves the others be. Its name
-    /// in the store is that of the seam and of the stitch.
+    /// Gives each stitch a circuit of its own, which is the default: an endpoint that fails does not affect the others. Its
+    /// name in the store is that of the seam and of the stitch.
     #[must_use]
     pub const fn per_stitch(mut self) -> Self {
-        self.of_host = false;
-        self
+        self.per_host = false;
+        self.needs_rule("per_stitch")
     }
 
-    /// All stitches on the host of the base URL have one circuit, those of other seams too, as far as they have one store.
+    /// Gives all stitches on the host of the base URL one circuit, also those of other seams on the same store.
     #[must_use]
     pub const fn per_host(mut self) -> Self {
-        self.of_host = true;
+        self.per_host = true;
+        self.needs_rule("per_host")
+    }
+
+    /// Remembers a setter that has no effect on [`Circuit::none`](Self::none).
+    const fn needs_rule(mut self, setter: &'static str) -> Self {
+        if self.rule.is_none() {
+            self.ineffective_setter = Some(setter);
+        }
         self
     }
 
-    pub(super) fn is_hosts(&self) -> bool {
-        self.of_host
+    pub(super) fn is_per_host(&self) -> bool {
+        self.per_host
     }
 
-    pub(super) fn opens_for(&self) -> Duration {
+    pub(super) fn open_period(&self) -> Duration {
         self.open_for
     }
 
-    /// The rule, if it is one that can be kept; `None` for no circuit.
+    /// Returns the rule by which the circuit opens; `None` for [`Circuit::none`](Self::none).
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a circuit that would never open, or always be open.
-    pub(crate) fn judge(&self) -> Result<Option<Rule>> {
-        let wrong = |what: &str| Err(Error::config(format!("the circuit: {what}")));
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a circuit that would never open or never close, and for a setter
+    /// without effect.
+    pub(crate) fn validate(&self) -> Result<Option<OpenRule>> {
+        let invalid = |what: &str| Err(Error::config(format!("circuit: {what}")));
+        if let Some(setter) = self.ineffective_setter {
+            let instead = match self.rule {
+                Some(_) => "Circuit::after(..): use Circuit::failure_rate(..), or remove the setter",
+                None => "Circuit::none(): remove the setter",
+            };
+            return invalid(&format!(".{setter}(..) has no effect on {instead}"));
+        }
         match self.rule {
             None => return Ok(None),
-            Some(Rule::InARow(0)) => return wrong("after no failure it would be open from the start"),
-            Some(Rule::Rate { percent: 0 | 101.., .. }) => return wrong("a failure rate is 1 to 100 percent"),
-            Some(Rule::Rate { least: 0, .. }) => return wrong("a rate of no calls is none"),
-            Some(Rule::Rate { within: Duration::ZERO, .. }) => return wrong("a window of no time holds no calls"),
+            Some(OpenRule::Consecutive(0)) => return invalid("after(0) opens before any failure, expected at least 1"),
+            Some(OpenRule::FailureRate { percent: 0 | 101.., .. }) => {
+                return invalid("the failure rate must be 1 to 100 percent");
+            }
+            Some(OpenRule::FailureRate { min_attempts: 0, .. }) => return invalid("min_calls must be at least 1"),
+            Some(OpenRule::FailureRate { window: Duration::ZERO, .. }) => {
+                return invalid("the window must not be zero");
+            }
             Some(_) => {}
         }
-        if self.open_for.is_zero() || self.open_for > LONGEST {
-            return wrong("it is open for more than nothing and for an hour at most");
+        if self.open_for.is_zero() || self.open_for > MAX_OPEN_FOR {
+            return invalid("open_for must be more than zero and at most an hour");
         }
         Ok(self.rule)
     }
@@ -155,21 +186,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_circuit_that_could_not_be_kept_is_no_circuit() {
-        for wrong in [
+    fn a_circuit_that_never_opens_or_never_closes_is_invalid() {
+        for invalid in [
             Circuit::after(0),
             Circuit::failure_rate(0),
             Circuit::failure_rate(101),
             Circuit::default().min_calls(0),
             Circuit::default().window(Duration::ZERO),
             Circuit::default().open_for(Duration::ZERO),
-            Circuit::default().open_for(LONGEST + Duration::from_secs(1)),
+            Circuit::default().open_for(MAX_OPEN_FOR + Duration::from_secs(1)),
         ] {
-            assert!(wrong.judge().is_err(), "{wrong:?}");
+            assert!(invalid.validate().is_err(), "{invalid:?}");
         }
-        assert_eq!(Circuit::none().open_for(Duration::ZERO).judge().unwrap(), None);
-        assert_eq!(Circuit::after(1).min_calls(0).judge().unwrap(), Some(Rule::InARow(1)));
-        let rate = Rule::Rate { percent: 50, least: 10, within: Duration::from_secs(10) };
-        assert_eq!(Circuit::default().judge().unwrap(), Some(rate));
+        let rate = OpenRule::FailureRate { percent: 50, min_attempts: 10, window: Duration::from_secs(10) };
+        assert_eq!(Circuit::default().validate().unwrap(), Some(rate));
+        assert_eq!(Circuit::after(1).per_stitch().validate().unwrap(), Some(OpenRule::Consecutive(1)));
+        assert_eq!(Circuit::none().validate().unwrap(), None);
+    }
+
+    #[test]
+    fn a_setter_without_effect_is_an_error_that_names_it() {
+        let second = Duration::from_secs(1);
+        for (setter, circuit) in [
+            (".min_calls(..)", Circuit::after(3).min_calls(9)),
+            (".window(..)", Circuit::after(3).window(second)),
+            (".min_calls(..)", Circuit::none().min_calls(9)),
+            (".window(..)", Circuit::none().window(second)),
+            (".open_for(..)", Circuit::none().open_for(second)),
+            (".per_host(..)", Circuit::none().per_host()),
+            (".per_stitch(..)", Circuit::none().per_stitch()),
+        ] {
+            let error = circuit.validate().unwrap_err().to_string();
+            assert!(error.contains(setter) && error.contains("has no effect on Circuit::"), "{error}");
+        }
     }
 }

@@ -1,22 +1,23 @@
-//! The circuit breaker: an API that fails is left alone for a while, by the whole fleet.
+//! The circuit breaker: when an API fails, the whole fleet sends it no requests for a while.
 //!
-//! `declaration` says what a circuit is, `window` counts, `machine` decides (both are pure: time is passed in), `record`
-//! is what the fleet sees, `shared` the way there, `breaker` what calls meet, `ticket` an attempt's leave to start,
-//! `turn` the one place in the fleet of whoever sees whether the API is back.
+//! In: an attempt that wants to start, and what became of it. Out: a permit for the attempt, or an error of kind
+//! `CircuitOpen`. The pipeline asks [`Breaker::admit`] before each attempt. `declaration` is the public type,
+//! `window` counts failures and `state` decides (both are pure: the time is passed in), `local` adds the clock and the
+//! waiting attempts of this process, `fleet` the record and the probe's lease in the store, `permit` runs one attempt.
 
 mod breaker;
-mod circuits;
 mod declaration;
-mod machine;
+mod fleet;
+mod local;
 mod outcome;
+mod permit;
 mod record;
-mod shared;
-mod ticket;
-mod turn;
+mod registry;
+mod state;
 mod window;
 
 pub(crate) use breaker::Breaker;
-pub(crate) use circuits::Circuits;
 pub use declaration::Circuit;
-pub(crate) use outcome::{Outcome, Symptom, is_failure};
-pub(crate) use ticket::Ticket;
+pub(crate) use outcome::{AttemptOutcome, Symptom, is_failure};
+pub(crate) use permit::AttemptPermit;
+pub(crate) use registry::CircuitRegistry;

@@ -1,4 +1,4 @@
-//! What the fleet sees of a circuit.
+//! The record of a circuit in the store: its last change.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,63 +6,58 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use stitchapi_core::{Runtime, Version};
 
-use super::declaration::LONGEST;
-use super::machine::Opening;
-use super::outcome::Symptom;
+use super::declaration::MAX_OPEN_FOR;
+use super::outcome::OpenCause;
+use super::state::OpenPeriod;
 
-/// The last failure before an opening.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Cause {
-    /// The stitch that saw it.
-    pub(super) stitch: String,
-    pub(super) symptom: Symptom,
-}
-
-/// A change of a circuit, as it lies in the store. It holds no secret.
+/// The last change of a circuit. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub(super) enum Record {
-    /// Open for as long as this record lives. Its version is the name of the opening.
+pub(super) enum CircuitRecord {
+    /// The circuit is open while this record exists. The version of the record is the id of the open period.
     Open {
-        /// On the wall clock of whoever opened it, in milliseconds since 1970: others believe it within the next field,
-        /// and that the record is there more than either.
+        /// End of the open period on the wall clock of the process that opened the circuit, in milliseconds since 1970.
+        /// Another process bounds the remaining time by `open_for`, and by the existence of the record.
         until: u64,
-        /// In milliseconds.
+        /// Length of the open period in milliseconds.
         open_for: u64,
-        cause: Cause,
+        cause: OpenCause,
     },
-    /// The opening of this name is over.
+    /// The open period of this id is over.
     Closed { opening: String },
 }
 
-impl Record {
-    /// What tells of this opening.
-    pub(super) fn of_opening(opening: &Opening, open_for: Duration, runtime: &dyn Runtime) -> Self {
-        let left = opening.until.since(runtime.now());
+impl CircuitRecord {
+    /// Creates the record of an open period that this process has begun.
+    pub(super) fn opened(period: &OpenPeriod, open_for: Duration, runtime: &dyn Runtime) -> Self {
+        let left = period.until.since(runtime.now());
         Self::Open {
-            until: millis(since_1970(runtime.wall()) + left),
-            open_for: millis(open_for),
-            cause: opening.cause.clone(),
+            until: millis_up(since_1970(runtime.wall()) + left),
+            open_for: millis_up(open_for),
+            cause: period.cause.clone(),
         }
     }
 
-    pub(super) fn of_closing(opening: &Version) -> Self {
-        Self::Closed { opening: opening.to_string() }
+    /// Creates the record of the end of an open period.
+    pub(super) fn closed(period: &Version) -> Self {
+        Self::Closed { opening: period.to_string() }
     }
 
-    /// The opening that a record of this version tells of.
-    pub(super) fn opening(&self, version: Version, runtime: &dyn Runtime) -> Option<Opening> {
+    /// Returns the open period that a record of this version describes, on the clock of this process; `None` for a closed
+    /// circuit.
+    pub(super) fn open_period(&self, version: Version, runtime: &dyn Runtime) -> Option<OpenPeriod> {
         let Self::Open { until, open_for, cause } = self else { return None };
         let left = Duration::from_millis(*until).saturating_sub(since_1970(runtime.wall()));
-        let left = left.min(Duration::from_millis(*open_for)).min(LONGEST);
-        Some(Opening::new(version, runtime.now() + left, false, cause.clone()))
+        let left = left.min(Duration::from_millis(*open_for)).min(MAX_OPEN_FOR);
+        Some(OpenPeriod::new(version, runtime.now() + left, false, cause.clone()))
     }
 
     pub(super) fn to_bytes(&self) -> Bytes {
-        // Numbers and text: there is nothing that JSON could not hold.
+        // The record holds numbers and text only, which JSON can represent.
         serde_json::to_vec(self).unwrap_or_default().into()
     }
 
+    /// Decodes what [`to_bytes`](Self::to_bytes) wrote; `None` for anything else.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
@@ -72,8 +67,8 @@ fn since_1970(wall: SystemTime) -> Duration {
     wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Rounded up: nobody sees whether the API is back before its time.
-fn millis(duration: Duration) -> u64 {
+/// Converts to milliseconds, rounded up, so that no process probes the API before the end of the open period.
+fn millis_up(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }
 
@@ -81,44 +76,42 @@ fn millis(duration: Duration) -> u64 {
 mod tests {
     use stitchapi_testing::SimRuntime;
 
+    use super::super::outcome::Symptom;
     use super::*;
 
-    fn open(until: u64, open_for: u64) -> Record {
-        Record::Open { until, open_for, cause: Cause { stitch: "GET /a".into(), symptom: Symptom::Status(503) } }
+    fn open(until: u64, open_for: u64) -> CircuitRecord {
+        let cause = OpenCause { stitch: "GET /a".into(), symptom: Symptom::Status(503) };
+        CircuitRecord::Open { until, open_for, cause }
     }
 
     #[test]
-    fn a_record_is_read_as_it_is_written_and_anything_else_is_none() {
-        for record in [open(1, 2), Record::of_closing(&Version::from_bytes([7; 16]))] {
-            assert_eq!(Record::from_bytes(&record.to_bytes()), Some(record));
+    fn a_record_is_decoded_as_it_was_encoded_and_other_bytes_are_rejected() {
+        for record in [open(1, 2), CircuitRecord::closed(&Version::from_bytes([7; 16]))] {
+            assert_eq!(CircuitRecord::from_bytes(&record.to_bytes()), Some(record));
         }
         for garbage in [&b""[..], b"{\"state\":\"something newer\"}", b"7"] {
-            assert_eq!(Record::from_bytes(garbage), None);
+            assert_eq!(CircuitRecord::from_bytes(garbage), None);
         }
     }
 
     #[test]
-    fn no_wall_clock_makes_an_opening_longer_than_it_says_or_than_an_hour() {
+    fn whatever_the_wall_clock_an_open_period_is_no_longer_than_declared_and_than_an_hour() {
         let sim = SimRuntime::new(1);
-        let (version, wall) = (Version::from_bytes([7; 16]), millis(since_1970(sim.wall())));
-        let left = |record: Record| record.opening(version, &sim).unwrap().until.since(sim.now());
+        let (version, wall) = (Version::from_bytes([7; 16]), millis_up(since_1970(sim.wall())));
+        let left = |record: CircuitRecord| record.open_period(version, &sim).unwrap().until.since(sim.now());
         assert_eq!(left(open(wall + 5_000, 30_000)), Duration::from_secs(5));
         assert_eq!(left(open(wall + 3_600_000, 30_000)), Duration::from_secs(30));
         assert_eq!(left(open(wall - 3_600_000, 30_000)), Duration::ZERO);
-        assert_eq!(left(open(u64::MAX, u64::MAX)), LONGEST);
+        assert_eq!(left(open(u64::MAX, u64::MAX)), MAX_OPEN_FOR);
     }
 
     #[test]
-    fn what_is_written_of_an_opening_is_read_as_the_same_time() {
+    fn another_process_reads_the_end_of_an_open_period_as_it_was_written() {
         let sim = SimRuntime::new(1);
-        let opening = Opening::new(
-            Version::from_bytes([7; 16]),
-            sim.now() + Duration::from_secs(9),
-            true,
-            Cause { stitch: "GET /a".into(), symptom: Symptom::Timeout },
-        );
-        let record = Record::of_opening(&opening, Duration::from_secs(30), &sim);
-        let read = record.opening(opening.id, &sim).unwrap();
-        assert_eq!((read.until, read.is_ours), (opening.until, false));
+        let cause = OpenCause { stitch: "GET /a".into(), symptom: Symptom::Timeout };
+        let period = OpenPeriod::new(Version::from_bytes([7; 16]), sim.now() + Duration::from_secs(9), true, cause);
+        let record = CircuitRecord::opened(&period, Duration::from_secs(30), &sim);
+        let read = record.open_period(period.id, &sim).unwrap();
+        assert_eq!((read.until, read.is_ours), (period.until, false));
     }
 }

@@ -6,7 +6,7 @@ use super::retry::AttemptError;
 use super::send::send;
 use super::throttle::{cost_of, wait_to_start};
 use super::{circuit, credential};
-use crate::circuit::Ticket;
+use crate::circuit::AttemptPermit;
 use crate::endpoint::PreparedRequest;
 use crate::trace::EventKind;
 
@@ -16,9 +16,9 @@ use crate::trace::EventKind;
 ///
 /// [`AttemptError`] if there is no response.
 pub(super) async fn attempt(run: &mut CallRun, request: &PreparedRequest) -> Result<ReceivedResponse, AttemptError> {
-    let Some(ticket) = circuit::admit(run, request).await? else { return attempt_admitted(run, request, None).await };
-    let result = ticket.run(attempt_admitted(run, request, Some(&ticket))).await?;
-    circuit::report(run, ticket, &result).await;
+    let Some(permit) = circuit::admit(run, request).await? else { return attempt_admitted(run, request, None).await };
+    let result = permit.run(attempt_admitted(run, request, Some(&permit))).await?;
+    circuit::report(run, permit, &result).await;
     result
 }
 
@@ -26,7 +26,7 @@ pub(super) async fn attempt(run: &mut CallRun, request: &PreparedRequest) -> Res
 async fn attempt_admitted(
     run: &mut CallRun,
     request: &PreparedRequest,
-    ticket: Option<&Ticket>,
+    permit: Option<&AttemptPermit>,
 ) -> Result<ReceivedResponse, AttemptError> {
     let (mut outgoing, credential, admission) = loop {
         let outgoing = request.to_http();
@@ -40,8 +40,8 @@ async fn attempt_admitted(
         }
     };
     credential.apply(&mut outgoing)?;
-    if let Some(ticket) = ticket {
-        ticket.send(run.runtime().now())?;
+    if let Some(permit) = permit {
+        permit.send(run.runtime().now())?;
     }
     run.report.attempts += 1;
     run.trace().emit_at(run.attempt_started_at, EventKind::Request { attempt: run.report.attempts });

@@ -7,7 +7,7 @@ use stitchapi_core::{Tick, TransportError, TransportErrorKind};
 use super::call_run::CallRun;
 use super::intake::ReceivedResponse;
 use super::retry::AttemptError;
-use crate::circuit::{Outcome, Symptom, Ticket, is_failure};
+use crate::circuit::{AttemptOutcome, AttemptPermit, Symptom, is_failure};
 use crate::endpoint::PreparedRequest;
 use crate::error::{ErrorKind, Result};
 
@@ -17,7 +17,7 @@ use crate::error::{ErrorKind, Result};
 /// # Errors
 ///
 /// [`ErrorKind::CircuitOpen`].
-pub(super) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Option<Ticket>> {
+pub(super) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Option<AttemptPermit>> {
     let Some(circuit) = run.declaration.circuit.as_ref().filter(|_| !request.is_cross_origin()) else {
         return Ok(None);
     };
@@ -25,28 +25,28 @@ pub(super) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Op
 }
 
 /// Reports the outcome of an attempt to its circuit.
-pub(super) async fn report(run: &CallRun, ticket: Ticket, result: &Result<ReceivedResponse, AttemptError>) {
-    let outcome = ticket.sent_at().map_or(Outcome::Unknown, |sent_at| classify(run, result, sent_at));
-    ticket.end(outcome, run.trace()).await;
+pub(super) async fn report(run: &CallRun, permit: AttemptPermit, result: &Result<ReceivedResponse, AttemptError>) {
+    let outcome = permit.sent_at().map_or(AttemptOutcome::Unknown, |sent_at| classify(run, result, sent_at));
+    permit.end(outcome, run.trace()).await;
 }
 
 /// Returns what an attempt that was sent says about the health of the API.
-fn classify(run: &CallRun, result: &Result<ReceivedResponse, AttemptError>, sent_at: Tick) -> Outcome {
+fn classify(run: &CallRun, result: &Result<ReceivedResponse, AttemptError>, sent_at: Tick) -> AttemptOutcome {
     let error = match result {
         Ok(response) if is_failure(response.parts.status) => {
-            return Outcome::Failed(Symptom::Status(response.parts.status.as_u16()));
+            return AttemptOutcome::Failed(Symptom::Status(response.parts.status.as_u16()));
         }
-        Ok(_) => return Outcome::Answered,
+        Ok(_) => return AttemptOutcome::Responded,
         Err(AttemptError { error, .. }) => error,
     };
     let transport = error.source().and_then(|source| source.downcast_ref::<TransportError>());
     match (error.kind(), transport.map(TransportError::kind)) {
-        (ErrorKind::Transport, Some(TransportErrorKind::Connect)) => Outcome::Failed(Symptom::Connect),
-        (ErrorKind::Transport, Some(TransportErrorKind::Broken)) => Outcome::Failed(Symptom::Broken),
-        (ErrorKind::Transport, Some(TransportErrorKind::Timeout)) => Outcome::Failed(Symptom::Timeout),
+        (ErrorKind::Transport, Some(TransportErrorKind::Connect)) => AttemptOutcome::Failed(Symptom::Connect),
+        (ErrorKind::Transport, Some(TransportErrorKind::Broken)) => AttemptOutcome::Failed(Symptom::Broken),
+        (ErrorKind::Transport, Some(TransportErrorKind::Timeout)) => AttemptOutcome::Failed(Symptom::Timeout),
         // A timeout because of the call's own short deadline says nothing about the API.
-        (ErrorKind::Timeout, _) if had_half_of_its_time(run, sent_at) => Outcome::Failed(Symptom::Timeout),
-        _ => Outcome::Unknown,
+        (ErrorKind::Timeout, _) if had_half_of_its_time(run, sent_at) => AttemptOutcome::Failed(Symptom::Timeout),
+        _ => AttemptOutcome::Unknown,
     }
 }
 

@@ -14,7 +14,7 @@ use super::retry::{AttemptError, wait_before_retry};
 use crate::endpoint::PreparedRequest;
 use crate::error::{Error, ErrorKind, ErrorResponse, Result};
 use crate::rate_limit_headers::retry_after;
-use crate::retry::says_retry;
+use crate::retry::is_retryable_status;
 use crate::trace::EventKind;
 
 /// Sends a request, follows redirects and retries, until there is a response to return.
@@ -50,7 +50,7 @@ pub(super) async fn exchange(run: &mut CallRun, mut request: PreparedRequest) ->
             continue;
         }
         let error = status_error(response).with_retry_after(retry_after);
-        wait_before_retry(run, error, says_retry(status), retry_after).await?;
+        wait_before_retry(run, error, is_retryable_status(status), retry_after).await?;
     }
 }
 
@@ -83,6 +83,6 @@ fn require_complete(response: ReceivedResponse) -> Result<ReceivedResponse> {
 fn status_error(response: ReceivedResponse) -> Error {
     let ReceivedResponse { parts, body, .. } = response;
     Error::new(ErrorKind::Status, format!("API responded {}", parts.status))
-        .with_retryable(says_retry(parts.status))
+        .with_retryable(is_retryable_status(parts.status))
         .with_response(ErrorResponse::new(parts, body))
 }

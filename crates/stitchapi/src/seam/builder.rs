@@ -13,7 +13,7 @@ use super::seam::{Seam, Shared};
 use super::settings::{CommonSettings, ValidSettings, require_positive};
 use crate::auth::{AuthStrategy, IntoAuthStrategy, LoginSettings};
 use crate::cache::{Cache, ResponseCache};
-use crate::circuit::{Circuit, Circuits};
+use crate::circuit::{Circuit, CircuitRegistry};
 use crate::endpoint::{UrlError, parse_header_value, parse_http_url};
 use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Retry;
@@ -242,7 +242,7 @@ impl SeamBuilder {
             Some(throttle) if !throttle.is_per_stitch() => Some(gates.declare(throttle, None)?),
             _ => None,
         };
-        let circuits = Circuits::new(name.clone(), host, declared_store, runtime.clone());
+        let circuits = CircuitRegistry::new(name.clone(), host, declared_store, runtime.clone());
         let retry = retry.unwrap_or_default();
         let deadline = deadline.unwrap_or(DEADLINE);
         let login_settings = Arc::new(LoginSettings {

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::auth::{AuthStrategy, LoginSettings};
 use crate::cache::{Policy, ResponseCache};
-use crate::circuit::{Breaker, Circuit, Circuits};
+use crate::circuit::{Breaker, Circuit, CircuitRegistry};
 use crate::context::{CallContext, InFlight};
 use crate::error::Result;
 use crate::principal::Principal;
@@ -60,7 +60,7 @@ pub(super) struct Shared {
     pub(super) gate: Option<BucketHandle>,
     /// The declared throttle: that of `gate`, or one that each stitch has for itself.
     pub(super) throttle: Option<Throttle>,
-    pub(super) circuits: Circuits,
+    pub(super) circuits: CircuitRegistry,
     /// The circuit of stitches that declare none.
     pub(super) circuit: Option<Circuit>,
     /// The cache policy of stitches that declare none.
@@ -141,7 +141,7 @@ impl Seam {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit.
     pub(crate) fn open_circuit(&self, stitch: &Arc<str>, declared: Option<&Circuit>) -> Result<Option<Arc<Breaker>>> {
         let circuit = declared.or(self.shared.circuit.as_ref());
-        circuit.map_or(Ok(None), |circuit| self.shared.circuits.of(circuit, stitch))
+        circuit.map_or(Ok(None), |circuit| self.shared.circuits.breaker_of(circuit, stitch))
     }
 
     pub(crate) fn base(&self) -> &Url {

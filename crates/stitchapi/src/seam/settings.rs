@@ -50,7 +50,10 @@ impl CommonSettings {
         }
         require_positive("deadline", deadline)?;
         if let Some(circuit) = &circuit {
-            circuit.judge()?;
+            circuit.validate()?;
+        }
+        if let Some(retry) = &retry {
+            retry.validate()?;
         }
         let cache = cache.map(|cache| cache.validate(has_credentials)).transpose()?;
         let headers = parse_header_names(headers)?;

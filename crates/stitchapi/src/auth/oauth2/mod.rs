@@ -7,12 +7,12 @@
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
 //! use stitchapi::auth::oauth2::ClientCredentials;
-//! use stitchapi::{Seam, Vault, env};
+//! use stitchapi::{Seam, env};
 //!
 //! let login = ClientCredentials::new("https://login.example.com/token", "my-client", env("CLIENT_SECRET"))
 //!     .scope("orders.read")
 //!     .param("audience", "https://api.example.com");
-//! let api = Seam::builder("https://api.example.com").auth(login).vault(Vault::plaintext()).build()?;
+//! let api = Seam::builder("https://api.example.com").auth(login).build()?;
 //! # Ok(()) }
 //! ```
 
