@@ -119,7 +119,7 @@ impl<'de> ParameterVisitor<'de> for Parameters<'_> {
             "r" => self.item.remaining = unsigned(&value),
             "t" => self.item.resets_in = unsigned(&value),
             "qu" => {
-                self.item.is_concurrent = value.as_string().is_some_and(|unit| unit.as_str() == CONCURRENT_REQUESTS)
+                self.item.is_concurrent = value.as_string().is_some_and(|unit| unit.as_str() == CONCURRENT_REQUESTS);
             }
             _ => {}
         }
