@@ -4,10 +4,12 @@
 
 mod common;
 
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{Server, TokioRuntime, tokio};
+use common::{RedisServer, TokioRuntime, tokio};
 use redis::aio::ConnectionManager;
 use stitchapi_core::{BoxFuture, Key, Prefix, StitchStore};
 use stitchapi_redis::RedisStore;
@@ -15,13 +17,15 @@ use stitchapi_testing::{ContractOptions, TestBinary, verify_store_contract};
 
 /// Environment variable with the URL of the server, for child processes.
 const URL: &str = "STITCHAPI_REDIS_URL";
+/// Variable with the path of libfaketime.
+const FAKETIME: &str = "STITCHAPI_FAKETIME";
 
 async fn connect(url: &str) -> RedisStore {
     RedisStore::connect(url).await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
 /// Runs the kit on `store`, or on new stores on the same server.
-async fn verify(server: &Server, store: Option<RedisStore>) {
+async fn verify(server: &RedisServer, store: Option<RedisStore>, clock: Option<FakeClock>) {
     let url = server.url();
     let client = redis::Client::open(&*url).unwrap();
     let raw = ConnectionManager::new(client).await.unwrap();
@@ -39,6 +43,13 @@ async fn verify(server: &Server, store: Option<RedisStore>) {
             })
         })
         .processes(TestBinary::new("another_process").env(URL, url), 2);
+    let options = match clock {
+        Some(clock) => options.set_clock_back(move |by| {
+            clock.set_back(by);
+            Box::pin(async {})
+        }),
+        None => options.cannot_set_clock(format!("{FAKETIME} names no libfaketime, which sets a server's clock")),
+    };
     let make = move || -> BoxFuture<'static, Arc<dyn StitchStore>> {
         let (url, store) = (plain.clone(), store.clone());
         Box::pin(async move {
@@ -53,10 +64,47 @@ async fn verify(server: &Server, store: Option<RedisStore>) {
     report.assert_clean();
 }
 
+/// The clock of a server under libfaketime: the offset is in a file that the server reads at every call.
+#[derive(Debug)]
+struct FakeClock {
+    folder: tempfile::TempDir,
+    /// In seconds.
+    set_back: AtomicU64,
+}
+
+impl FakeClock {
+    /// Starts a server with this clock; `None` for the clock if there is no libfaketime, and for the server if there is none.
+    fn start_server() -> (Option<RedisServer>, Option<Self>) {
+        let Some(library) = std::env::var_os(FAKETIME) else { return (RedisServer::start(&[]), None) };
+        let clock = Self { folder: tempfile::tempdir().unwrap(), set_back: AtomicU64::new(0) };
+        clock.set_back(Duration::ZERO);
+        let file = clock.file();
+        let envs = [
+            ("LD_PRELOAD", library.to_str().unwrap()),
+            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
+            ("FAKETIME_NO_CACHE", "1"),
+            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ];
+        (RedisServer::start_with(&[], &envs), Some(clock))
+    }
+
+    fn set_back(&self, by: Duration) {
+        let seconds = by.as_secs() + self.set_back.fetch_add(by.as_secs(), Ordering::Relaxed);
+        // The server never reads a part of the file: it is replaced as a whole.
+        let next = self.folder.path().join("next");
+        std::fs::write(&next, format!("-{seconds}s\n")).unwrap();
+        std::fs::rename(next, self.file()).unwrap();
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("offset")
+    }
+}
+
 #[test]
 fn the_server_keeps_the_contract() {
-    let server = server!();
-    tokio().block_on(verify(&server, None));
+    let (Some(server), clock) = FakeClock::start_server() else { return };
+    tokio().block_on(verify(&server, None, clock));
 }
 
 #[test]
@@ -71,7 +119,7 @@ fn a_server_that_forgets_its_scripts_every_5_ms_keeps_the_contract() {
             common::runtime::sleep(Duration::from_millis(5)).await;
         }
     });
-    runtime.block_on(verify(&server, None));
+    runtime.block_on(verify(&server, None, None));
     flusher.abort();
 }
 
@@ -83,15 +131,15 @@ fn a_store_keeps_the_contract_after_a_restart_of_its_server() {
     server.restart();
     let error = runtime.block_on(store.get(&Key::new("test"))).unwrap_err();
     assert!(error.is_retryable(), "{error}");
-    runtime.block_on(verify(&server, Some(store)));
+    runtime.block_on(verify(&server, Some(store), None));
 }
 
 #[test]
 fn another_process() {
     let Some(part) = TestBinary::part() else { return };
-    let answer = tokio().block_on(async {
+    let reply = tokio().block_on(async {
         let store = Arc::new(connect(&std::env::var(URL).unwrap()).await);
         part.run(store, Arc::new(TokioRuntime::current())).await
     });
-    TestBinary::answer(&answer);
+    TestBinary::reply(&reply);
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{MINUTE, Proxy, Recorder, Server, tokio};
+use common::{MINUTE, Proxy, Recorder, RedisServer, tokio};
 use futures_util::FutureExt as _;
 use futures_util::future::{Either, select};
 use redis::aio::{ConnectionManager, MultiplexedConnection};
@@ -35,11 +35,11 @@ fn raw_key(name: &str) -> String {
     key(name).render(&Prefix::default())
 }
 
-async fn connect(server: &Server) -> RedisStore {
+async fn connect(server: &RedisServer) -> RedisStore {
     RedisStore::connect(&server.url()).await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-async fn raw(server: &Server) -> MultiplexedConnection {
+async fn raw(server: &RedisServer) -> MultiplexedConnection {
     redis::Client::open(server.url()).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
@@ -276,7 +276,7 @@ fn an_absent_server_is_unavailable_at_once() {
 
 #[test]
 fn a_wrong_password_is_denied_and_the_store_recovers_when_it_is_right_again() {
-    let Some(server) = Server::start(&["--requirepass", "hunter2"]) else { return };
+    let Some(server) = RedisServer::start(&["--requirepass", "hunter2"]) else { return };
     let at = |login: &str| format!("redis://{login}127.0.0.1:{}", server.port());
     tokio().block_on(async {
         for login in [":wrong1@", "nobody:hunter2@", ""] {
@@ -368,7 +368,7 @@ fn dropped_operations_do_not_mix_up_the_replies_of_later_ones() {
 /// Tolerance: 500 ms for each refusal.
 #[test]
 fn a_store_recovers_with_its_server_at_the_first_call() {
-    let Some(mut server) = Server::start(&["--appendonly", "yes", "--appendfsync", "always"]) else { return };
+    let Some(mut server) = RedisServer::start(&["--appendonly", "yes", "--appendfsync", "always"]) else { return };
     tokio().block_on(async {
         let store = connect(&server).await;
         assert_eq!(store.incr(&key("n"), MINUTE).await.unwrap(), 1);
@@ -498,7 +498,7 @@ fn a_store_works_on_a_client_of_the_user() {
 #[cfg(feature = "cluster")]
 #[test]
 fn every_operation_works_on_a_cluster() {
-    let Some(server) = Server::start(&["--cluster-enabled", "yes"]) else { return };
+    let Some(server) = RedisServer::start(&["--cluster-enabled", "yes"]) else { return };
     tokio().block_on(async {
         let mut raw = raw(&server).await;
         send::<()>(&mut raw, "CLUSTER ADDSLOTSRANGE 0 16383").await;

@@ -26,7 +26,8 @@ fn the_file_keeps_the_contract() {
             Box::pin(async { Arc::new(store) as _ })
         })
         .processes(TestBinary::new("another_process").env(FILE, file), 4)
-        .cannot_lose_ttl("the deadline of a value of a facet is inside the value");
+        .cannot_lose_ttl("the deadline of a value of a facet is inside the value")
+        .cannot_set_clock("facets use the machine's boot clock, which cannot be set");
     let make = move || -> BoxFuture<'static, Arc<dyn StitchStore>> {
         let store = open(&plain);
         Box::pin(async { Arc::new(store) as _ })
@@ -41,5 +42,5 @@ fn another_process() {
     let Some(part) = TestBinary::part() else { return };
     let runtime = StdRuntime::new();
     let store = Arc::new(open(std::env::var(FILE).unwrap()));
-    TestBinary::answer(&runtime.block_on(part.run(store, Arc::new(runtime))));
+    TestBinary::reply(&runtime.block_on(part.run(store, Arc::new(runtime))));
 }

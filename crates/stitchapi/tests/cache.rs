@@ -37,7 +37,7 @@ fn responding(sim: &SimRuntime, respond: impl Fn(usize) -> Response<Bytes> + Sen
         *number += 1;
         respond(*number)
     });
-    api.taking(FETCH, Arc::new(sim.clone()))
+    api.latency(FETCH, Arc::new(sim.clone()))
 }
 
 fn status(status: u16) -> Response<Bytes> {
@@ -403,7 +403,7 @@ fn a_fetch_takes_a_slot_of_the_throttle_and_a_hit_does_not() {
 #[test]
 fn a_fetch_longer_than_a_lease_and_an_outcome_is_the_only_one_even_if_it_fails() {
     let sim = SimRuntime::new(1);
-    let api = responding(&sim, |_| status(503)).taking(7 * SECOND, Arc::new(sim.clone()));
+    let api = responding(&sim, |_| status(503)).latency(7 * SECOND, Arc::new(sim.clone()));
     let fleet = fleet(&sim, &api, &Spy::on(sim.clone()).far(WAY));
     for fetches in 1..=3 {
         assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_err));

@@ -165,7 +165,7 @@ fn a_failed_connection_is_retried_and_a_broken_one_is_not() {
 #[test]
 fn one_attempt_and_the_whole_call_have_separate_time_limits() {
     let sim = SimRuntime::new(1);
-    let slow = MockTransport::new(|_| respond(200, &[], "")).taking(60 * SECOND, std::sync::Arc::new(sim.clone()));
+    let slow = MockTransport::new(|_| respond(200, &[], "")).latency(60 * SECOND, std::sync::Arc::new(sim.clone()));
     let stitch = get(&seam(&sim, &slow).attempt_timeout(3 * SECOND).build().unwrap());
     for (deadline, took) in [(60, 3), (2, 2)] {
         let begun = sim.now();

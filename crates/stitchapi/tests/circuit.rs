@@ -42,8 +42,8 @@ impl Api {
         Self { status, transport }
     }
 
-    fn taking(mut self, duration: Duration, sim: &SimRuntime) -> Self {
-        self.transport = self.transport.taking(duration, Arc::new(sim.clone()));
+    fn latency(mut self, duration: Duration, sim: &SimRuntime) -> Self {
+        self.transport = self.transport.latency(duration, Arc::new(sim.clone()));
         self
     }
 
@@ -164,7 +164,7 @@ fn an_attempt_without_a_response_is_a_failure() -> Result<()> {
         assert_eq!(sim.block_on(calls(&stitch, 2)), [Err(ErrorKind::Transport), Err(ErrorKind::CircuitOpen)]);
     }
     let sim = SimRuntime::new(1);
-    let api = Api::responding(200).taking(11 * SECOND, &sim);
+    let api = Api::responding(200).latency(11 * SECOND, &sim);
     let stitch = get(&without_retries(&sim, &api).circuit(Circuit::after(1)).build()?, "/a");
     assert_eq!(sim.block_on(calls(&stitch, 2)), [Err(ErrorKind::Timeout), Err(ErrorKind::CircuitOpen)]);
     Ok(())
@@ -183,7 +183,7 @@ fn a_response_that_concerns_the_caller_is_no_failure() -> Result<()> {
 #[test]
 fn an_attempt_that_says_nothing_about_the_api_is_not_counted() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let api = Api::responding(200).taking(SECOND, &sim);
+    let api = Api::responding(200).latency(SECOND, &sim);
     let once = || without_retries(&sim, &api).circuit(Circuit::after(1));
     // A response that cannot be decoded.
     let stitch: Stitch<(), u8> = once().build()?.get("/a").build()?;
@@ -223,7 +223,7 @@ fn a_call_that_the_circuit_refuses_takes_no_slot() -> Result<()> {
 #[test]
 fn a_call_that_waits_for_a_slot_fails_as_soon_as_the_circuit_opens() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let api = Api::responding(503).taking(SECOND / 2, &sim);
+    let api = Api::responding(503).latency(SECOND / 2, &sim);
     let seam = without_retries(&sim, &api).circuit(Circuit::after(1)).throttle(Throttle::rate("1/s")).build()?;
     let (stitch, before) = (get(&seam, "/a"), sim.now());
     let results = sim.block_on(join_all((0..20).map(|_| calls(&stitch, 1)))).concat();
@@ -248,7 +248,7 @@ fn a_response_of_another_origin_is_not_counted() -> Result<()> {
 #[test]
 fn one_call_probes_and_closes_the_circuit_or_opens_it_again() -> Result<()> {
     let ((sink, taken), sim) = (events(), SimRuntime::new(1));
-    let api = Api::responding(503).taking(SECOND, &sim);
+    let api = Api::responding(503).latency(SECOND, &sim);
     let stitch = get(&without_retries(&sim, &api).circuit(Circuit::after(1)).sink(sink).build()?, "/a");
     sim.block_on(calls(&stitch, 1));
     for status in [503, 200] {
@@ -269,7 +269,7 @@ fn one_call_probes_and_closes_the_circuit_or_opens_it_again() -> Result<()> {
 fn after_a_probe_that_is_dropped_the_next_call_probes() -> Result<()> {
     for shared in [false, true] {
         let sim = SimRuntime::new(1);
-        let api = Api::responding(503).taking(SECOND, &sim);
+        let api = Api::responding(503).latency(SECOND, &sim);
         let mut builder = without_retries(&sim, &api).circuit(Circuit::after(1));
         if shared {
             builder = builder.store(store(&sim));
@@ -289,7 +289,7 @@ fn after_a_probe_that_is_dropped_the_next_call_probes() -> Result<()> {
 #[test]
 fn the_response_to_a_request_from_before_a_change_does_not_count() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let api = Api::responding(200).taking(5 * SECOND, &sim);
+    let api = Api::responding(200).latency(5 * SECOND, &sim);
     let circuit = Circuit::after(1).open_for(SECOND);
     let stitch = get(&without_retries(&sim, &api).circuit(circuit).build()?, "/a");
     let begin = |status: u16| {
@@ -319,7 +319,7 @@ fn a_fleet_sends_one_probe_and_closes_every_circuit() {
 
 fn a_fleet_probes_and_closes(seed: u64) {
     let sim = SimRuntime::new(seed);
-    let api = Api::responding(503).taking(3 * SECOND, &sim);
+    let api = Api::responding(503).latency(3 * SECOND, &sim);
     let (store, processes) = (Spy::on(sim.clone()).far(Duration::from_millis(50)), [(); 4].map(|()| Process::on(&sim)));
     let (workers, events): (Vec<_>, Vec<_>) =
         processes.iter().map(|process| worker_with_events(&sim, &api, process, &store)).unzip();
@@ -389,7 +389,7 @@ fn another_process_learns_within_a_second_that_the_circuit_is_open() {
 #[test]
 fn after_the_death_of_the_probing_process_another_process_probes() {
     let sim = SimRuntime::new(1);
-    let (api, store) = (Api::responding(503).taking(SECOND / 2, &sim), store(&sim));
+    let (api, store) = (Api::responding(503).latency(SECOND / 2, &sim), store(&sim));
     let dying = Process::on(&sim);
     let here = worker(&sim, &api, &Process::on(&sim), &store);
     let there = worker(&sim, &api, &dying, &store);
@@ -551,7 +551,7 @@ fn two_declarations_of_one_circuit_must_be_equal() -> Result<()> {
 #[test]
 fn a_process_reads_the_store_twice_a_second_and_requests_the_probe_four_times() {
     let sim = SimRuntime::new(1);
-    let (api, store) = (Api::responding(503).taking(5 * SECOND, &sim), Spy::on(sim.clone()));
+    let (api, store) = (Api::responding(503).latency(5 * SECOND, &sim), Spy::on(sim.clone()));
     let [probing, other] = [(); 2].map(|()| worker(&sim, &api, &Process::on(&sim), &store));
     // The store operations of a second in which the process makes 100 calls, all of which the circuit refuses.
     let operations_of_a_second = || async {

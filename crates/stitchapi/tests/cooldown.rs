@@ -247,7 +247,7 @@ fn a_burst_of_refusals_causes_one_hold() {
     for fields in [&[][..], &[("retry-after", "2")]] {
         let sim = SimRuntime::new(1);
         let (api, _) = api(&sim, vec![respond(429, fields); 20]);
-        let api = api.taking(Duration::from_millis(300), Arc::new(sim.clone()));
+        let api = api.latency(Duration::from_millis(300), Arc::new(sim.clone()));
         let (sink, taken) = events();
         let seam = seam(&sim, &api).throttle(Throttle::rate("100/s").burst(20)).sink(sink).build().unwrap();
         let stitch = get(&seam);

@@ -28,7 +28,7 @@ fn a_sink_that_panics_breaks_neither_the_call_nor_another_sink() -> Result<()> {
 fn a_dropped_call_emits_an_event() -> Result<()> {
     let sim = SimRuntime::new(1);
     let slow = MockTransport::new(|_| http::Response::new(Bytes::new()))
-        .taking(std::time::Duration::from_secs(9), std::sync::Arc::new(sim.clone()));
+        .latency(std::time::Duration::from_secs(9), std::sync::Arc::new(sim.clone()));
     let (sink, taken) = events();
     let stitch: Stitch<(), ()> = seam(&sim, &slow).sink(sink).build()?.get("/a").build_with(decode::empty)?;
     let second = sim.sleep(std::time::Duration::from_secs(1));

@@ -133,7 +133,7 @@ fn a_call_carries_the_token_as_a_sensitive_bearer_header() {
 #[test]
 fn the_lifetime_of_a_token_counts_from_the_sending_of_its_request() {
     let sim = SimRuntime::new(1);
-    let api = good().taking(Duration::from_secs(7), Arc::new(sim.clone()));
+    let api = good().latency(Duration::from_secs(7), Arc::new(sim.clone()));
     let requested_at = sim.wall();
     assert_eq!(log_in(client(), &api, &sim).unwrap().expires_at(), requested_at + Duration::from_secs(60));
 }
@@ -218,7 +218,7 @@ fn a_temporary_failure_of_the_endpoint_is_retryable() {
     let silent = good().failing(1, TransportErrorKind::Connect);
     assert!(log_in(client(), &silent, &SimRuntime::new(1)).unwrap_err().1);
     let sim = SimRuntime::new(1);
-    let slow = good().taking(Duration::from_secs(11), Arc::new(sim.clone()));
+    let slow = good().latency(Duration::from_secs(11), Arc::new(sim.clone()));
     assert!(log_in(client(), &slow, &sim).unwrap_err().1, "longer than one attempt");
 }
 

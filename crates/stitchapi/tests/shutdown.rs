@@ -121,7 +121,7 @@ fn a_call_that_waits_for_a_retry_is_not_retried_after_the_grace() -> Result<()> 
 #[test]
 fn a_shutdown_can_be_repeated_and_a_dropped_one_leaves_the_seam_shut_down() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let seam = seam(&sim, &api().taking(SECOND, Arc::new(sim.clone()))).build()?;
+    let seam = seam(&sim, &api().latency(SECOND, Arc::new(sim.clone()))).build()?;
     let stitch = get(&seam);
     let call = stitch.call(()).send();
     let endings = async {

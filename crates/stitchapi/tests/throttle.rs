@@ -18,6 +18,7 @@ use stitchapi::{
 };
 use stitchapi_core::pace::{Booking, LimitId, Reservation, ReserveRequest};
 use stitchapi_core::{Counter, Key, Pacer, StoreLimits, StoreTime};
+use stitchapi_testing::starts::most_in_any_window;
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,12 +38,6 @@ fn ten() -> Throttle {
 /// Makes so many calls at once and waits for all of them.
 async fn call(stitch: &Stitch<(), ()>, calls: usize) -> Vec<Result<()>> {
     join_all((0..calls).map(|_| async { stitch.call(()).await })).await
-}
-
-/// The most starts in any half-open window of this length.
-fn most(starts: &[u64], window: Duration) -> usize {
-    let within = |from: u64| starts.iter().filter(|at| (from..from + window.as_micros() as u64).contains(at)).count();
-    starts.iter().map(|at| within(*at)).max().unwrap_or(0)
 }
 
 /// When calls started on these seams together.
@@ -80,8 +75,8 @@ fn seams_of_several_processes_share_one_budget_on_one_store() -> Result<()> {
     sim.block_on(sim.sleep(SECOND));
     let at = all_starts(&taken);
     assert_eq!(at.len(), 100);
-    assert_eq!(most(&at, SECOND), 12);
-    assert_eq!(most(&at, Duration::from_millis(100)), 3);
+    assert_eq!(most_in_any_window(&at, SECOND), 12);
+    assert_eq!(most_in_any_window(&at, Duration::from_millis(100)), 3);
     Ok(())
 }
 
@@ -106,8 +101,8 @@ fn a_cap_holds_beside_the_pace() -> Result<()> {
     sim.block_on(call(&stitch, 100));
     sim.block_on(sim.sleep(SECOND));
     let at = starts(&taken);
-    assert_eq!(most(&at, SECOND), 6);
-    assert!(most(&at, 60 * SECOND) <= 60);
+    assert_eq!(most_in_any_window(&at, SECOND), 6);
+    assert!(most_in_any_window(&at, 60 * SECOND) <= 60);
     assert!(at.len() >= 55, "{}", at.len());
     Ok(())
 }
@@ -431,7 +426,7 @@ fn a_lost_cell_costs_no_extra_start_and_bookings_of_the_old_one_are_void() -> Re
         sim.block_on(sim.sleep(SECOND));
         let at = starts(&taken);
         assert_eq!(at.len(), 31);
-        assert!(most(&at, SECOND) <= 10, "{at:?}");
+        assert!(most_in_any_window(&at, SECOND) <= 10, "{at:?}");
         let count =
             |wanted: fn(&EventKind) -> bool| taken.lock().unwrap().iter().filter(|event| wanted(&event.kind)).count();
         assert_eq!(count(|kind| *kind == EventKind::StateLost), 1);

@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use stitchapi::trace::EventKind;
 use stitchapi::{Cost, ErrorKind, OutagePolicy, Rate, Result, Runtime as _, Seam, Throttle};
 use stitchapi_core::{Counter, Key, StitchStore, StoreError, StoreErrorKind, StoreLimits, async_trait};
+use stitchapi_testing::starts::most_in_any_window;
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -70,8 +71,7 @@ struct Run {
 impl Run {
     /// Returns the largest number of starts in any half-open window of one second.
     fn most(&self) -> usize {
-        let within = |index: usize| self.starts[index..].partition_point(|at| *at < self.starts[index] + 1_000_000);
-        (0..self.starts.len()).map(within).max().unwrap_or(0)
+        most_in_any_window(&self.starts, SECOND)
     }
 
     fn utilisation(&self, rate: u32) -> f64 {

@@ -17,7 +17,8 @@ fn the_store_keeps_the_whole_contract() {
     let options = ContractOptions::new(Arc::new(runtime))
         .prefixed(move |prefix| client(prefixed.with_prefix(prefix)))
         .single_process("the store lives in the memory of one process")
-        .cannot_lose_ttl("the deadline of a counter is inside its value");
+        .cannot_lose_ttl("the deadline of a counter is inside its value")
+        .cannot_set_clock("its clock is the machine's boot clock");
     let report = runtime.block_on(verify_store_contract(move || client(store.clone()), options));
     println!("{report}");
     report.assert_clean();

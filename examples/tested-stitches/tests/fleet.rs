@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 fn run(fleet: &SimFleet) -> FleetReport {
     fleet.run(5 * SECOND, |worker| async move {
-        let api = worker.upstream().answering(|_, _| http::Response::new(r#"{"id":1}"#.into()));
+        let api = worker.upstream().responding(|_, _| http::Response::new(r#"{"id":1}"#.into()));
         let seam = Seam::builder("https://api.github.com")
             .throttle(Throttle::rate("20/s").fleet_size(4))
             .runtime(worker.runtime())
@@ -36,7 +36,7 @@ fn whatever_happens_the_fleet_keeps_to_twenty_a_second() {
         assert!(report.most_in(SECOND) <= 20, "{report}");
         assert!(report.utilisation(20, SECOND, Duration::ZERO..SECOND) > 0.9, "{report}");
         // Without the store each starts at its own times: four at once, though no second holds more.
-        let promise = Promise::of(&[limit]).allowing(Allowance::Alone { workers: 4 });
-        promise.judge(&report).unwrap_or_else(|found| panic!("{found}"));
+        let promise = Promise::of(&[limit]).allowing(Allowance::LocalPacing { workers: 4 });
+        promise.validate(&report).unwrap_or_else(|found| panic!("{found}"));
     }
 }

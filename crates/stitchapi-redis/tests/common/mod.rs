@@ -5,13 +5,11 @@ pub(crate) mod dice;
 pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod runtime;
-pub(crate) mod server;
 
 pub(crate) use dice::Dice;
 pub(crate) use proxy::Proxy;
 pub(crate) use recorder::Recorder;
-pub(crate) use runtime::TokioRuntime;
-pub(crate) use server::Server;
+pub(crate) use stitchapi_testing::{RedisServer, TokioRuntime};
 
 use std::time::Duration;
 
@@ -26,7 +24,7 @@ pub(crate) fn tokio() -> tokio::runtime::Runtime {
 #[macro_export]
 macro_rules! server {
     () => {
-        match $crate::common::Server::start(&[]) {
+        match $crate::common::RedisServer::start(&[]) {
             Some(server) => server,
             None => return,
         }

@@ -1,22 +1,13 @@
-//! The clauses, by subject: each works on a [`Scene`](crate::contract::Scene) and says what it saw.
+//! The checks of all clauses, by facet.
+//!
+//! Each check is an `async fn` that takes a [`Fixture`](crate::harness::Fixture), uses the store through its public
+//! operations, and returns what it observed if the store breaks the rule. `contract/table.rs` gives each check its
+//! identifier and its sentence.
 
-pub(crate) mod booking;
-pub(crate) mod comeback;
 pub(crate) mod counter;
-pub(crate) mod expiry;
-pub(crate) mod foreign;
-pub(crate) mod give_back;
-pub(crate) mod hold;
 pub(crate) mod keys;
-pub(crate) mod lease_ttl;
 pub(crate) mod leases;
-mod lending;
-pub(crate) mod loss;
-mod pacing;
+pub(crate) mod pacer;
 pub(crate) mod plain;
-pub(crate) mod processes;
-pub(crate) mod queue;
-pub(crate) mod roll;
-pub(crate) mod vectors;
+pub(crate) mod shared;
 pub(crate) mod versioned;
-pub(crate) mod versioned_ttl;

@@ -1,18 +1,13 @@
-//! Running the contract: what is asked for, what each clause gets, and what is reported.
+//! Running the contract and reporting the result.
+//!
+//! [`verify_store_contract`] runs every [`Clause`] of the table on a driver's clients and returns a [`ContractReport`]. The
+//! checks themselves are in `clauses`, what they work with is in `harness`.
 
 mod clause;
-mod expiry;
-mod options;
 mod report;
-mod scene;
-mod trouble;
+mod table;
 mod verify;
 
 pub use clause::{Clause, Facet};
-pub(crate) use expiry::{End, Life};
-pub use options::ContractOptions;
-pub(crate) use options::Facility;
 pub use report::{ContractReport, Outcome};
-pub(crate) use scene::{Client, Scene};
-pub(crate) use trouble::{Checked, Trouble, ensure, refused};
 pub use verify::verify_store_contract;

@@ -1,29 +1,42 @@
-//! What the kit found.
+//! The outcome of every clause, and its text form.
 
 use std::fmt;
 
-use crate::Clause;
+use super::clause::Clause;
 
-/// What became of every clause of the contract, in the order in which they ran.
+/// Outcome of every clause of the contract, in the order in which they ran.
 ///
-/// Its text is one line of counts, and a line for each clause that did not pass.
+/// Its [`Display`](fmt::Display) form is one line of counts, and a line for each clause that did not pass.
+///
+/// ```
+/// use stitchapi_testing::{ContractReport, Outcome};
+///
+/// fn print(report: &ContractReport) {
+///     println!("{report}");
+///     for (clause, outcome) in report.outcomes() {
+///         if let Outcome::Violated(observed) = outcome {
+///             println!("{} ({}): {observed}", clause.id(), clause.says());
+///         }
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use = "a report that nobody reads proves nothing"]
+#[must_use = "a report must be checked, for example with `assert_clean`"]
 pub struct ContractReport {
     store: &'static str,
     outcomes: Vec<(&'static Clause, Outcome)>,
 }
 
-/// What became of one clause.
+/// Outcome of one clause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    /// The store keeps it.
+    /// The store satisfies the clause.
     Passed,
-    /// The store breaks it: what was seen.
+    /// The store breaks the clause: what was observed.
     Violated(String),
-    /// It could have run and did not: why.
+    /// The clause could not run or could not be judged: why.
     Skipped(String),
-    /// It means nothing for this store: why.
+    /// The clause has no meaning for this store: why.
     NotApplicable(String),
 }
 
@@ -36,25 +49,25 @@ impl ContractReport {
         self.outcomes.push((clause, outcome));
     }
 
-    /// Every clause with what became of it.
+    /// Returns every clause with its outcome.
     pub fn outcomes(&self) -> impl Iterator<Item = (&'static Clause, &Outcome)> {
         self.outcomes.iter().map(|(clause, outcome)| (*clause, outcome))
     }
 
-    /// The clauses that the store keeps.
+    /// Returns the clauses that the store satisfies.
     pub fn passed(&self) -> impl Iterator<Item = &'static Clause> {
         self.outcomes().filter(|(_, outcome)| matches!(outcome, Outcome::Passed)).map(|(clause, _)| clause)
     }
 
-    /// The clauses that the store breaks, with what was seen.
+    /// Returns the clauses that the store breaks, with what was observed.
     pub fn violated(&self) -> impl Iterator<Item = (&'static Clause, &str)> {
         self.outcomes().filter_map(|(clause, outcome)| match outcome {
-            Outcome::Violated(seen) => Some((clause, &**seen)),
+            Outcome::Violated(observed) => Some((clause, &**observed)),
             _ => None,
         })
     }
 
-    /// The clauses that could have run and did not, with the reason.
+    /// Returns the clauses that could not run or could not be judged, with the reason.
     pub fn skipped(&self) -> impl Iterator<Item = (&'static Clause, &str)> {
         self.outcomes().filter_map(|(clause, outcome)| match outcome {
             Outcome::Skipped(why) => Some((clause, &**why)),
@@ -62,7 +75,7 @@ impl ContractReport {
         })
     }
 
-    /// The clauses that mean nothing for this store, with the reason.
+    /// Returns the clauses that have no meaning for this store, with the reason.
     pub fn not_applicable(&self) -> impl Iterator<Item = (&'static Clause, &str)> {
         self.outcomes().filter_map(|(clause, outcome)| match outcome {
             Outcome::NotApplicable(why) => Some((clause, &**why)),
@@ -70,20 +83,20 @@ impl ContractReport {
         })
     }
 
-    /// Whether nothing was violated and nothing skipped.
+    /// Returns `true` if no clause was violated and none skipped.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.violated().next().is_none() && self.skipped().next().is_none()
     }
 
-    /// Ends the test unless the report [is clean](Self::is_clean).
+    /// Panics unless the report [is clean](Self::is_clean).
     ///
     /// # Panics
     ///
     /// If a clause was violated or skipped; the message is the report.
     #[track_caller]
     pub fn assert_clean(&self) {
-        assert!(self.is_clean(), "the store does not keep its contract\n{self}");
+        assert!(self.is_clean(), "the store breaks its contract, or some clauses were skipped\n{self}");
     }
 }
 
@@ -99,13 +112,13 @@ impl fmt::Display for ContractReport {
             self.not_applicable().count()
         )?;
         for (clause, outcome) in self.outcomes() {
-            let (what, why) = match outcome {
+            let (kind, why) = match outcome {
                 Outcome::Passed => continue,
-                Outcome::Violated(seen) => ("violated", seen),
+                Outcome::Violated(observed) => ("violated", observed),
                 Outcome::Skipped(why) => ("skipped", why),
                 Outcome::NotApplicable(why) => ("not applicable", why),
             };
-            write!(f, "\n  {what:<14}  {:<36}  {why}", clause.id())?;
+            write!(f, "\n  {kind:<14}  {:<36}  {why}", clause.id())?;
         }
         Ok(())
     }
@@ -124,17 +137,18 @@ mod tests {
     }
 
     #[test]
-    fn it_counts_and_lists_what_did_not_pass() {
-        let report = report([Outcome::Passed, Outcome::Violated("saw 2".into()), Outcome::Skipped("no key".into())]);
+    fn the_text_counts_outcomes_and_lists_clauses_that_did_not_pass() {
+        let report =
+            report([Outcome::Passed, Outcome::Violated("observed 2".into()), Outcome::Skipped("no key".into())]);
         let text = report.to_string();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "memory: 1 passed, 1 violated, 1 skipped, 0 not applicable");
-        assert!(lines[1].contains("violated") && lines[1].ends_with("saw 2"));
+        assert!(lines[1].contains("violated") && lines[1].ends_with("observed 2"));
         assert_eq!(lines.len(), 3);
     }
 
     #[test]
-    fn a_skipped_clause_is_not_clean_and_one_that_means_nothing_is() {
+    fn a_skipped_clause_is_not_clean_and_one_that_is_not_applicable_is() {
         assert!(!report([Outcome::Skipped(String::new())]).is_clean());
         assert!(!report([Outcome::Violated(String::new())]).is_clean());
         assert!(report([Outcome::Passed, Outcome::NotApplicable(String::new())]).is_clean());

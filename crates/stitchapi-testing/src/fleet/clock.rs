@@ -1,36 +1,37 @@
-//! The clock of a simulated store.
+//! The clock of the simulated store.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use stitchapi_core::{BoxFuture, Runtime, StoreTime, Tick, micros_up};
 
-use crate::SimRuntime;
+use crate::runtime::SimRuntime;
 
-/// It counts from an origin of its own, at a speed of its own, and can be set.
+/// Clock with an origin and a speed of its own, which can be set ahead and back.
 #[derive(Debug)]
 pub(super) struct StoreClock {
     sim: SimRuntime,
+    /// Beginning of the run.
     begun: Tick,
-    /// What it shows when the run begins.
+    /// Reading at the beginning of the run.
     first: StoreTime,
-    /// So many parts per million it is fast.
+    /// How much faster it is than the workers' clock, in parts per million.
     drift: i32,
-    /// By how much it has been set, in microseconds.
-    set: AtomicI64,
+    /// Sum of all adjustments, in microseconds.
+    adjusted: AtomicI64,
 }
 
 impl StoreClock {
     pub(super) fn new(sim: &SimRuntime, first: StoreTime, drift: i32) -> Self {
-        Self { sim: sim.clone(), begun: sim.now(), first, drift, set: AtomicI64::new(0) }
+        Self { sim: sim.clone(), begun: sim.now(), first, drift, adjusted: AtomicI64::new(0) }
     }
 
     pub(super) fn set_ahead(&self, by: Duration) {
-        self.set.fetch_add(micros(by), Ordering::Relaxed);
+        self.adjusted.fetch_add(micros(by), Ordering::Relaxed);
     }
 
     pub(super) fn set_back(&self, by: Duration) {
-        self.set.fetch_sub(micros(by), Ordering::Relaxed);
+        self.adjusted.fetch_sub(micros(by), Ordering::Relaxed);
     }
 }
 
@@ -38,15 +39,15 @@ fn micros(duration: Duration) -> i64 {
     i64::try_from(micros_up(duration)).unwrap_or(i64::MAX)
 }
 
-/// A memory store reads its clock through a runtime; it uses nothing else of it.
+/// The memory store reads its clock through a [`Runtime`]; it uses nothing else of it.
 impl Runtime for StoreClock {
     fn now(&self) -> Tick {
         let passed = i128::from(self.sim.now().0) - i128::from(self.begun.0);
-        let shown = i128::from(self.first.0)
+        let reading = i128::from(self.first.0)
             + passed
             + passed * i128::from(self.drift) / 1_000_000
-            + i128::from(self.set.load(Ordering::Relaxed));
-        Tick(u64::try_from(shown.max(0)).unwrap_or(u64::MAX))
+            + i128::from(self.adjusted.load(Ordering::Relaxed));
+        Tick(u64::try_from(reading.max(0)).unwrap_or(u64::MAX))
     }
     fn wall(&self) -> SystemTime {
         self.sim.wall()

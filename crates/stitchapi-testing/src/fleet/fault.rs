@@ -1,85 +1,90 @@
-//! What goes wrong in a simulated fleet.
+//! Faults of a simulated fleet.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::runtime::Random;
+use crate::random::Random;
 
-/// Something that goes wrong, once, at a time of the run.
+/// A fault that happens once, at a time of the run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// The store loses all it has, and goes on.
+    /// The store loses its content and stays available.
     Flush,
-    /// The store is stopped and started again: connections break, so what is under way is not answered, and until it is
-    /// back every operation fails at once.
+    /// The store stops and starts again. All connections break, so operations under way fail, and until the store is back
+    /// every operation fails at once.
     Restart {
-        /// How long it is away.
+        /// How long the store is away.
         lasts: Duration,
-        /// Whether it still has what it had.
+        /// Whether the store keeps its content.
         keeps_state: bool,
     },
-    /// The store hangs. What has come to it meanwhile is done when it goes on, whether or not anybody still waits for it.
+    /// The store hangs for this long. Operations that arrive meanwhile are done when it continues, even if their caller
+    /// no longer waits.
     FreezeStore(Duration),
-    /// The store refuses every operation at once, and loses nothing.
+    /// The store refuses every operation at once for this long, and loses nothing.
     Down(Duration),
-    /// Some workers, chosen at random, are cut off from the store: nothing they send arrives and no answer reaches them.
+    /// Some workers, chosen at random, cannot reach the store: none of their requests arrives, and no response reaches
+    /// them.
     Partial {
-        /// How many.
+        /// How many workers.
         workers: usize,
         /// For how long.
         lasts: Duration,
     },
-    /// A worker is stopped and goes on later: time passes, but none of its tasks and timers runs. What it has sent goes on.
+    /// A worker is stopped and continues later: time passes, but none of its tasks and timers runs. Requests that it has
+    /// sent are still processed.
     Freeze {
-        /// Which, from 0.
+        /// Number of the worker, from 0.
         worker: usize,
         /// For how long.
         lasts: Duration,
     },
-    /// A worker is killed. What it has sent goes on.
+    /// A worker is killed. Requests that it has sent are still processed.
     Kill {
-        /// Which, from 0.
+        /// Number of the worker, from 0.
         worker: usize,
     },
-    /// The store's clock is set back.
+    /// The store's clock is set back by this.
     StoreClockBack(Duration),
-    /// The store's clock is set ahead.
+    /// The store's clock is set ahead by this.
     StoreClockAhead(Duration),
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Flush => f.write_str("the store is flushed"),
-            Self::Restart { lasts, keeps_state: true } => write!(f, "the store restarts for {lasts:?} with its state"),
-            Self::Restart { lasts, .. } => write!(f, "the store restarts for {lasts:?} without its state"),
+            Self::Flush => f.write_str("the store loses its content"),
+            Self::Restart { lasts, keeps_state: true } => {
+                write!(f, "the store restarts within {lasts:?} and keeps its content")
+            }
+            Self::Restart { lasts, .. } => write!(f, "the store restarts within {lasts:?} and loses its content"),
             Self::FreezeStore(lasts) => write!(f, "the store hangs for {lasts:?}"),
-            Self::Down(lasts) => write!(f, "the store refuses for {lasts:?}"),
-            Self::Partial { workers, lasts } => write!(f, "{workers} workers are cut off for {lasts:?}"),
+            Self::Down(lasts) => write!(f, "the store refuses operations for {lasts:?}"),
+            Self::Partial { workers, lasts } => write!(f, "{workers} workers cannot reach the store for {lasts:?}"),
             Self::Freeze { worker, lasts } => write!(f, "worker {worker} is stopped for {lasts:?}"),
             Self::Kill { worker } => write!(f, "worker {worker} is killed"),
-            Self::StoreClockBack(by) => write!(f, "the store's clock goes back by {by:?}"),
-            Self::StoreClockAhead(by) => write!(f, "the store's clock goes ahead by {by:?}"),
+            Self::StoreClockBack(by) => write!(f, "the store's clock is set back by {by:?}"),
+            Self::StoreClockAhead(by) => write!(f, "the store's clock is set ahead by {by:?}"),
         }
     }
 }
 
-/// A sort of [`Fault`], to be [drawn](super::SimFleet::draw_faults) from a seed.
+/// Kind of a [`Fault`], for faults that are [drawn from a seed](super::SimFleet::random_faults).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum FaultKind {
     /// [`Fault::Flush`].
     Flush,
-    /// [`Fault::Restart`] of 10 to 100 ms that keeps its state.
+    /// [`Fault::Restart`] of 10 to 100 ms that keeps the content.
     Restart,
-    /// [`Fault::Restart`] of 10 to 100 ms that loses it.
+    /// [`Fault::Restart`] of 10 to 100 ms that loses the content.
     RestartEmpty,
     /// [`Fault::FreezeStore`] for 0.3 to 2 s.
     FreezeStore,
     /// [`Fault::Down`] for 0.1 to 2 s.
     Down,
-    /// [`Fault::Partial`] of all but one worker at most, for 0.3 to 2 s.
+    /// [`Fault::Partial`] of at most all workers but one, for 0.3 to 2 s.
     Partial,
     /// [`Fault::Freeze`] for 10 ms to 2 s.
     Freeze,
@@ -92,7 +97,7 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// One of this sort, in a fleet of so many workers.
+    /// Draws a fault of this kind, for a fleet of `workers`.
     pub(super) fn draw(self, random: &mut Random, workers: usize) -> Fault {
         let mut millis = |from, to| random.between(&(Duration::from_millis(from)..Duration::from_millis(to)));
         match self {

@@ -1,4 +1,4 @@
-//! The promise of a pace, and whether a fleet kept it.
+//! The promise of rate limits, and whether a fleet kept it.
 
 use std::error::Error;
 use std::fmt;
@@ -7,15 +7,37 @@ use std::time::Duration;
 use stitchapi_core::micros_up;
 use stitchapi_core::pace::{Limit, LimitId, default_guard};
 
-use super::{Fault, FleetReport, Start};
+use super::fault::Fault;
+use super::report::FleetReport;
+use super::start::Start;
+use crate::starts;
 
-/// The intervals that are checked, in tenths of a period.
+/// Lengths of the windows that are checked, in tenths of a period.
 const TENTHS: [u32; 5] = [1, 5, 10, 20, 50];
 
-/// So many starts of a counterexample are shown, from its beginning and from its end.
-const SHOWN: usize = 20;
+/// Number of starts that a counterexample prints, from its beginning and from its end.
+const PRINTED: usize = 20;
 
-/// What some limits promise, whoever paces by them: see [`pace`](stitchapi_core::pace).
+/// The promise of some limits for every window of a run: see [`pace`](stitchapi_core::pace).
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::pace::{Limit, LimitId};
+/// use stitchapi_testing::{Allowance, Promise, SimFleet};
+///
+/// let second = Duration::from_secs(1);
+/// let report = SimFleet::new(7).workers(4).run(4 * second, |worker| async move {
+///     loop {
+///         worker.start([]);
+///         worker.sleep(second).await;
+///     }
+/// });
+/// // Four workers share 4 per second, but all start at the same time.
+/// let promise = Promise::of(&[Limit { id: LimitId::calls(second), permits: 4, burst: 1 }]);
+/// assert!(promise.validate(&report).is_err());
+/// promise.allowing(Allowance::LocalPacing { workers: 4 }).validate(&report).unwrap();
+/// ```
 #[derive(Debug, Clone)]
 pub struct Promise {
     limits: Vec<Limit>,
@@ -23,92 +45,99 @@ pub struct Promise {
     allowances: Vec<Allowance>,
 }
 
-/// How much more than the promise may start, after trouble in which less is promised.
+/// Starts beyond the promise that a fault may cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Allowance {
-    /// So many units more in any window, such as what one process may hold.
+    /// This many more units in any window, such as the slots that one process may hold.
     Plus(u32),
-    /// A part of the fleet is on its own, at its share of the budget: so many of so many workers, `1 + k/n`.
+    /// `workers` of the `of` workers of the fleet use a second budget at their share, so the bound is multiplied by
+    /// `1 + workers/of`.
     Share {
-        /// How many workers are on their own.
+        /// Number of workers that pace without the store.
         workers: u32,
-        /// Of how many.
+        /// Number of workers in the fleet.
         of: u32,
     },
-    /// Each of so many workers paces alone at its share. All together they are within the budget in any period, but each may
-    /// start a call when the others do, however large the burst of a period's beginning is.
-    Alone {
-        /// How many.
+    /// Each of `workers` paces alone at its share of the budget. Together they stay within the budget in any period, but
+    /// all may start a call at the same time, whatever the burst.
+    LocalPacing {
+        /// Number of workers that pace alone.
         workers: u32,
     },
-    /// Every interval counts as if it were longer by this: so much time was given away.
+    /// Every window counts as if it were longer by this: the budget of that time was given away.
     Longer(Duration),
 }
 
-/// A half-open window, and what started in it.
+/// A half-open window of a run, and the units that started in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
-    /// By which limit.
+    /// Limit that the window was checked for.
     pub limit: LimitId,
-    /// Its beginning, from the beginning of the run.
+    /// Beginning of the window, since the beginning of the run.
     pub from: Duration,
-    /// Its length.
+    /// Length of the window.
     pub length: Duration,
-    /// What was drawn in it.
+    /// Units that started in it.
     pub units: u64,
-    /// What may be.
+    /// Largest number of units that the promise permits.
     pub bound: u64,
 }
 
-/// A window that holds more than it may, in a run that can be made again.
+/// A window with more units than promised, in a run that its seed repeats.
 ///
-/// As text it has the first and the last starts, the faults and the seed.
+/// Its [`Display`](fmt::Display) form has the window, the faults, and the first and last starts in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Counterexample {
-    /// The seed of the run.
+    /// Seed of the run.
     pub seed: u64,
     /// The window.
     pub window: Window,
-    /// What started in it.
+    /// Starts within the window.
     pub starts: Vec<Start>,
-    /// What went wrong in the run.
+    /// Faults of the run, each with its time since the beginning.
     pub faults: Vec<(Duration, Fault)>,
 }
 
 impl Promise {
-    /// The promise of these limits with the default guard of their shortest period.
+    /// Creates the promise of these limits, with the default guard of their shortest period.
     #[must_use]
     pub fn of(limits: &[Limit]) -> Self {
         let shortest = limits.iter().map(|limit| limit.id.period()).min().unwrap_or_default();
         Self { limits: limits.to_vec(), guard: default_guard(shortest), allowances: Vec::new() }
     }
 
-    /// How late a start may be, if that was declared.
+    /// Sets the guard: how late after its slot a call may start.
     #[must_use]
     pub fn guard(mut self, guard: Duration) -> Self {
         self.guard = guard;
         self
     }
 
-    /// What may be more than promised; said again, that too. Nothing is if it is not said.
+    /// Adds an allowance. Several allowances add up; the default is none.
     #[must_use]
     pub fn allowing(mut self, allowance: Allowance) -> Self {
         self.allowances.push(allowance);
         self
     }
 
-    /// Checks every half-open window of a tenth, a half, one, two and five periods of each limit, in whole microseconds:
-    /// one period holds at most `N + max(b, largest cost) - 1` units, longer ones `T N / W + max(b, largest cost)`,
-    /// shorter ones `J N / W` more than that. The windows that begin with a start are all that matter.
+    /// Checks every half-open window of a tenth, a half, one, two and five periods of each limit.
     ///
-    /// Gives the fullest window, by what was left of its bound.
+    /// With `N` permits per period `W`, a burst `b`, a guard `J` and a largest cost `c`, in whole microseconds:
+    ///
+    /// | window | bound |
+    /// | --- | --- |
+    /// | one period | `N + max(b, c) - 1` |
+    /// | `T` longer than a period | `T N / W + max(b, c)` |
+    /// | `T` shorter than a period | `T N / W + max(b, c) + J N / W` |
+    ///
+    /// Returns the window that is closest to its bound; `None` without starts.
     ///
     /// # Errors
     ///
-    /// The first window that holds more than it may.
-    pub fn judge(&self, report: &FleetReport) -> Result<Option<Window>, Box<Counterexample>> {
-        let mut fullest: Option<Window> = None;
+    /// The first window that exceeds its bound.
+    pub fn validate(&self, report: &FleetReport) -> Result<Option<Window>, Box<Counterexample>> {
+        let mut closest: Option<Window> = None;
         for limit in &self.limits {
             for tenths in TENTHS {
                 for window in self.windows(limit, tenths, &report.starts) {
@@ -119,33 +148,32 @@ impl Promise {
                         return Err(Box::new(Counterexample { seed, window, starts, faults }));
                     }
                     let left = |window: &Window| window.bound - window.units;
-                    if fullest.as_ref().is_none_or(|fullest| left(&window) < left(fullest)) {
-                        fullest = Some(window);
+                    if closest.as_ref().is_none_or(|closest| left(&window) < left(closest)) {
+                        closest = Some(window);
                     }
                 }
             }
         }
-        Ok(fullest)
+        Ok(closest)
     }
 
-    /// The window of so many tenths of the period that begins with each start.
+    /// Returns the window of `tenths` of the period that begins with each start.
     fn windows<'a>(&self, limit: &'a Limit, tenths: u32, starts: &'a [Start]) -> impl Iterator<Item = Window> + 'a {
         let drawn = |start: &Start| u64::from(start.drawn(limit.id.unit()));
         let largest = starts.iter().map(drawn).max().unwrap_or(0);
         let length = limit.id.period() * tenths / 10;
         let bound = self.bound(limit, tenths, largest);
-        let (mut end, mut units) = (0, 0);
-        starts.iter().map(move |first| {
-            while let Some(start) = starts.get(end).filter(|start| start.at < first.at + length) {
-                units += drawn(start);
-                end += 1;
-            }
-            let window = Window { limit: limit.id.clone(), from: first.at, length, units, bound };
-            units -= drawn(first);
-            window
+        let units = starts.iter().map(move |start| (micros_up(start.at), drawn(start)));
+        starts::windows(units, length).map(move |window| Window {
+            limit: limit.id.clone(),
+            from: Duration::from_micros(window.from),
+            length,
+            units: window.units,
+            bound,
         })
     }
 
+    /// Returns the largest number of units in a window of `tenths` of the period, allowances included.
     fn bound(&self, limit: &Limit, tenths: u32, largest: u64) -> u64 {
         let (permits, period) = (u128::from(limit.permits), u128::from(micros_up(limit.id.period())));
         let (largest, burst) = (u128::from(largest), u128::from(limit.burst));
@@ -157,10 +185,10 @@ impl Promise {
                 Allowance::Share { workers, of } => {
                     share = (share.0 * u128::from(of.saturating_add(workers)), share.1 * u128::from(of.max(1)));
                 }
-                Allowance::Alone { workers } if is_one_period => {
+                Allowance::LocalPacing { workers } if is_one_period => {
                     at_once = at_once.max(u128::from(workers) * largest.saturating_sub(1) + 1);
                 }
-                Allowance::Alone { workers } => at_once = at_once.max(u128::from(workers) * largest),
+                Allowance::LocalPacing { workers } => at_once = at_once.max(u128::from(workers) * largest),
                 Allowance::Longer(by) => longer += u128::from(micros_up(by)),
             }
         }
@@ -178,7 +206,7 @@ impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { limit, from, length, units, bound } = self;
         let (unit, from) = (limit.unit(), micros_up(*from));
-        write!(f, "{units} {unit} in {length:?} from {from} us, where {bound} may be")
+        write!(f, "{units} {unit} in {length:?} from {from} us, at most {bound} are promised")
     }
 }
 
@@ -189,9 +217,9 @@ impl fmt::Display for Counterexample {
             write!(f, "\n  {} us  {fault}", micros_up(*at))?;
         }
         write!(f, "\n  worker@us:")?;
-        let shown = |(index, _): &(usize, &Start)| *index < SHOWN || index + SHOWN >= self.starts.len();
-        for (index, start) in self.starts.iter().enumerate().filter(shown) {
-            let gap = if index > 0 && index + SHOWN == self.starts.len() { " ..." } else { "" };
+        let is_printed = |(index, _): &(usize, &Start)| *index < PRINTED || index + PRINTED >= self.starts.len();
+        for (index, start) in self.starts.iter().enumerate().filter(is_printed) {
+            let gap = if index > 0 && index + PRINTED == self.starts.len() { " ..." } else { "" };
             write!(f, "{gap} {}@{}", start.worker, micros_up(start.at))?;
         }
         Ok(())
@@ -200,13 +228,24 @@ impl fmt::Display for Counterexample {
 
 impl Error for Counterexample {}
 
+impl FleetReport {
+    /// Validates the [`Promise`] of these limits, with the default guard and without allowances.
+    ///
+    /// # Errors
+    ///
+    /// The first window that exceeds its bound.
+    pub fn promise(&self, limits: &[Limit]) -> Result<(), Box<Counterexample>> {
+        Promise::of(limits).validate(self).map(drop)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    /// Starts at these milliseconds, each of which draws so many tokens.
+    /// Returns starts at these milliseconds, each with its number of tokens.
     fn report(starts: impl IntoIterator<Item = (u64, u32)>) -> FleetReport {
         let start = |(at, tokens)| Start { worker: 0, at: Duration::from_millis(at), units: vec![("tokens", tokens)] };
         FleetReport { seed: 7, workers: 1, faults: Vec::new(), starts: starts.into_iter().map(start).collect() }
@@ -217,15 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn a_pace_that_is_kept_to_the_last_start_passes() {
+    fn starts_at_the_spacing_use_the_bound_exactly() {
         let paced = report((0..50).map(|n| (n * 100, 0)));
-        let fullest = Promise::of(&[ten(1)]).judge(&paced).unwrap().unwrap();
-        assert_eq!((fullest.units, fullest.bound), (10, 10));
-        assert_eq!(Promise::of(&[ten(1)]).judge(&report([])), Ok(None));
+        let closest = Promise::of(&[ten(1)]).validate(&paced).unwrap().unwrap();
+        assert_eq!((closest.units, closest.bound), (10, 10));
+        assert_eq!(Promise::of(&[ten(1)]).validate(&report([])), Ok(None));
     }
 
     #[test]
-    fn one_start_too_many_in_a_period_is_found_with_its_seed() {
+    fn one_start_too_many_in_a_period_is_a_counterexample_with_the_seed() {
         let starts = (0..50).map(|n| (n * 100 - u64::from(n == 30), 0));
         let found = report(starts).promise(&[ten(1)]).unwrap_err();
         assert_eq!((found.seed, found.window.units, found.window.bound), (7, 11, 10));
@@ -234,31 +273,31 @@ mod tests {
     }
 
     #[test]
-    fn short_and_long_windows_are_checked_too() {
-        let crowd = report([(0, 0), (1, 0), (2, 0)]);
-        assert_eq!(crowd.promise(&[ten(1)]).unwrap_err().window.length, SECOND / 10);
+    fn windows_shorter_and_longer_than_a_period_are_checked() {
+        let bunch = report([(0, 0), (1, 0), (2, 0)]);
+        assert_eq!(bunch.promise(&[ten(1)]).unwrap_err().window.length, SECOND / 10);
         let fast = report((0..60).map(|n| (n * 95, 0)));
         assert_eq!(fast.promise(&[ten(2)]).unwrap_err().window.length, 5 * SECOND);
     }
 
     #[test]
-    fn the_guard_is_allowed_for_in_short_windows_only() {
+    fn the_guard_raises_the_bound_of_short_windows() {
         let late = report([(0, 0), (0, 0), (99, 0)]);
-        assert!(Promise::of(&[ten(1)]).guard(Duration::from_millis(5)).judge(&late).is_err());
-        assert!(Promise::of(&[ten(1)]).guard(Duration::from_millis(100)).judge(&late).is_ok());
+        assert!(Promise::of(&[ten(1)]).guard(Duration::from_millis(5)).validate(&late).is_err());
+        assert!(Promise::of(&[ten(1)]).guard(Duration::from_millis(100)).validate(&late).is_ok());
     }
 
     #[test]
-    fn a_limit_counts_its_own_unit_and_bears_its_largest_cost() {
+    fn a_limit_counts_its_own_unit_and_permits_its_largest_cost() {
         let tokens = Limit { id: LimitId::new("tokens", SECOND), permits: 100, burst: 1 };
-        let dear = report([(0, 60), (600, 60), (1_200, 60)]);
-        assert_eq!(dear.promise(&[tokens.clone(), ten(1)]), Ok(()));
-        let dearer = report([(0, 60), (400, 60), (1_200, 60)]);
-        assert_eq!(dearer.promise(&[tokens]).unwrap_err().window.units, 120);
+        let costly = report([(0, 60), (600, 60), (1_200, 60)]);
+        assert_eq!(costly.promise(&[tokens.clone(), ten(1)]), Ok(()));
+        let costlier = report([(0, 60), (400, 60), (1_200, 60)]);
+        assert_eq!(costlier.promise(&[tokens]).unwrap_err().window.units, 120);
     }
 
     #[test]
-    fn an_allowance_is_what_it_says() {
+    fn each_allowance_raises_the_bound_as_documented() {
         let bound = |allowance: Option<Allowance>, tenths, largest| {
             let promise = allowance.into_iter().fold(Promise::of(&[ten(1)]), Promise::allowing);
             promise.bound(&ten(1), tenths, largest)
@@ -266,8 +305,8 @@ mod tests {
         assert_eq!((bound(None, 10, 1), bound(None, 20, 1), bound(None, 10, 3)), (10, 21, 12));
         assert_eq!(bound(Some(Allowance::Plus(3)), 10, 1), 13);
         assert_eq!(bound(Some(Allowance::Share { workers: 1, of: 4 }), 10, 1), 12);
-        let alone = Some(Allowance::Alone { workers: 4 });
-        assert_eq!((bound(alone, 10, 1), bound(alone, 20, 1), bound(alone, 10, 3)), (10, 24, 18));
+        let local = Some(Allowance::LocalPacing { workers: 4 });
+        assert_eq!((bound(local, 10, 1), bound(local, 20, 1), bound(local, 10, 3)), (10, 24, 18));
         let longer = Some(Allowance::Longer(SECOND / 2));
         assert_eq!((bound(longer, 10, 1), bound(longer, 20, 1)), (16, 26));
     }

@@ -1,74 +1,47 @@
-//! What a simulated fleet did.
+//! What a simulated fleet did, and measures of it.
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use stitchapi_core::pace::Limit;
-use stitchapi_core::{Tick, micros_up};
+use stitchapi_core::micros_up;
 
-use super::{Counterexample, Fault, Promise};
+use super::fault::Fault;
+use super::start::Start;
+use crate::starts;
 
-/// The unit that every start draws one of.
-const CALLS: &str = "calls";
-
-/// A request that was handed to the transport.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
-    /// By which worker, from 0.
-    pub worker: usize,
-    /// When, from the beginning of the run.
-    pub at: Duration,
-    /// What it drew beside one call.
-    pub units: Vec<(&'static str, u32)>,
-}
-
-impl Start {
-    /// What it drew of a unit.
-    #[must_use]
-    pub fn drawn(&self, unit: &str) -> u32 {
-        let told = self.units.iter().find(|(told, _)| *told == unit).map(|(_, units)| *units);
-        told.unwrap_or(u32::from(unit == CALLS))
-    }
-}
-
-/// The starts of a run, as they are written down.
-#[derive(Debug)]
-pub(super) struct Record {
-    pub(super) begun: Tick,
-    starts: Mutex<Vec<Start>>,
-}
-
-impl Record {
-    pub(super) fn new(begun: Tick) -> Self {
-        Self { begun, starts: Mutex::default() }
-    }
-
-    pub(super) fn push(&self, start: Start) {
-        self.starts.lock().unwrap_or_else(PoisonError::into_inner).push(start);
-    }
-
-    pub(super) fn take(&self) -> Vec<Start> {
-        std::mem::take(&mut self.starts.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// What a [`SimFleet`](super::SimFleet) did in one run, and how good it was.
+/// Every start of one run of a [`SimFleet`](super::SimFleet), with measures of rate, evenness and fairness.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_testing::SimFleet;
+///
+/// let second = Duration::from_secs(1);
+/// let report = SimFleet::new(7).workers(2).run(second, |worker| async move {
+///     loop {
+///         worker.start([]);
+///         worker.sleep(Duration::from_millis(100)).await;
+///     }
+/// });
+/// assert_eq!((report.most_in(second), report.fairness()), (20, 1.0));
+/// assert_eq!(report.utilisation(20, second, Duration::ZERO..second), 1.0);
+/// println!("{report}");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FleetReport {
-    /// The seed that gives the same run again.
+    /// Seed that repeats the run.
     pub seed: u64,
-    /// How many workers there were.
+    /// Number of workers.
     pub workers: usize,
-    /// What went wrong, and when from the beginning of the run.
+    /// Faults of the run, each with its time since the beginning.
     pub faults: Vec<(Duration, Fault)>,
-    /// Every start of every worker, in order.
+    /// Every start of every worker, in order of time.
     pub starts: Vec<Start>,
 }
 
 impl FleetReport {
-    /// How many starts each worker made.
+    /// Returns the number of starts of each worker.
     #[must_use]
     pub fn per_worker(&self) -> Vec<usize> {
         let mut starts = vec![0; self.workers];
@@ -76,26 +49,23 @@ impl FleetReport {
         starts
     }
 
-    /// The most starts in any half-open window of this length.
+    /// Returns the largest number of starts in any half-open window of this length.
     #[must_use]
     pub fn most_in(&self, window: Duration) -> usize {
-        let mut end = 0;
-        let counts = self.starts.iter().enumerate().map(|(index, first)| {
-            end += self.starts[end..].iter().take_while(|start| start.at < first.at + window).count();
-            end - index
-        });
-        counts.max().unwrap_or(0)
+        let at: Vec<u64> = self.starts.iter().map(|start| micros_up(start.at)).collect();
+        starts::most_in_any_window(&at, window)
     }
 
-    /// What part of `permits` per `period` was used in this part of the run.
+    /// Returns the share of `permits` per `period` that was used in a part of the run.
     #[must_use]
     pub fn utilisation(&self, permits: u32, period: Duration, part: Range<Duration>) -> f64 {
         let budget = f64::from(permits) * (part.end - part.start).as_secs_f64() / period.as_secs_f64();
         self.within(&part).count() as f64 / budget
     }
 
-    /// How uneven the starts in this part of the run are: the coefficient of variation of the gaps between them. 0 is a
-    /// metronome, 1 is chance; 0 also for fewer than three starts.
+    /// Returns the coefficient of variation of the gaps between consecutive starts in a part of the run.
+    ///
+    /// 0 is perfectly even, 1 is a Poisson process. Also 0 for fewer than three starts.
     #[must_use]
     pub fn gap_cv(&self, part: Range<Duration>) -> f64 {
         let at: Vec<Duration> = self.within(&part).map(|start| start.at).collect();
@@ -106,22 +76,14 @@ impl FleetReport {
         if mean > 0.0 { variance.sqrt() / mean } else { 0.0 }
     }
 
-    /// The starts of the worker with the fewest by those of the one with the most: 1 is fair. 0 if nobody started anything.
+    /// Returns the starts of the worker with the fewest divided by those of the worker with the most: 1 is fair.
+    ///
+    /// 0 if there are no starts.
     #[must_use]
     pub fn fairness(&self) -> f64 {
         let starts = self.per_worker();
         let (least, most) = (starts.iter().min().copied().unwrap_or(0), starts.iter().max().copied().unwrap_or(0));
         if most > 0 { least as f64 / most as f64 } else { 0.0 }
-    }
-
-    /// Checks the promise of these limits, as they are declared by default and with nothing allowed:
-    /// [`Promise::judge`].
-    ///
-    /// # Errors
-    ///
-    /// The first window that holds more than it may.
-    pub fn promise(&self, limits: &[Limit]) -> Result<(), Box<Counterexample>> {
-        Promise::of(limits).judge(self).map(drop)
     }
 
     fn within<'a>(&'a self, part: &'a Range<Duration>) -> impl Iterator<Item = &'a Start> {
@@ -160,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn even_starts_have_no_variation_and_pairs_have_all_of_it() {
+    fn even_starts_have_a_variation_of_zero_and_pairs_of_one() {
         let all = Duration::ZERO..Duration::from_secs(1);
         assert!(report(&[0, 10, 20, 30]).gap_cv(all.clone()) < 1e-9);
         assert!((report(&[0, 0, 20, 20, 40]).gap_cv(all.clone()) - 1.0).abs() < 1e-9);
@@ -168,18 +130,10 @@ mod tests {
     }
 
     #[test]
-    fn use_and_fairness_are_parts_of_one() {
+    fn utilisation_and_fairness_are_shares_of_one() {
         let report = report(&[0, 10, 20, 30, 900]);
         let first = Duration::ZERO..Duration::from_millis(500);
         assert_eq!(report.utilisation(10, Duration::from_secs(1), first), 0.8);
         assert_eq!((report.per_worker(), report.fairness()), (vec![3, 2], 2.0 / 3.0));
-    }
-
-    #[test]
-    fn a_start_draws_one_call_unless_it_says_otherwise() {
-        let mut start = report(&[0]).starts.remove(0);
-        assert_eq!((start.drawn("calls"), start.drawn("tokens")), (1, 0));
-        start.units = vec![("tokens", 9), ("calls", 2)];
-        assert_eq!((start.drawn("calls"), start.drawn("tokens")), (2, 9));
     }
 }

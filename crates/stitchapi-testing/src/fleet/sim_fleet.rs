@@ -1,4 +1,4 @@
-//! A fleet, as it is set up and run.
+//! Set-up and run of a simulated fleet.
 
 use std::future::Future;
 use std::ops::Range;
@@ -8,19 +8,21 @@ use std::time::Duration;
 use stitchapi_core::{Runtime as _, StoreLimits, StoreTime};
 
 use super::clock::StoreClock;
-use super::links::{Links, Ways};
-use super::report::Record;
-use super::worker::{Worker, WorkerRuntime};
-use super::{Fault, FaultKind, FleetReport};
-use crate::SimRuntime;
-use crate::runtime::Random;
+use super::fault::{Fault, FaultKind};
+use super::network::{Network, Quality};
+use super::report::FleetReport;
+use super::start::StartLog;
+use super::worker::Worker;
+use super::worker_runtime::WorkerRuntime;
+use crate::random::Random;
+use crate::runtime::SimRuntime;
 
-/// Several processes that share a store, simulated: the same seed gives the same run, to the microsecond.
+/// Several simulated processes that share a store. One seed always gives the same run, to the microsecond.
 ///
-/// * Each worker has a runtime, a way to the store and an API to call: a seam is built on these.
-/// * A run takes as long as its steps take to compute, however long it lasts.
-/// * Unless said otherwise there are 4 workers, each way to the store takes 0.2 to 1 ms, nothing is lost and nothing goes
-///   wrong, and the store's clock runs as fast as the workers' and has another origin.
+/// * Each worker has a runtime, a connection to the store and an API to call: a seam is built on these.
+/// * A run takes as long as its steps take to compute, however much virtual time it covers.
+/// * Defaults: 4 workers; a latency of 0.2 to 1 ms for each way between worker and store; no losses and no faults; the
+///   store's clock runs as fast as the workers' clock, from another origin.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,8 +33,8 @@ use crate::runtime::Random;
 /// let second = Duration::from_secs(1);
 /// let fleet = SimFleet::new(7).workers(3).fault(second, Fault::Kill { worker: 0 });
 /// let report = fleet.run(2 * second, |worker| async move {
-///     // Here a seam would be built on `worker.runtime()`, `worker.store()` and `worker.upstream()`.
-///     worker.store().set(&Key::new("seen"), "yes".into(), None).await.expect("the store is well");
+///     // Build a seam here, on `worker.runtime()`, `worker.store()` and `worker.upstream()`.
+///     worker.store().set(&Key::new("seen"), "yes".into(), None).await.expect("the store is available");
 ///     loop {
 ///         worker.start([]);
 ///         worker.sleep(Duration::from_millis(100)).await;
@@ -44,106 +46,109 @@ use crate::runtime::Random;
 pub struct SimFleet {
     seed: u64,
     workers: usize,
-    ways: Ways,
+    quality: Quality,
     limits: StoreLimits,
+    /// First reading and drift of the store's clock.
     store_clock: (StoreTime, i32),
-    walls_apart: Duration,
-    timers_late: Range<Duration>,
+    wall_clock_step: Duration,
+    timer_lag: Range<Duration>,
     faults: Vec<(Duration, Fault)>,
-    drawn: Vec<(usize, Vec<FaultKind>, Range<Duration>)>,
+    /// Random faults: number, kinds and part of the run.
+    random_faults: Vec<(usize, Vec<FaultKind>, Range<Duration>)>,
 }
 
 impl SimFleet {
-    /// A fleet with everything that is random in it drawn from `seed`.
+    /// Creates a fleet whose random numbers all follow from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        let lasts = Duration::from_micros(200)..Duration::from_millis(1);
+        let latency = Duration::from_micros(200)..Duration::from_millis(1);
         Self {
             seed,
             workers: 4,
-            ways: Ways { lasts, lost_requests: 0.0, lost_answers: 0.0 },
+            quality: Quality { latency, lost_requests: 0.0, lost_responses: 0.0 },
             limits: StoreLimits::unlimited(),
             store_clock: (StoreTime(86_400_000_000), 0),
-            walls_apart: Duration::ZERO,
-            timers_late: Duration::ZERO..Duration::ZERO,
+            wall_clock_step: Duration::ZERO,
+            timer_lag: Duration::ZERO..Duration::ZERO,
             faults: Vec::new(),
-            drawn: Vec::new(),
+            random_faults: Vec::new(),
         }
     }
 
-    /// So many processes.
+    /// Sets the number of workers.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// How long a request takes to the store, and an answer from there, each at random.
+    /// Sets the latency of one way between a worker and the store, drawn at random for each request and each response.
     #[must_use]
-    pub fn way(mut self, lasts: Range<Duration>) -> Self {
-        self.ways.lasts = lasts;
+    pub fn latency(mut self, one_way: Range<Duration>) -> Self {
+        self.quality.latency = one_way;
         self
     }
 
-    /// What part of the requests to the store, and of its answers, is lost. What is lost is never answered; if it was the
-    /// answer, the operation was done.
+    /// Sets the probability that a request to the store is lost, and that its response is.
+    ///
+    /// In both cases the caller receives nothing. If only the response is lost, the operation was done.
     #[must_use]
-    pub fn loss(mut self, of_requests: f64, of_answers: f64) -> Self {
-        (self.ways.lost_requests, self.ways.lost_answers) = (of_requests, of_answers);
+    pub fn loss(mut self, of_requests: f64, of_responses: f64) -> Self {
+        (self.quality.lost_requests, self.quality.lost_responses) = (of_requests, of_responses);
         self
     }
 
-    /// What the store's clock shows when the run begins, and how many parts per million it is faster than the workers'
-    /// clock.
+    /// Sets the reading of the store's clock at the beginning of the run, and how much faster it is than the workers'
+    /// clock, in parts per million.
     #[must_use]
     pub fn store_clock(mut self, first: StoreTime, drift: i32) -> Self {
         self.store_clock = (first, drift);
         self
     }
 
-    /// What the store says of itself, such as that it is volatile or how long to wait for it.
+    /// Sets what the store states about itself, such as that it is volatile or its timeout.
     #[must_use]
     pub fn store_limits(mut self, limits: StoreLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// The wall clock of each worker is ahead of that of the one before it by this.
+    /// Sets how far the wall clock of each worker is ahead of that of the worker before it.
     #[must_use]
-    pub fn walls_apart(mut self, by: Duration) -> Self {
-        self.walls_apart = by;
+    pub fn wall_clock_step(mut self, ahead: Duration) -> Self {
+        self.wall_clock_step = ahead;
         self
     }
 
-    /// How much later than asked for a worker's sleep ends, at random.
+    /// Sets how much later than requested a worker's sleep ends, drawn at random for each sleep.
     #[must_use]
-    pub fn timers_late(mut self, by: Range<Duration>) -> Self {
-        self.timers_late = by;
+    pub fn timer_lag(mut self, lag: Range<Duration>) -> Self {
+        self.timer_lag = lag;
         self
     }
 
-    /// Something goes wrong at this time of the run.
+    /// Adds a fault at this time of the run.
     #[must_use]
     pub fn fault(mut self, at: Duration, fault: Fault) -> Self {
         self.faults.push((at, fault));
         self
     }
 
-    /// So many faults of these kinds, drawn from the seed, at times within this part of the run.
+    /// Adds `count` faults of these kinds, drawn from the seed, at times within a part of the run.
     #[must_use]
-    pub fn draw_faults(mut self, faults: usize, of: &[FaultKind], within: Range<Duration>) -> Self {
-        if !of.is_empty() {
-            self.drawn.push((faults, of.to_vec(), within));
+    pub fn random_faults(mut self, count: usize, kinds: &[FaultKind], within: Range<Duration>) -> Self {
+        if !kinds.is_empty() {
+            self.random_faults.push((count, kinds.to_vec(), within));
         }
         self
     }
 
-    /// What goes wrong in a run, in order.
+    /// Returns all faults of a run, in order of time.
     #[must_use]
     pub fn faults(&self) -> Vec<(Duration, Fault)> {
         let mut random = Random::stream(self.seed, 1);
         let mut faults = self.faults.clone();
-        for (count, kinds, within) in &self.drawn {
+        for (count, kinds, within) in &self.random_faults {
             for _ in 0..*count {
                 let kind = kinds[random.below(kinds.len())];
                 faults.push((random.between(within), kind.draw(&mut random, self.workers.max(1))));
@@ -153,55 +158,57 @@ impl SimFleet {
         faults
     }
 
-    /// Runs the fleet for so long: `process` is what each worker does. What is not finished by then is dropped.
+    /// Runs the fleet for `duration` of virtual time. `process` returns what a worker does.
+    ///
+    /// Tasks that are unfinished at the end are dropped.
     ///
     /// # Panics
     ///
-    /// If a task panics, or a fault names a worker that is not there.
-    pub fn run<F, P>(&self, lasts: Duration, process: F) -> FleetReport
+    /// If a task panics, or a fault names a worker that does not exist.
+    pub fn run<F, P>(&self, duration: Duration, process: F) -> FleetReport
     where
         F: Fn(Worker) -> P,
         P: Future<Output = ()> + Send + 'static,
     {
         let sim = SimRuntime::new(self.seed);
         let clock = StoreClock::new(&sim, self.store_clock.0, self.store_clock.1);
-        let links = Arc::new(Links::new(&sim, clock, self.workers, self.ways.clone(), self.limits));
-        let record = Arc::new(Record::new(sim.now()));
+        let network = Arc::new(Network::new(&sim, clock, self.workers, self.quality.clone(), self.limits));
+        let log = Arc::new(StartLog::new(sim.now()));
         let mut runtimes = Vec::with_capacity(self.workers);
         for number in 0..self.workers {
-            let ahead = self.walls_apart * u32::try_from(number).unwrap_or(u32::MAX);
-            let runtime = WorkerRuntime::new(&sim, ahead, self.timers_late.clone());
-            let worker = Worker::new(number, runtime.clone(), links.clone(), record.clone());
+            let wall_offset = self.wall_clock_step * u32::try_from(number).unwrap_or(u32::MAX);
+            let runtime = WorkerRuntime::new(&sim, wall_offset, self.timer_lag.clone());
+            let worker = Worker::new(number, runtime.clone(), network.clone(), log.clone());
             worker.spawn(process(worker.clone()));
             runtimes.push(runtime);
         }
         let faults = self.faults();
-        sim.spawn(Box::pin(go_wrong(faults.clone(), runtimes, links)));
-        sim.block_on(sim.sleep(lasts));
+        sim.spawn(Box::pin(inject_faults(faults.clone(), runtimes, network)));
+        sim.block_on(sim.sleep(duration));
         sim.drop_tasks();
-        FleetReport { seed: self.seed, workers: self.workers, faults, starts: record.take() }
+        FleetReport { seed: self.seed, workers: self.workers, faults, starts: log.take() }
     }
 }
 
-/// Lets the faults happen, each at its time.
-async fn go_wrong(faults: Vec<(Duration, Fault)>, workers: Vec<WorkerRuntime>, links: Arc<Links>) {
-    let sim = links.sim.clone();
+/// Injects each fault at its time.
+async fn inject_faults(faults: Vec<(Duration, Fault)>, workers: Vec<WorkerRuntime>, network: Arc<Network>) {
+    let sim = network.sim.clone();
     let begun = sim.now();
     for (at, fault) in faults {
         sim.sleep_until(begun + at).await;
         let now = sim.now();
         match fault {
-            Fault::Flush => links.flush(),
+            Fault::Flush => network.flush(),
             Fault::Restart { lasts, keeps_state } => {
-                links.break_connections();
-                links.refuse(now + lasts);
+                network.break_connections();
+                network.refuse(now + lasts);
                 if !keeps_state {
-                    links.flush();
+                    network.flush();
                 }
             }
-            Fault::FreezeStore(lasts) => links.freeze(now + lasts),
-            Fault::Down(lasts) => links.refuse(now + lasts),
-            Fault::Partial { workers, lasts } => links.cut_off(workers, now + lasts),
+            Fault::FreezeStore(lasts) => network.freeze(now + lasts),
+            Fault::Down(lasts) => network.refuse(now + lasts),
+            Fault::Partial { workers, lasts } => network.cut_off(workers, now + lasts),
             Fault::Freeze { worker, lasts } => {
                 let worker = workers[worker].clone();
                 worker.stop_until(now + lasts);
@@ -212,8 +219,8 @@ async fn go_wrong(faults: Vec<(Duration, Fault)>, workers: Vec<WorkerRuntime>, l
                 }));
             }
             Fault::Kill { worker } => workers[worker].kill(),
-            Fault::StoreClockBack(by) => links.clock.set_back(by),
-            Fault::StoreClockAhead(by) => links.clock.set_ahead(by),
+            Fault::StoreClockBack(by) => network.clock.set_back(by),
+            Fault::StoreClockAhead(by) => network.clock.set_ahead(by),
         }
     }
 }

@@ -1,20 +1,22 @@
-//! The shared store, as one worker has it.
+//! The shared store, as one worker reaches it.
 
 use std::sync::Arc;
 
 use futures_channel::oneshot;
 use stitchapi_core::{CellStore, Cells, Change, Key, Runtime as _, StoreError, StoreLimits, StoreTime};
 
-use super::links::{Links, NAME};
+use super::network::{NAME, Network};
 
-/// The store of a [`SimFleet`](super::SimFleet), at the end of one worker's way.
+/// The store of a [`SimFleet`](super::SimFleet), reached over one worker's connection.
 ///
-/// * It has every facet. Every operation, plain ones too, goes there and back, and meets the faults of the fleet.
-/// * A request that is lost, or whose answer is, is never answered: whoever waits for it needs a timeout.
-/// * A dropped operation is done all the same if it had been sent.
+/// * It has every facet. Every operation, plain ones included, takes a round trip and is subject to the fleet's faults.
+/// * If a request or its response is lost, the operation never returns: the caller needs a timeout.
+/// * If the future of an operation is dropped, the operation is still done once it has been sent.
+///
+/// [`Worker::store`](super::Worker::store) returns it; see [`SimFleet`](super::SimFleet) for an example.
 #[derive(Debug, Clone)]
 pub struct SimStore {
-    pub(super) links: Arc<Links>,
+    pub(super) network: Arc<Network>,
     pub(super) worker: usize,
 }
 
@@ -24,10 +26,10 @@ impl Cells for SimStore {
         R: Send + 'static,
         F: Fn(Option<&[u8]>, StoreTime) -> (Change, R) + Send + Sync + 'static,
     {
-        let (answer, answered) = oneshot::channel();
-        let trip = self.links.clone().carry(self.worker, key.clone(), step, answer);
-        self.links.sim.spawn(Box::pin(trip));
-        match answered.await {
+        let (sender, response) = oneshot::channel();
+        let trip = self.network.clone().carry(self.worker, key.clone(), step, sender);
+        self.network.sim.spawn(Box::pin(trip));
+        match response.await {
             Ok(outcome) => outcome,
             Err(oneshot::Canceled) => std::future::pending().await,
         }
@@ -39,6 +41,6 @@ impl CellStore for SimStore {
         NAME
     }
     fn store_limits(&self) -> StoreLimits {
-        self.links.limits
+        self.network.limits
     }
 }

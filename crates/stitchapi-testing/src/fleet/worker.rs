@@ -2,63 +2,75 @@
 
 use std::fmt;
 use std::future::Future;
-use std::ops::Range;
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::Duration;
 
-use stitchapi_core::{BoxFuture, Runtime, Tick};
+use stitchapi_core::{BoxFuture, Runtime as _};
 
-use super::links::Links;
-use super::report::{Record, Start};
-use super::{SimStore, SimUpstream};
-use crate::SimRuntime;
-use crate::runtime::Random;
+use super::network::Network;
+use super::sim_store::SimStore;
+use super::start::{Start, StartLog};
+use super::upstream::SimUpstream;
+use super::worker_runtime::WorkerRuntime;
 
-/// One process of a [`SimFleet`](super::SimFleet): what its seam is built on.
+/// One process of a [`SimFleet`](super::SimFleet), with everything that a seam is built on.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_testing::SimFleet;
+///
+/// let report = SimFleet::new(7).workers(2).run(Duration::from_secs(1), |worker| async move {
+///     let other = worker.clone();
+///     worker.spawn(async move {
+///         other.sleep(Duration::from_millis(300)).await;
+///         other.start([("tokens", 40)]);
+///     });
+/// });
+/// assert_eq!(report.per_worker(), [1, 1]);
+/// ```
 #[derive(Clone)]
 pub struct Worker(Arc<Inner>);
 
 struct Inner {
     number: usize,
     runtime: WorkerRuntime,
-    links: Arc<Links>,
-    record: Arc<Record>,
+    network: Arc<Network>,
+    log: Arc<StartLog>,
 }
 
 impl Worker {
-    pub(super) fn new(number: usize, runtime: WorkerRuntime, links: Arc<Links>, record: Arc<Record>) -> Self {
-        Self(Arc::new(Inner { number, runtime, links, record }))
+    pub(super) fn new(number: usize, runtime: WorkerRuntime, network: Arc<Network>, log: Arc<StartLog>) -> Self {
+        Self(Arc::new(Inner { number, runtime, network, log }))
     }
 
-    /// Which one it is, from 0.
+    /// Returns the number of the worker, from 0.
     #[must_use]
     pub fn number(&self) -> usize {
         self.0.number
     }
 
-    /// Its time and its tasks, which stop with it.
+    /// Returns the worker's runtime, whose tasks stop with the worker.
     #[must_use]
     pub fn runtime(&self) -> WorkerRuntime {
         self.0.runtime.clone()
     }
 
-    /// Its way to the store that all workers share.
+    /// Returns the store that all workers share, reached over this worker's connection.
     #[must_use]
     pub fn store(&self) -> SimStore {
-        SimStore { links: self.0.links.clone(), worker: self.0.number }
+        SimStore { network: self.0.network.clone(), worker: self.0.number }
     }
 
-    /// The API that all workers call: it writes down every start.
+    /// Returns the API that all workers call. It logs every start.
     #[must_use]
     pub fn upstream(&self) -> SimUpstream {
-        SimUpstream::new(self.clone())
+        SimUpstream::new(self.0.number, self.0.runtime.clone(), self.0.log.clone())
     }
 
-    /// Sleeps for so long. Must be polled by a task of this worker.
+    /// Sleeps for `duration` of virtual time. The future must be polled by a task of this worker.
     pub fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.runtime.sleep_until(self.0.runtime.now() + duration)
+        self.0.runtime.sleep(duration)
     }
 
     /// Runs `task` as a task of this worker.
@@ -66,139 +78,14 @@ impl Worker {
         self.0.runtime.spawn(Box::pin(task));
     }
 
-    /// Writes down that something starts now that draws one call and these units, for what is not sent through
-    /// [`upstream`](Self::upstream).
+    /// Logs a start that draws one call and `units`, for requests that do not pass through [`upstream`](Self::upstream).
     pub fn start(&self, units: impl IntoIterator<Item = (&'static str, u32)>) -> Start {
-        let start = Start {
-            worker: self.0.number,
-            at: self.0.runtime.now().since(self.0.record.begun),
-            units: units.into_iter().collect(),
-        };
-        self.0.record.push(start.clone());
-        start
+        self.0.log.append(self.0.number, self.0.runtime.now(), units.into_iter().collect())
     }
 }
 
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Worker").field(&self.0.number).finish()
-    }
-}
-
-/// The [`Runtime`] of one worker.
-///
-/// * `now` is the clock of the machine, which all workers share; the wall clock is the worker's own.
-/// * While the worker is stopped nothing runs that was spawned here; once it is killed, nothing ever.
-#[derive(Clone)]
-pub struct WorkerRuntime(Arc<Process>);
-
-struct Process {
-    sim: SimRuntime,
-    wall_ahead: Duration,
-    /// How much later than asked for a sleep ends.
-    late: Range<Duration>,
-    state: Mutex<State>,
-}
-
-struct State {
-    random: Random,
-    stopped_until: Tick,
-    is_killed: bool,
-    /// Tasks that were to run while it was stopped.
-    held: Vec<Waker>,
-}
-
-impl WorkerRuntime {
-    pub(super) fn new(sim: &SimRuntime, wall_ahead: Duration, late: Range<Duration>) -> Self {
-        let random = Random::new(sim.random());
-        let state = State { random, stopped_until: Tick(0), is_killed: false, held: Vec::new() };
-        Self(Arc::new(Process { sim: sim.clone(), wall_ahead, late, state: Mutex::new(state) }))
-    }
-
-    pub(super) fn stop_until(&self, until: Tick) {
-        let mut state = self.0.state();
-        state.stopped_until = state.stopped_until.max(until);
-    }
-
-    /// Goes on, unless it is stopped for longer.
-    pub(super) fn resume(&self) {
-        let held = {
-            let mut state = self.0.state();
-            if self.0.sim.now() < state.stopped_until {
-                return;
-            }
-            std::mem::take(&mut state.held)
-        };
-        held.into_iter().for_each(Waker::wake);
-    }
-
-    pub(super) fn kill(&self) {
-        let held = {
-            let mut state = self.0.state();
-            state.is_killed = true;
-            std::mem::take(&mut state.held)
-        };
-        drop(held);
-    }
-}
-
-impl Process {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a task may run now; if it may later, its waker is kept.
-    fn runs(&self, waker: &Waker) -> bool {
-        let mut state = self.state();
-        if state.is_killed {
-            return false;
-        }
-        let runs = self.sim.now() >= state.stopped_until;
-        if !runs {
-            state.held.push(waker.clone());
-        }
-        runs
-    }
-}
-
-impl Runtime for WorkerRuntime {
-    fn now(&self) -> Tick {
-        self.0.sim.now()
-    }
-    fn wall(&self) -> SystemTime {
-        self.0.sim.wall() + self.0.wall_ahead
-    }
-    fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
-        let late = self.0.state().random.between(&self.0.late);
-        self.0.sim.sleep_until(if at > self.now() { at + late } else { at })
-    }
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.0.sim.spawn(Box::pin(Task { process: self.0.clone(), task }));
-    }
-    fn random(&self) -> u64 {
-        self.0.state().random.next()
-    }
-    fn joins_callers(&self) -> bool {
-        true
-    }
-}
-
-impl fmt::Debug for WorkerRuntime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkerRuntime").field("now", &self.now()).finish_non_exhaustive()
-    }
-}
-
-/// A task that runs only while its process does.
-struct Task {
-    process: Arc<Process>,
-    task: BoxFuture<'static, ()>,
-}
-
-impl Future for Task {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.process.runs(context.waker()) { self.task.as_mut().poll(context) } else { Poll::Pending }
     }
 }

@@ -1,11 +1,15 @@
-//! The rooms where time, threads and processes are real, and the one where time is not.
+//! Runtimes for tests.
+//!
+//! [`SimRuntime`] has a virtual clock and replays a seed. [`StdRuntime`] runs on real time and `std` threads.
+//! `TokioRuntime` (feature `tokio`) runs on real time and tokio tasks, for drivers whose client needs tokio.
+//! All three implement [`Runtime`](stitchapi_core::Runtime).
 
-mod random;
 mod sim;
-mod test_binary;
-mod threads;
+mod std_threads;
+#[cfg(feature = "tokio")]
+mod tokio_tasks;
 
-pub(crate) use random::Random;
 pub use sim::SimRuntime;
-pub use test_binary::TestBinary;
-pub use threads::StdRuntime;
+pub use std_threads::StdRuntime;
+#[cfg(feature = "tokio")]
+pub use tokio_tasks::TokioRuntime;

@@ -1,4 +1,7 @@
-//! A runtime in which time is a number.
+//! Single-threaded executor with a virtual clock.
+//!
+//! In: a seed, a future for [`SimRuntime::block_on`], and the tasks and timers that it creates. Out: a run that the same
+//! seed repeats, task switch by task switch. The simulated fleet and most tests of the workspace run on it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -11,80 +14,101 @@ use std::time::{Duration, SystemTime};
 
 use stitchapi_core::{BoxFuture, Runtime, Tick};
 
-use super::random::Random;
+use crate::random::Random;
 
-/// A [`Runtime`] with a virtual clock, on one thread: a whole fleet runs in no time, and again from the same seed.
+/// [`Runtime`] with a virtual clock, on one thread: a simulated hour takes no real time.
 ///
-/// * The clock stands still while anybody can run; then it jumps to the next sleeper's end.
-/// * Of the tasks that can run the seed picks the next one: another seed is another interleaving, the same seed the
-///   same one, with the same random numbers.
-/// * Tasks run within [`SimRuntime::block_on`]; what is not finished when that ends goes on with the next call.
-/// * Clones are one runtime.
+/// * The clock stands still while a task is ready to run. When none is, the clock jumps to the end of the earliest sleep.
+/// * The seed selects which ready task is polled next, and all random numbers: one seed always gives the same
+///   interleaving, another seed gives another one.
+/// * Tasks run only inside [`SimRuntime::block_on`]. A task that is unfinished when `block_on` returns continues with the
+///   next call.
+/// * Clones share one runtime.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use stitchapi_core::Runtime as _;
+/// use stitchapi_testing::SimRuntime;
+///
+/// let sim = SimRuntime::new(7);
+/// let before = sim.now();
+/// sim.block_on(sim.sleep(Duration::from_secs(3_600)));
+/// assert_eq!(sim.now().since(before), Duration::from_secs(3_600));
+/// ```
 #[derive(Clone)]
 pub struct SimRuntime(Arc<Sim>);
 
 struct Sim {
+    /// Virtual time, in microseconds.
     now: AtomicU64,
     state: Mutex<State>,
 }
 
 struct State {
+    /// Source of [`Runtime::random`].
     random: Random,
-    picks: Random,
+    /// Source of the scheduling order.
+    schedule: Random,
     tasks: HashMap<u64, Task>,
-    /// In no order: the next one is picked at random, and the last one takes its place.
+    /// Numbers of the tasks that are ready, unordered: one is picked at random and replaced by the last one.
     ready: Vec<u64>,
+    /// Wakers of the pending sleeps, by end and number.
     sleepers: BTreeMap<(Tick, u64), Waker>,
-    numbers: u64,
-    /// How many polls there were since time passed.
+    /// Last number given to a task or a sleep.
+    last_number: u64,
+    /// Number of polls since the clock last moved.
     polls: usize,
-    running: bool,
+    /// `true` while `block_on` runs.
+    is_running: bool,
 }
 
 struct Task {
-    /// Not here while it is polled; of the main future never.
+    /// `None` while the task is polled, and always for the main future.
     future: Option<BoxFuture<'static, ()>>,
     waker: Waker,
     is_ready: bool,
 }
 
-/// The future that `block_on` was given, among the tasks.
+/// Task number of the future that was passed to `block_on`.
 const MAIN: u64 = 0;
-/// So many polls at one time, and a hundred for each task, are somebody who never stops.
-const MOST_POLLS: usize = 1_000_000;
-/// When virtual time begins: an hour after the boot, at the start of 2026.
+/// Maximum number of polls without progress of the clock, plus 100 for each task. More polls are a livelock.
+const MAX_POLLS: usize = 1_000_000;
+/// Clock reading at the beginning of a run: one hour after the boot.
 const START: Tick = Tick(3_600_000_000);
+/// Wall clock at the beginning of a run, since 1970: the start of 2026.
 const START_OF_2026: Duration = Duration::from_secs(1_767_225_600);
 
 impl SimRuntime {
-    /// A runtime at the beginning of its time.
+    /// Creates a runtime whose schedule and random numbers follow from `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let state = State {
             random: Random::new(seed),
-            picks: Random::new(!seed),
+            schedule: Random::new(!seed),
             tasks: HashMap::new(),
             ready: Vec::new(),
             sleepers: BTreeMap::new(),
-            numbers: MAIN,
+            last_number: MAIN,
             polls: 0,
-            running: false,
+            is_running: false,
         };
         Self(Arc::new(Sim { now: AtomicU64::new(START.0), state: Mutex::new(state) }))
     }
 
-    /// Sleeps for this long, in virtual time.
+    /// Sleeps for `duration` of virtual time.
     #[must_use]
     pub fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
         self.sleep_until(self.now() + duration)
     }
 
-    /// Runs a future to its end, and the tasks beside it as far as they get.
+    /// Runs `future` to its end, and all spawned tasks as far as they get until then.
     ///
     /// # Panics
     ///
-    /// If nobody can run and nobody sleeps while the future is not finished, if somebody runs again and again while no time
-    /// passes, and if it is called inside itself.
+    /// * Deadlock: `future` is unfinished, no task is ready and none sleeps.
+    /// * Livelock: tasks are polled a million times and more while the clock stands still.
+    /// * Called from inside another `block_on` of the same runtime.
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         let _running = Running::new(&self.0);
         let mut future = pin!(future);
@@ -92,7 +116,7 @@ impl SimRuntime {
         loop {
             let Some(Next { number, future: task, waker }) = self.0.next() else {
                 let at = self.now();
-                panic!("deadlock at {at}: the future is not finished, nobody can run and nobody sleeps");
+                panic!("deadlock at {at}: the future is unfinished, but no task is ready and none sleeps");
             };
             let mut context = Context::from_waker(&waker);
             match task {
@@ -106,10 +130,12 @@ impl SimRuntime {
         }
     }
 
-    /// Drops all tasks. A task may hold the runtime that holds it: without this neither would ever go.
+    /// Drops all tasks.
+    ///
+    /// A task may hold a clone of the runtime that owns it: without this call neither would ever be freed.
     pub(crate) fn drop_tasks(&self) {
         loop {
-            // Outside the lock: their drops use the runtime, and may spawn others.
+            // Dropped outside the lock: the destructors use the runtime and may spawn further tasks.
             let tasks = std::mem::take(&mut self.0.lock().tasks);
             if tasks.is_empty() {
                 return;
@@ -119,7 +145,7 @@ impl SimRuntime {
     }
 }
 
-/// A task that is polled next; the main future where there is no future.
+/// Task to be polled next. `future` is `None` for the main future.
 struct Next {
     number: u64,
     future: Option<BoxFuture<'static, ()>>,
@@ -135,20 +161,20 @@ impl Sim {
         Tick(self.now.load(Ordering::Relaxed))
     }
 
-    /// Picks a task that can run; when there is none, lets time pass until there is.
+    /// Picks a ready task. If there is none, moves the clock to the earliest sleep until one is ready; `None` on deadlock.
     fn next(&self) -> Option<Next> {
         let mut state = self.lock();
         loop {
             while !state.ready.is_empty() {
                 let ready = state.ready.len();
-                let pick = state.picks.below(ready);
+                let pick = state.schedule.below(ready);
                 let number = state.ready.swap_remove(pick);
                 let Some(task) = state.tasks.get_mut(&number) else { continue };
                 task.is_ready = false;
                 let next = Next { number, future: task.future.take(), waker: task.waker.clone() };
                 state.polls += 1;
-                let most = MOST_POLLS + 100 * state.tasks.len();
-                assert!(state.polls < most, "livelock at {}: somebody can always run", self.now());
+                let max_polls = MAX_POLLS + 100 * state.tasks.len();
+                assert!(state.polls < max_polls, "livelock at {}: some task is always ready", self.now());
                 return Some(next);
             }
             let ((at, _), waker) = state.sleepers.pop_first()?;
@@ -161,7 +187,7 @@ impl Sim {
         }
     }
 
-    /// Outside the lock: the task will use the runtime, and so may its drop.
+    /// Polls a task outside the lock: the task uses the runtime, and so may its destructor.
     fn poll(&self, number: u64, mut future: BoxFuture<'static, ()>, context: &mut Context<'_>) {
         let is_done = future.as_mut().poll(context).is_ready();
         let mut state = self.lock();
@@ -176,9 +202,9 @@ impl Sim {
 }
 
 impl State {
-    fn number(&mut self) -> u64 {
-        self.numbers += 1;
-        self.numbers
+    fn next_number(&mut self) -> u64 {
+        self.last_number += 1;
+        self.last_number
     }
 
     fn add(&mut self, number: u64, future: Option<BoxFuture<'static, ()>>, sim: &Arc<Sim>) {
@@ -198,13 +224,13 @@ impl Runtime for SimRuntime {
     }
 
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
-        let number = self.0.lock().number();
-        Box::pin(Sleep { sim: self.0.clone(), key: (at, number), sleeps: false })
+        let number = self.0.lock().next_number();
+        Box::pin(Sleep { sim: self.0.clone(), key: (at, number), is_registered: false })
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         let mut state = self.0.lock();
-        let number = state.number();
+        let number = state.next_number();
         state.add(number, Some(task), &self.0);
     }
 
@@ -227,8 +253,8 @@ impl fmt::Debug for SimRuntime {
 struct Sleep {
     sim: Arc<Sim>,
     key: (Tick, u64),
-    /// Whether it is among the sleepers, as far as it knows.
-    sleeps: bool,
+    /// `true` once the sleep has been entered into `sleepers`.
+    is_registered: bool,
 }
 
 impl Future for Sleep {
@@ -238,16 +264,16 @@ impl Future for Sleep {
         if self.sim.now() >= self.key.0 {
             return Poll::Ready(());
         }
-        self.sleeps = true;
+        self.is_registered = true;
         self.sim.lock().sleepers.insert(self.key, context.waker().clone());
         Poll::Pending
     }
 }
 
-/// Time does not wait for a sleeper that is gone.
+/// Removes the sleep, so that the clock does not stop at the end of a dropped sleep.
 impl Drop for Sleep {
     fn drop(&mut self) {
-        if self.sleeps {
+        if self.is_registered {
             let waker = self.sim.lock().sleepers.remove(&self.key);
             drop(waker);
         }
@@ -274,12 +300,12 @@ impl Wake for TaskWaker {
     }
 }
 
-/// That somebody is inside `block_on`.
+/// Marks the runtime as being inside `block_on` until dropped.
 struct Running<'a>(&'a Sim);
 
 impl<'a> Running<'a> {
     fn new(sim: &'a Sim) -> Self {
-        let was_running = std::mem::replace(&mut sim.lock().running, true);
+        let was_running = std::mem::replace(&mut sim.lock().is_running, true);
         assert!(!was_running, "block_on was called inside block_on");
         Self(sim)
     }
@@ -288,7 +314,7 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        state.running = false;
+        state.is_running = false;
         state.tasks.remove(&MAIN);
     }
 }
@@ -301,7 +327,7 @@ mod tests {
 
     const HOUR: Duration = Duration::from_secs(3600);
 
-    /// Ten tasks that sleep at random and say when they woke.
+    /// Runs ten tasks with random sleeps and returns when each of them woke.
     fn trace(seed: u64) -> Vec<(usize, Tick)> {
         let sim = SimRuntime::new(seed);
         let woken = Arc::new(Mutex::new(Vec::new()));
@@ -319,13 +345,13 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_trace_and_another_one_another() {
+    fn one_seed_repeats_its_interleaving_and_another_seed_gives_another_one() {
         assert_eq!(trace(1), trace(1));
         assert_ne!(trace(1), trace(2));
     }
 
     #[test]
-    fn an_hour_passes_at_once_and_to_the_microsecond() {
+    fn an_hour_takes_no_real_time_and_is_exact_to_the_microsecond() {
         let sim = SimRuntime::new(1);
         let (before, wall) = (sim.now(), sim.wall());
         sim.block_on(sim.sleep(HOUR));
@@ -334,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn sleepers_wake_in_the_order_of_their_ends() {
+    fn sleeps_end_in_the_order_of_their_deadlines() {
         let sim = SimRuntime::new(1);
         let woken = Mutex::new(Vec::new());
         sim.block_on(join_all([3, 1, 2].map(|hours| {
@@ -349,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn time_does_not_wait_for_a_sleeper_that_is_gone() {
+    fn the_clock_does_not_stop_at_a_dropped_sleep() {
         let sim = SimRuntime::new(1);
         let before = sim.now();
         let first = sim.block_on(select(sim.sleep(HOUR * 9), sim.sleep(HOUR)));
@@ -360,13 +386,13 @@ mod tests {
     }
 
     #[test]
-    fn a_task_goes_on_with_the_next_call() {
+    fn an_unfinished_task_continues_with_the_next_call() {
         let sim = SimRuntime::new(1);
         let done = Arc::new(Mutex::new(false));
-        let (sleep, told) = (sim.sleep(HOUR * 2), done.clone());
+        let (sleep, is_done) = (sim.sleep(HOUR * 2), done.clone());
         sim.spawn(Box::pin(async move {
             sleep.await;
-            *told.lock().unwrap() = true;
+            *is_done.lock().unwrap() = true;
         }));
         sim.block_on(sim.sleep(HOUR));
         assert!(!*done.lock().unwrap());
@@ -376,13 +402,13 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "deadlock at 3600000000 us")]
-    fn waiting_for_nobody_is_a_deadlock() {
+    fn a_future_that_nothing_can_wake_is_a_deadlock() {
         SimRuntime::new(1).block_on(std::future::pending::<()>());
     }
 
     #[test]
     #[should_panic(expected = "livelock at 3600000000 us")]
-    fn a_task_that_never_stops_is_a_livelock() {
+    fn a_task_that_is_always_ready_is_a_livelock() {
         SimRuntime::new(1).block_on(std::future::poll_fn(|context| {
             context.waker().wake_by_ref();
             Poll::<()>::Pending
@@ -391,7 +417,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "block_on was called inside block_on")]
-    fn it_does_not_run_inside_itself() {
+    fn block_on_inside_block_on_panics() {
         let sim = SimRuntime::new(1);
         sim.block_on(async { sim.block_on(async {}) });
     }

@@ -1,4 +1,4 @@
-//! Stores that miscount.
+//! Stores that count wrongly.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -7,35 +7,34 @@ use std::time::Duration;
 use bytes::Bytes;
 use stitchapi_core::{Key, StitchStore, StoreError, async_trait, check_ttl};
 
-use crate::fault::Fault;
-use crate::good::{Good, Lock, is_corrupt};
+use crate::harness::{Defect, Lock, SoundClient, is_corrupt};
 
 type Count = Result<u64, StoreError>;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// Reads, lets others run, and writes.
-async fn incr_slowly(good: &Good, key: &Key, ttl: Duration) -> Count {
+/// Reads the count, lets other tasks run, and writes the next one.
+async fn incr_slowly(sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
     check_ttl(ttl, "memory", "incr")?;
-    let Some((body, left)) = good.raw(key).await else {
-        good.pause().await;
-        good.put_raw(key, b'c', Bytes::copy_from_slice(&1_u64.to_be_bytes()), Some(ttl)).await;
+    let Some((body, left)) = sound.raw(key).await else {
+        sound.pause().await;
+        sound.put_raw(key, b'c', Bytes::copy_from_slice(&1_u64.to_be_bytes()), Some(ttl)).await;
         return Ok(1);
     };
-    if good.store.get(key).await.is_ok() {
-        return good.counter.incr(key, ttl).await;
+    if sound.store.get(key).await.is_ok() {
+        return sound.counter.incr(key, ttl).await;
     }
-    let Ok(count) = <[u8; 8]>::try_from(&body[..]) else { return good.counter.incr(key, ttl).await };
+    let Ok(count) = <[u8; 8]>::try_from(&body[..]) else { return sound.counter.incr(key, ttl).await };
     let count = u64::from_be_bytes(count) + 1;
-    good.pause().await;
-    good.put_raw(key, b'c', Bytes::copy_from_slice(&count.to_be_bytes()), Some(left.unwrap_or(ttl))).await;
+    sound.pause().await;
+    sound.put_raw(key, b'c', Bytes::copy_from_slice(&count.to_be_bytes()), Some(left.unwrap_or(ttl))).await;
     Ok(count)
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct StartsAtZero;
 #[async_trait]
-impl Fault for StartsAtZero {
+impl Defect for StartsAtZero {
     const BREAKS: &'static [&'static str] = &[
         "key/prefixes",
         "counter/starts-at-one",
@@ -51,137 +50,138 @@ impl Fault for StartsAtZero {
         "pacer/other-facet",
         "leases/other-facet",
         "versioned/other-facet",
+        "counter/clock-back",
     ];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        Ok(good.counter.incr(key, ttl).await? - 1)
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        Ok(sound.counter.incr(key, ttl).await? - 1)
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct ReadsThenWrites;
 #[async_trait]
-impl Fault for ReadsThenWrites {
+impl Defect for ReadsThenWrites {
     const BREAKS: &'static [&'static str] = &["counter/concurrent", "counter/two-clients", "counter/processes"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        incr_slowly(good, key, ttl).await
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        incr_slowly(sound, key, ttl).await
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct LocksInTheClient(Lock);
+pub(crate) struct LocksPerClient(Lock);
 #[async_trait]
-impl Fault for LocksInTheClient {
+impl Defect for LocksPerClient {
     const BREAKS: &'static [&'static str] = &["counter/two-clients", "counter/processes"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        self.0.with(good.id.client, good, incr_slowly(good, key, ttl)).await
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        self.0.with(sound.id.client, sound, incr_slowly(sound, key, ttl)).await
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct LocksInTheProcess(Lock);
+pub(crate) struct LocksPerProcess(Lock);
 #[async_trait]
-impl Fault for LocksInTheProcess {
+impl Defect for LocksPerProcess {
     const BREAKS: &'static [&'static str] = &["counter/processes"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        self.0.with(good.id.process, good, incr_slowly(good, key, ttl)).await
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        self.0.with(sound.id.process, sound, incr_slowly(sound, key, ttl)).await
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct ExtendsTheTtl;
 #[async_trait]
-impl Fault for ExtendsTheTtl {
+impl Defect for ExtendsTheTtl {
     const BREAKS: &'static [&'static str] = &["counter/ttl-of-creator", "counter/lost-ttl"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        let count = good.counter.incr(key, ttl).await?;
-        if let Some((body, _)) = good.raw(key).await {
-            good.put_raw(key, b'c', body, Some(ttl)).await;
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        let count = sound.counter.incr(key, ttl).await?;
+        if let Some((body, _)) = sound.raw(key).await {
+            sound.put_raw(key, b'c', body, Some(ttl)).await;
         }
         Ok(count)
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct NeverEnds;
+pub(crate) struct NeverExpires;
 #[async_trait]
-impl Fault for NeverEnds {
+impl Defect for NeverExpires {
     const BREAKS: &'static [&'static str] = &["counter/ttl-of-creator", "counter/restarts", "counter/lost-ttl"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
         check_ttl(ttl, "memory", "incr")?;
-        good.counter.incr(key, HOUR).await
+        sound.counter.incr(key, HOUR).await
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct EndsAtOnce;
+pub(crate) struct ExpiresAtOnce;
 #[async_trait]
-impl Fault for EndsAtOnce {
+impl Defect for ExpiresAtOnce {
     const BREAKS: &'static [&'static str] = &["counter/ttl-not-early", "counter/restarts", "counter/lost-ttl"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        let count = good.counter.incr(key, ttl).await?;
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        let count = sound.counter.incr(key, ttl).await?;
         if ttl.as_secs() == 0 {
-            good.store.delete(key).await?;
+            sound.store.delete(key).await?;
         }
         Ok(count)
     }
 }
 
-/// Its second life has no end.
+/// A counter that was created again does not expire.
 #[derive(Debug, Default)]
-pub(crate) struct EndsOnce(Mutex<HashSet<Key>>);
+pub(crate) struct ExpiresOnlyOnce(Mutex<HashSet<Key>>);
 #[async_trait]
-impl Fault for EndsOnce {
+impl Defect for ExpiresOnlyOnce {
     const BREAKS: &'static [&'static str] = &["counter/restarts"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
         check_ttl(ttl, "memory", "incr")?;
-        let creates = good.raw(key).await.is_none();
-        let first = !creates || self.0.lock().expect("nobody panics with it").insert(key.clone());
-        good.counter.incr(key, if first { ttl } else { HOUR }).await
+        let creates = sound.raw(key).await.is_none();
+        let first = !creates || self.0.lock().expect("no holder of the lock panics").insert(key.clone());
+        sound.counter.incr(key, if first { ttl } else { HOUR }).await
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct LeavesALostTtlLost;
+pub(crate) struct DoesNotRestoreALostTtl;
 #[async_trait]
-impl Fault for LeavesALostTtlLost {
+impl Defect for DoesNotRestoreALostTtl {
     const BREAKS: &'static [&'static str] = &["counter/lost-ttl"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        let lost = matches!(good.raw(key).await, Some((_, None)));
-        let count = good.counter.incr(key, ttl).await?;
-        if let Some((body, _)) = good.raw(key).await.filter(|_| lost) {
-            good.put_raw(key, b'c', body, None).await;
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        let lost = matches!(sound.raw(key).await, Some((_, None)));
+        let count = sound.counter.incr(key, ttl).await?;
+        if let Some((body, _)) = sound.raw(key).await.filter(|_| lost) {
+            sound.put_raw(key, b'c', body, None).await;
         }
         Ok(count)
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct CountsWithATtlOfZero;
+pub(crate) struct AcceptsTtlZero;
 #[async_trait]
-impl Fault for CountsWithATtlOfZero {
+impl Defect for AcceptsTtlZero {
     const BREAKS: &'static [&'static str] = &["counter/ttl-zero"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        good.counter.incr(key, if ttl.is_zero() { HOUR } else { ttl }).await
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        sound.counter.incr(key, if ttl.is_zero() { HOUR } else { ttl }).await
     }
 }
 
-/// What a refused call counted stays counted.
+/// A call that is refused for its ttl counts nevertheless.
 #[derive(Debug, Default)]
 pub(crate) struct CountsRefusedCalls;
 #[async_trait]
-impl Fault for CountsRefusedCalls {
+impl Defect for CountsRefusedCalls {
     const BREAKS: &'static [&'static str] = &["counter/ttl-zero"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        let count = good.counter.incr(key, if ttl.is_zero() { HOUR } else { ttl }).await?;
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        let count = sound.counter.incr(key, if ttl.is_zero() { HOUR } else { ttl }).await?;
         check_ttl(ttl, "memory", "incr").map(|()| count)
     }
 }
 
-/// All the keys of one scene are one counter.
+/// All keys of a clause are one counter.
 #[derive(Debug, Default)]
-pub(crate) struct CountsKeysTogether;
+pub(crate) struct SharesOneCounterForAllKeys;
 #[async_trait]
-impl Fault for CountsKeysTogether {
+impl Defect for SharesOneCounterForAllKeys {
     const BREAKS: &'static [&'static str] = &[
         "counter/keys-apart",
         "counter/delete",
@@ -192,51 +192,51 @@ impl Fault for CountsKeysTogether {
         "leases/other-facet",
         "versioned/other-facet",
     ];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
         let text = format!("{key:?}");
         let together = text.rsplit_once(':').map_or("", |(all, _)| all);
-        good.counter.incr(&Key::new("together").part(together), ttl).await
+        sound.counter.incr(&Key::new("together").part(together), ttl).await
     }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct KeepsDeletedCounters;
 #[async_trait]
-impl Fault for KeepsDeletedCounters {
+impl Defect for KeepsDeletedCounters {
     const BREAKS: &'static [&'static str] = &["counter/delete"];
-    async fn delete(&self, good: &Good, key: &Key) -> Result<(), StoreError> {
-        if good.tag(key).await == Some(b'c') { Ok(()) } else { good.store.delete(key).await }
+    async fn delete(&self, sound: &SoundClient, key: &Key) -> Result<(), StoreError> {
+        if sound.tag(key).await == Some(b'c') { Ok(()) } else { sound.store.delete(key).await }
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct CountsOverValues;
+pub(crate) struct CountsOverPlainValues;
 #[async_trait]
-impl Fault for CountsOverValues {
+impl Defect for CountsOverPlainValues {
     const BREAKS: &'static [&'static str] =
         &["counter/foreign-value", "pacer/other-facet", "leases/other-facet", "versioned/other-facet"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        let counted = good.counter.incr(key, ttl).await;
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        let counted = sound.counter.incr(key, ttl).await;
         if is_corrupt(&counted) {
-            good.store.delete(key).await?;
-            return good.counter.incr(key, ttl).await;
+            sound.store.delete(key).await?;
+            return sound.counter.incr(key, ttl).await;
         }
         counted
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct CountsOnFromText;
+pub(crate) struct CountsOnFromPlainNumbers;
 #[async_trait]
-impl Fault for CountsOnFromText {
+impl Defect for CountsOnFromPlainNumbers {
     const BREAKS: &'static [&'static str] = &["counter/foreign-value"];
-    async fn incr(&self, good: &Good, key: &Key, ttl: Duration) -> Count {
-        let counted = good.counter.incr(key, ttl).await;
+    async fn incr(&self, sound: &SoundClient, key: &Key, ttl: Duration) -> Count {
+        let counted = sound.counter.incr(key, ttl).await;
         if is_corrupt(&counted)
-            && let Ok(Some(value)) = good.store.get(key).await
+            && let Ok(Some(value)) = sound.store.get(key).await
             && let Some(count) = std::str::from_utf8(&value).ok().and_then(|text| text.parse::<u64>().ok())
         {
-            good.store.set(key, (count + 1).to_string().into(), Some(ttl)).await?;
+            sound.store.set(key, (count + 1).to_string().into(), Some(ttl)).await?;
             return Ok(count + 1);
         }
         counted

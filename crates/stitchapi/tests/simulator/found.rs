@@ -52,8 +52,8 @@ fn a_fleet_that_is_alone_and_then_together_exceeds_no_cap() {
         let throttle = Throttle::rate("50/s").burst(5).and_rate(stitchapi::Rate::new(100, 3 * SECOND)).burst(50);
         let report = run(seed, &throttle, steady(20), &[(700 * MILLI, Fault::Down(1_500 * MILLI))]);
         let promise = promise(&[rate(50, 5, SECOND), rate(100, 50, 3 * SECOND)]);
-        let promise = promise.allowing(Allowance::Alone { workers: 4 });
-        promise.judge(&report).unwrap_or_else(|found| panic!("{found}"));
+        let promise = promise.allowing(Allowance::LocalPacing { workers: 4 });
+        promise.validate(&report).unwrap_or_else(|found| panic!("{found}"));
     }
 }
 
@@ -63,7 +63,7 @@ fn no_slot_of_a_lost_cell_is_used_beside_those_of_the_next_one() {
         let load = Load { tasks: 1, calls: Calls::Paused(49 * MILLI), costs: Costs::Calls(2) };
         let flushes = [1_100 * MILLI, 1_700 * MILLI, 2_300 * MILLI].map(|at| (at, Fault::Flush));
         let report = run(seed, &Throttle::rate("20/s"), load, &flushes);
-        promise(&[rate(20, 1, SECOND)]).judge(&report).unwrap_or_else(|found| panic!("{found}"));
+        promise(&[rate(20, 1, SECOND)]).validate(&report).unwrap_or_else(|found| panic!("{found}"));
     }
 }
 
@@ -76,5 +76,5 @@ fn a_stricter_limit_gives_no_burst_again() {
         work(&worker, old.clone(), change, steady(1), &Alone::default());
         async {}
     });
-    promise(&[rate(50, 50, SECOND)]).judge(&report).unwrap_or_else(|found| panic!("{found}"));
+    promise(&[rate(50, 50, SECOND)]).validate(&report).unwrap_or_else(|found| panic!("{found}"));
 }

@@ -128,10 +128,10 @@ impl Scenario {
         let volatile = matches!(trouble, Trouble::Flush | Trouble::RestartEmpty | Trouble::Mixed) || draw.below(2) == 0;
         let fleet = SimFleet::new(seed)
             .workers(workers as usize)
-            .way(way.clone())
-            .walls_apart(draw.one_of(&[Duration::ZERO, Duration::from_millis(150), 3_600 * SECOND]))
+            .latency(way.clone())
+            .wall_clock_step(draw.one_of(&[Duration::ZERO, Duration::from_millis(150), 3_600 * SECOND]))
             .store_clock(StoreTime(draw.below(1 << 40)), draw.one_of(&[0, 20, -20, 200, -200]))
-            .timers_late(Duration::ZERO..draw.one_of(&[0, 100, 2_000]) * MICRO);
+            .timer_lag(Duration::ZERO..draw.one_of(&[0, 100, 2_000]) * MICRO);
         let limits_of_store = StoreLimits::unlimited();
         let fleet = fleet.store_limits(if volatile { limits_of_store.with_volatile() } else { limits_of_store });
         let (fleet, loses, mut lasts) = go_wrong(fleet, trouble, &draw);
@@ -189,14 +189,14 @@ impl Scenario {
         // its store, where others never missed it.
         let some_are_alone = (1..self.workers).contains(alone);
         if self.loses && *alone > 0 || self.trouble == Trouble::Mixed && some_are_alone {
-            promise = promise.allowing(Allowance::Alone { workers: self.workers });
+            promise = promise.allowing(Allowance::LocalPacing { workers: self.workers });
             promise = promise.allowing(Allowance::Share { workers: *alone, of: self.workers });
         }
-        let mut fullest = promise.judge(report).map_err(|found| found.to_string())?;
+        let mut fullest = promise.validate(report).map_err(|found| found.to_string())?;
         if let Some((from, promise)) = self.change.as_ref().and_then(|change| change.then.as_ref()) {
             let mut since = report.clone();
             since.starts.retain(|start| start.at >= *from);
-            fullest = promise.judge(&since).map_err(|found| format!("after the change: {found}"))?;
+            fullest = promise.validate(&since).map_err(|found| format!("after the change: {found}"))?;
         }
         let pace = self.limits.iter().min_by_key(|limit| limit.id.period()).unwrap();
         let used = report.utilisation(pace.permits, pace.id.period(), Duration::ZERO..self.lasts);
@@ -266,7 +266,7 @@ fn throttle(declared: &[LimitSpec]) -> Throttle {
 fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, bool, Duration) {
     let drawn = |kinds: &[FaultKind], most: u64, within: Range<Duration>, lasts: u64| {
         let faults = 1 + draw.below(most) as usize;
-        (fleet.clone().draw_faults(faults, kinds, within), false, Duration::from_millis(lasts))
+        (fleet.clone().random_faults(faults, kinds, within), false, Duration::from_millis(lasts))
     };
     let early = SECOND / 2..2 * SECOND;
     match trouble {
@@ -325,7 +325,7 @@ fn allowances(fleet: &SimFleet, of: u32) -> Vec<Allowance> {
         }
     }
     if alone {
-        allowances.push(Allowance::Alone { workers: of });
+        allowances.push(Allowance::LocalPacing { workers: of });
     }
     if cut_off > 0 {
         allowances.push(Allowance::Share { workers: cut_off.min(of), of });

@@ -1,0 +1,4 @@
+//! Counters.
+
+pub(crate) mod counting;
+pub(crate) mod ttl;

@@ -1,0 +1,184 @@
+//! Contention: many updates of one key at the same time.
+//!
+//! A driver that reads a value, computes, and writes it back only if it is unchanged (compare-and-set) repeats the update
+//! after each lost race. Under contention one caller can lose every race. How often that happens by chance depends on the
+//! machine, so these clauses arrange it: the kit polls an update once, lets another update of the key complete, and only
+//! then polls it again. Every race of an update without a lock is lost that way. The update passes if it completes before
+//! [`OVERTAKING`] other updates have.
+//!
+//! A driver passes that holds a lock while it updates, runs the update inside the backend, or takes a lock after some lost
+//! races.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use futures_util::future::{Either, join, join_all, select};
+use futures_util::task::AtomicWaker;
+use stitchapi_core::{BoxFuture, StoreError};
+
+use crate::clauses::leases::lease_key::owners;
+use crate::clauses::pacer::requests;
+use crate::harness::{ClauseResult, Fixture, NotPassed};
+
+/// Number of other updates that complete while one update is under way. The update must complete before the last of them.
+const OVERTAKING: usize = 256;
+/// Number of updates that are overtaken, one after the other.
+const OVERTAKEN: usize = 4;
+/// How long the kit waits for another update. If it takes longer, the update under way holds a lock.
+const BLOCKED: Duration = Duration::from_millis(100);
+/// Number of callers that update the key at the same time, each again as soon as its update has completed.
+const CALLERS: usize = 32;
+/// Number of updates of each caller.
+const UPDATES: usize = 8;
+
+/// Future of one update.
+type Update = BoxFuture<'static, Result<(), StoreError>>;
+
+pub(crate) async fn plain(fixture: Fixture) -> ClauseResult {
+    let key = fixture.key("value");
+    let stores = [fixture.first.store.clone(), fixture.second.store.clone()];
+    let set = |client: usize, number: usize| -> Update {
+        let (store, key) = (stores[client].clone(), key.clone());
+        Box::pin(async move { store.set(&key, number.to_string().into(), Some(Fixture::HOUR)).await })
+    };
+    expect_progress(&fixture, "set", set).await
+}
+
+pub(crate) async fn counter(fixture: Fixture) -> ClauseResult {
+    let key = fixture.key("count");
+    let counters = [fixture.first.counter()?, fixture.second.counter()?];
+    let incr = |client: usize, _| -> Update {
+        let (counter, key) = (counters[client].clone(), key.clone());
+        Box::pin(async move { counter.incr(&key, Fixture::HOUR).await.map(drop) })
+    };
+    expect_progress(&fixture, "incr", incr).await
+}
+
+pub(crate) async fn pacer(fixture: Fixture) -> ClauseResult {
+    let key = fixture.key("cell");
+    let pacers = [fixture.first.pacer()?, fixture.second.pacer()?];
+    let reserve = |client: usize, _| -> Update {
+        let (pacer, key) = (pacers[client].clone(), key.clone());
+        let request = requests::fast(fixture.runtime().random()).with_calls(1);
+        Box::pin(async move { pacer.reserve(&key, &request).await.map(drop) })
+    };
+    expect_progress(&fixture, "reserve", reserve).await
+}
+
+pub(crate) async fn leases(fixture: Fixture) -> ClauseResult {
+    let key = fixture.key("lease");
+    let leases = [fixture.first.leases()?, fixture.second.leases()?];
+    let owners = owners::<8>(&fixture);
+    let acquire = |client: usize, number: usize| -> Update {
+        let (leases, key, owner) = (leases[client].clone(), key.clone(), owners[number % owners.len()]);
+        // A longer ttl each time, so that each acquire changes what is stored.
+        let ttl = Fixture::HOUR + Duration::from_millis(number as u64);
+        Box::pin(async move { leases.acquire(&key, 8, ttl, &owner, Duration::ZERO).await.map(drop) })
+    };
+    expect_progress(&fixture, "acquire", acquire).await
+}
+
+/// Runs updates against each other. `update` makes the update `number` of one of the two clients.
+async fn expect_progress(
+    fixture: &Fixture,
+    operation: &str,
+    update: impl Fn(usize, usize) -> Update + Send + Sync,
+) -> ClauseResult {
+    for victim in 0..OVERTAKEN {
+        let client = victim % 2;
+        let mut number = victim * (OVERTAKING + 1);
+        let overtaken = update(client, number);
+        let next = || {
+            number += 1;
+            update(1 - client, number)
+        };
+        overtake(fixture, operation, overtaken, next).await?;
+    }
+    let callers = (0..CALLERS).map(|caller| {
+        let update = &update;
+        async move {
+            for number in 0..UPDATES {
+                update(caller % 2, (OVERTAKEN + 1) * OVERTAKING + caller * UPDATES + number).await?;
+            }
+            Ok::<_, StoreError>(())
+        }
+    });
+    join_all(callers).await.into_iter().collect::<Result<(), _>>().map_err(|error| {
+        NotPassed::Violated(format!(
+            "with {CALLERS} callers that update one key again and again, {operation} failed: {error}"
+        ))
+    })
+}
+
+/// Polls `update` to its end, and completes another update after each poll.
+///
+/// An update that is not woken is not polled, so a slow connection does not count against the store.
+async fn overtake(
+    fixture: &Fixture,
+    operation: &str,
+    mut update: Update,
+    mut next: impl FnMut() -> Update + Send,
+) -> ClauseResult {
+    let notification = Arc::new(Notification::new());
+    let waker = Waker::from(notification.clone());
+    for completed in 0..OVERTAKING {
+        notification.received().await;
+        let polled = update.as_mut().poll(&mut Context::from_waker(&waker));
+        if let Poll::Ready(result) = polled {
+            return result.map_err(|error| {
+                NotPassed::Violated(format!(
+                    "{operation} failed after {completed} other updates of the key had completed during it: {error}"
+                ))
+            });
+        }
+        match select(next(), Box::pin(fixture.sleep(BLOCKED))).await {
+            Either::Left((Ok(()), _)) => {}
+            // Another update may time out at a lock that the kit keeps from being released.
+            Either::Left((Err(error), _)) if error.is_retryable() => {}
+            Either::Left((Err(error), _)) => return Err(error.into()),
+            Either::Right((_, blocked)) => {
+                let (updated, unblocked) = join(update, blocked).await;
+                return updated
+                    .and(unblocked.or_else(|error| if error.is_retryable() { Ok(()) } else { Err(error) }))
+                    .map_err(NotPassed::from);
+            }
+        }
+    }
+    Err(NotPassed::Violated(format!("{operation} had not completed after {OVERTAKING} other updates of the key had")))
+}
+
+/// Whether an update has been woken since it was last polled.
+struct Notification {
+    is_received: AtomicBool,
+    waiting: AtomicWaker,
+}
+
+impl Notification {
+    /// Creates one that has been received: a new future is polled once.
+    fn new() -> Self {
+        Self { is_received: AtomicBool::new(true), waiting: AtomicWaker::new() }
+    }
+
+    /// Waits for the notification and resets it.
+    async fn received(&self) {
+        poll_fn(|context| {
+            self.waiting.register(context.waker());
+            if self.is_received.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
+
+impl Wake for Notification {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_received.store(true, Ordering::Release);
+        self.waiting.wake();
+    }
+}

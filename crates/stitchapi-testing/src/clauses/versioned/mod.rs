@@ -1,0 +1,5 @@
+//! Versioned values.
+
+pub(crate) mod sizes;
+pub(crate) mod ttl;
+pub(crate) mod values;

@@ -1,0 +1,199 @@
+//! Stores that grant leases to waiters in the wrong order, or not at all.
+
+use std::time::Duration;
+
+use stitchapi_core::lease::LeaseCell;
+use stitchapi_core::{Key, Lease, Owner, StoreError, StoreTime, async_trait};
+
+use crate::harness::{Ask, Defect, SoundClient};
+
+type Acquired = Result<Lease, StoreError>;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[derive(Debug, Default)]
+pub(crate) struct HasNoQueue;
+#[async_trait]
+impl Defect for HasNoQueue {
+    const BREAKS: &'static [&'static str] = &[
+        "leases/queue-order",
+        "leases/queue-keeps-turn",
+        "leases/queue-no-overtaking",
+        "leases/queue-free-leases",
+        "leases/queue-park",
+    ];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        sound.acquire(key, Ask { park: Duration::ZERO, ..ask }).await
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct GrantsToTheLatestWaiter;
+#[async_trait]
+impl Defect for GrantsToTheLatestWaiter {
+    const BREAKS: &'static [&'static str] = &["leases/queue-order", "leases/queue-keeps-turn"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        let before = sound.leases_of(key).await.map_or(0, |cell| cell.waiters.len());
+        let lent = sound.acquire(key, ask).await?;
+        let to_the_front = |cell: &mut LeaseCell| {
+            if cell.waiters.len() > before {
+                cell.waiters.rotate_right(1);
+            }
+        };
+        sound.change_leases(key, to_the_front).await;
+        Ok(lent)
+    }
+}
+
+/// A waiter that queues again moves to the end.
+#[derive(Debug, Default)]
+pub(crate) struct MovesAWaiterToTheEnd;
+#[async_trait]
+impl Defect for MovesAWaiterToTheEnd {
+    const BREAKS: &'static [&'static str] = &["leases/queue-keeps-turn"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        let lent = sound.acquire(key, ask).await?;
+        let to_the_end = |cell: &mut LeaseCell| {
+            if let Some(place) = cell.waiters.iter().position(|waiter| waiter.owner == ask.owner) {
+                let waiter = cell.waiters.remove(place);
+                cell.waiters.push(waiter);
+            }
+        };
+        sound.change_leases(key, to_the_end).await;
+        Ok(lent)
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct GrantsNothingWhileAnOwnerWaits;
+#[async_trait]
+impl Defect for GrantsNothingWhileAnOwnerWaits {
+    const BREAKS: &'static [&'static str] = &["leases/queue-free-leases"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        let now = sound.now().await;
+        let waiters = sound.leases_of(key).await.map_or(Vec::new(), |cell| cell.waiters);
+        let first = waiters.iter().find(|waiter| waiter.deadline > now);
+        if first.is_some_and(|first| first.owner != ask.owner) && !sound.holds(key, &ask.owner).await {
+            return sound.acquire(key, Ask { limit: ask.limit.min(1), ..ask }).await;
+        }
+        sound.acquire(key, ask).await
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct KeepsTurnsForever;
+#[async_trait]
+impl Defect for KeepsTurnsForever {
+    const BREAKS: &'static [&'static str] = &["leases/queue-park"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        sound.acquire(key, Ask { park: if ask.park.is_zero() { ask.park } else { HOUR }, ..ask }).await
+    }
+}
+
+/// A turn lasts 30 ms at most, whatever the park.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsTurnsFor30Milliseconds;
+#[async_trait]
+impl Defect for KeepsTurnsFor30Milliseconds {
+    const BREAKS: &'static [&'static str] = &["leases/queue-park"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        sound.acquire(key, Ask { park: ask.park.min(Duration::from_millis(30)), ..ask }).await
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct QueuesOwnersWithAParkOfZero;
+#[async_trait]
+impl Defect for QueuesOwnersWithAParkOfZero {
+    const BREAKS: &'static [&'static str] = &["leases/queue-park-zero"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        sound.acquire(key, Ask { park: ask.park.max(Duration::from_millis(200)), ..ask }).await
+    }
+}
+
+/// An acquire with a park of zero does not remove a waiter from the queue.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsTheTurnOfALeavingWaiter;
+#[async_trait]
+impl Defect for KeepsTheTurnOfALeavingWaiter {
+    const BREAKS: &'static [&'static str] = &["leases/queue-park-zero"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        let waits = sound.leases_of(key).await.is_some_and(|cell| cell.waiters.iter().any(|it| it.owner == ask.owner));
+        let park = if ask.park.is_zero() && waits { Duration::from_micros(1) } else { ask.park };
+        sound.acquire(key, Ask { park, ..ask }).await
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct KeepsTheTurnAfterARelease;
+#[async_trait]
+impl Defect for KeepsTheTurnAfterARelease {
+    const BREAKS: &'static [&'static str] = &["leases/queue-release"];
+    async fn release(&self, sound: &SoundClient, key: &Key, owner: Owner) -> Result<(), StoreError> {
+        let waiters = sound.leases_of(key).await.map_or(Vec::new(), |cell| cell.waiters);
+        sound.leases.release(key, &owner).await?;
+        sound.change_leases(key, |cell| cell.waiters = waiters).await;
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct RenewsForWaiters;
+#[async_trait]
+impl Defect for RenewsForWaiters {
+    const BREAKS: &'static [&'static str] = &["leases/queue-holds-nothing"];
+    async fn renew(&self, sound: &SoundClient, key: &Key, ttl: Duration, owner: Owner) -> Result<bool, StoreError> {
+        let renewed = sound.leases.renew(key, ttl, &owner).await?;
+        let cell = sound.leases_of(key).await;
+        Ok(renewed || cell.is_some_and(|cell| cell.waiters.iter().any(|waiter| waiter.owner == owner)))
+    }
+}
+
+/// An acquire with a park replies only once the lease is granted.
+#[derive(Debug, Default)]
+pub(crate) struct RepliesOnlyWithALease;
+#[async_trait]
+impl Defect for RepliesOnlyWithALease {
+    const BREAKS: &'static [&'static str] = &[
+        "leases/queue-order",
+        "leases/queue-keeps-turn",
+        "leases/queue-no-overtaking",
+        "leases/queue-free-leases",
+        "leases/queue-park",
+        "leases/queue-park-zero",
+        "leases/queue-release",
+        "leases/queue-holds-nothing",
+        "leases/queue-reply",
+    ];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        loop {
+            let lent = sound.acquire(key, ask).await?;
+            if matches!(lent, Lease::Held { .. }) || ask.park.is_zero() {
+                return Ok(lent);
+            }
+            sound.sim.sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+/// An owner in the queue is not granted the lease, however often it queues.
+#[derive(Debug, Default)]
+pub(crate) struct GrantsNothingToWaiters;
+#[async_trait]
+impl Defect for GrantsNothingToWaiters {
+    const BREAKS: &'static [&'static str] = &["leases/processes", "leases/queue-granted"];
+    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+        let now = sound.now().await;
+        let waits = |cell: LeaseCell| cell.waiters.iter().any(|it| it.owner == ask.owner && it.deadline > now);
+        if !ask.park.is_zero() && sound.leases_of(key).await.is_some_and(waits) {
+            let until = now + ask.park;
+            let own = |cell: &mut LeaseCell| {
+                let own = cell.waiters.iter_mut().filter(|waiter| waiter.owner == ask.owner);
+                own.for_each(|waiter| waiter.deadline = until.max(StoreTime(waiter.deadline.0)));
+            };
+            sound.change_leases(key, own).await;
+            return Ok(Lease::Busy { retry_after: ask.park });
+        }
+        sound.acquire(key, ask).await
+    }
+}

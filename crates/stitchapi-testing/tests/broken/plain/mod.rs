@@ -1,0 +1,4 @@
+//! Defects of plain values, keys and prefixes.
+
+pub(crate) mod keys;
+pub(crate) mod values;

@@ -1,0 +1,4 @@
+//! Defects of versioned values.
+
+pub(crate) mod ttl;
+pub(crate) mod values;
