@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use stitchapi_core::StoreError;
 
-use super::entry::Entry;
-use super::key::EntryKey;
+use super::entry::CacheEntry;
+use super::key::CacheKey;
 use crate::context::CallContext;
 use crate::trace::{EventKind, Unreadable};
 
@@ -14,9 +14,9 @@ use crate::trace::{EventKind, Unreadable};
 /// # Errors
 ///
 /// The failure of the store, which has been emitted as an event.
-pub(super) async fn read_entry(context: &CallContext, key: &EntryKey) -> Result<Option<Entry>, StoreError> {
+pub(super) async fn read_entry(context: &CallContext, key: &CacheKey) -> Result<Option<CacheEntry>, StoreError> {
     let Some(bytes) = context.store.get(key.as_key(), &context.trace).await? else { return Ok(None) };
-    let entry = Entry::from_bytes(bytes);
+    let entry = CacheEntry::from_bytes(bytes);
     if entry.is_none() {
         context.trace.emit(EventKind::Unreadable { what: Unreadable::CachedResponse });
     }
@@ -25,7 +25,7 @@ pub(super) async fn read_entry(context: &CallContext, key: &EntryKey) -> Result<
 
 /// Writes an entry. Returns `false` if it is too large for the store, or the store fails; the failure has been emitted as
 /// an event.
-pub(super) async fn write_entry(context: &CallContext, key: &EntryKey, entry: &Entry, ttl: Duration) -> bool {
+pub(super) async fn write_entry(context: &CallContext, key: &CacheKey, entry: &CacheEntry, ttl: Duration) -> bool {
     let bytes = entry.to_bytes();
     context.store.fits(bytes.len()) && context.store.set(key.as_key(), bytes, ttl, &context.trace).await.is_ok()
 }

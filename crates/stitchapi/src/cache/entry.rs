@@ -12,7 +12,7 @@ const PREFIX: usize = 5;
 
 /// A complete response without its cookies.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct CacheEntry {
     pub(super) parts: Parts,
     pub(super) body: Bytes,
 }
@@ -25,7 +25,7 @@ struct Head {
     headers: Vec<(String, String)>,
 }
 
-impl Entry {
+impl CacheEntry {
     /// Creates an entry from a response, without `Set-Cookie`.
     pub(super) fn new(mut parts: Parts, body: Bytes) -> Self {
         parts.headers.remove(header::SET_COOKIE);
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn entry() -> Entry {
+    fn entry() -> CacheEntry {
         let response = Response::builder()
             .status(203)
             .header("etag", "\"a\"")
@@ -84,12 +84,12 @@ mod tests {
             .header("set-cookie", "secret=1")
             .body(())
             .unwrap();
-        Entry::new(response.into_parts().0, Bytes::from_static(b"\x00body\xff"))
+        CacheEntry::new(response.into_parts().0, Bytes::from_static(b"\x00body\xff"))
     }
 
     #[test]
     fn an_entry_is_read_as_it_was_written_without_its_cookies() {
-        let (written, read) = (entry(), Entry::from_bytes(entry().to_bytes()).unwrap());
+        let (written, read) = (entry(), CacheEntry::from_bytes(entry().to_bytes()).unwrap());
         assert_eq!((read.parts.status, &read.parts.headers), (written.parts.status, &written.parts.headers));
         assert_eq!(read.body, written.body);
         assert_eq!(read.parts.headers.get_all("x-many").iter().count(), 2);
@@ -101,16 +101,16 @@ mod tests {
         let bytes = entry().to_bytes();
         let head = bytes.len() - entry().body.len();
         for end in 0..head {
-            assert!(Entry::from_bytes(bytes.slice(..end)).is_none(), "{end}");
+            assert!(CacheEntry::from_bytes(bytes.slice(..end)).is_none(), "{end}");
         }
         let newer = [&[2], &bytes[1..]].concat();
-        assert!(Entry::from_bytes(newer.into()).is_none());
+        assert!(CacheEntry::from_bytes(newer.into()).is_none());
     }
 
     proptest! {
         #[test]
         fn decoding_any_bytes_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = Entry::from_bytes(bytes.into());
+            let _ = CacheEntry::from_bytes(bytes.into());
         }
     }
 }

@@ -12,10 +12,10 @@ use http::StatusCode;
 use stitchapi_core::{StoreError, Tick};
 
 use super::entries::{read_entry, write_entry};
-use super::entry::Entry;
+use super::entry::CacheEntry;
 use super::fetch::{Fetch, FetchError};
-use super::key::EntryKey;
-use super::policy::{Audience, Policy};
+use super::key::CacheKey;
+use super::policy::{Audience, CachePolicy};
 use crate::context::CallContext;
 use crate::error::{Error, ErrorKind, ErrorResponse};
 use crate::single_flight::{
@@ -24,7 +24,7 @@ use crate::single_flight::{
 use crate::store::LeaseGuard;
 
 /// The result of a fill, as all callers that wait for it receive it.
-pub(super) type FillResult = Result<Arc<Entry>, Arc<FillError>>;
+pub(super) type FillResult = Result<Arc<CacheEntry>, Arc<FillError>>;
 
 /// The failure of a fill.
 #[derive(Debug)]
@@ -54,8 +54,8 @@ pub(super) fn panicked() -> FillResult {
 /// One fill.
 pub(super) struct Fill {
     pub(super) context: CallContext,
-    pub(super) key: EntryKey,
-    pub(super) policy: Policy,
+    pub(super) key: CacheKey,
+    pub(super) policy: CachePolicy,
     pub(super) fetch: Arc<Fetch>,
     pub(super) begun_at: Tick,
 }
@@ -77,9 +77,9 @@ impl Fill {
         self.fetch_entry().await.map(Arc::new).map_err(Arc::new)
     }
 
-    async fn fetch_entry(&self) -> Result<Entry, FillError> {
+    async fn fetch_entry(&self) -> Result<CacheEntry, FillError> {
         match (self.fetch)(self.begun_at).await {
-            Ok((parts, body)) => Ok(Entry::new(parts, body)),
+            Ok((parts, body)) => Ok(CacheEntry::new(parts, body)),
             Err(error) => Err(self.classify(error)),
         }
     }
@@ -100,16 +100,16 @@ impl Fill {
 }
 
 impl FlightTask for Fill {
-    type Output = Entry;
+    type Output = CacheEntry;
     type Failure = FillError;
     const FAILURE_BACK_OFF: Option<Duration> = None;
 
-    async fn load(&self) -> Result<Option<Entry>, StoreError> {
+    async fn load(&self) -> Result<Option<CacheEntry>, StoreError> {
         // After a failed read this process fetches: a store that fails does not fail a call.
         Ok(read_entry(&self.context, &self.key).await.unwrap_or_default())
     }
 
-    async fn fetch(&self, lease: Option<&LeaseGuard>) -> FetchResult<Entry, FillError> {
+    async fn fetch(&self, lease: Option<&LeaseGuard>) -> FetchResult<CacheEntry, FillError> {
         let entry = match self.fetch_entry().await {
             Ok(entry) => entry,
             Err(error) => {

@@ -2,24 +2,24 @@
 
 use stitchapi_core::{Key, micros_up};
 
-use super::policy::{Audience, Policy};
+use super::policy::{Audience, CachePolicy};
 use crate::context::CallContext;
 use crate::endpoint::PreparedRequest;
 use crate::principal::Principal;
 
 /// The key of one entry in the store, and the name of the flight that fills it.
 #[derive(Debug, Clone)]
-pub(super) struct EntryKey {
+pub(super) struct CacheKey {
     key: Key,
     parts: [String; 3],
 }
 
-impl EntryKey {
+impl CacheKey {
     /// Returns the key for the response to a request.
     ///
     /// Method, URL, headers and lifetime are hashed, and so is a principal: with the vault's key, if it has one. Two
     /// stitches that keep a response for different times have an entry each.
-    pub(super) fn new(context: &CallContext, policy: Policy, request: &PreparedRequest) -> Self {
+    pub(super) fn new(context: &CallContext, policy: CachePolicy, request: &PreparedRequest) -> Self {
         let audience = match (policy.audience, context.principal.as_ref().map(Principal::as_str)) {
             (Audience::Shared, _) => "shared".to_owned(),
             (Audience::PerPrincipal, None) => "anonymous".to_owned(),

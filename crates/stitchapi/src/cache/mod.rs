@@ -14,5 +14,5 @@ mod response_cache;
 
 pub(crate) use fetch::{Fetch, FetchError};
 pub use policy::Cache;
-pub(crate) use policy::Policy;
+pub(crate) use policy::CachePolicy;
 pub(crate) use response_cache::{CachedResponse, ResponseCache};

@@ -86,7 +86,7 @@ impl Cache {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a lifetime of zero, and an audience that is missing, contradictory
     /// or without effect.
-    pub(crate) fn validate(&self, has_credentials: bool) -> Result<Option<Policy>> {
+    pub(crate) fn validate(&self, has_credentials: bool) -> Result<Option<CachePolicy>> {
         if self.is_contradictory {
             return Err(Error::config("cache: .shared() and .per_principal() exclude each other; remove one"));
         }
@@ -110,13 +110,13 @@ impl Cache {
         };
         // Two seams of one name may have different credentials, so responses without a principal would be mixed.
         let requires_principal = has_credentials && audience == Audience::PerPrincipal;
-        Ok(Some(Policy { ttl, audience, requires_principal }))
+        Ok(Some(CachePolicy { ttl, audience, requires_principal }))
     }
 }
 
 /// A validated cache declaration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Policy {
+pub(crate) struct CachePolicy {
     /// Lifetime of an entry.
     pub(super) ttl: Duration,
     pub(super) audience: Audience,

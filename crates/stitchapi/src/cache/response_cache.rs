@@ -11,8 +11,8 @@ use stitchapi_core::BoxFuture;
 use super::entries::read_entry;
 use super::fetch::Fetch;
 use super::fill::{Fill, FillResult, panicked};
-use super::key::EntryKey;
-use super::policy::{Audience, Policy};
+use super::key::CacheKey;
+use super::policy::{Audience, CachePolicy};
 use crate::context::CallContext;
 use crate::endpoint::PreparedRequest;
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ impl ResponseCache {
     pub(crate) async fn get_or_fetch(
         &self,
         context: &CallContext,
-        policy: Policy,
+        policy: CachePolicy,
         request: &PreparedRequest,
         fetch: Arc<Fetch>,
     ) -> Result<CachedResponse> {
@@ -61,7 +61,7 @@ impl ResponseCache {
                 "cache: responses are kept per principal; name the user of the call with .as_principal(id)",
             ));
         }
-        let key = EntryKey::new(context, policy, request);
+        let key = CacheKey::new(context, policy, request);
         let stored = read_entry(context, &key).await;
         if let Ok(Some(entry)) = stored {
             emit_outcome(context, CacheOutcome::Hit);
@@ -91,8 +91,8 @@ impl ResponseCache {
     async fn fill_or_join(
         &self,
         context: &CallContext,
-        policy: Policy,
-        key: &EntryKey,
+        policy: CachePolicy,
+        key: &CacheKey,
         fetch: &Arc<Fetch>,
         store_failed: bool,
     ) -> (FillResult, CacheOutcome) {

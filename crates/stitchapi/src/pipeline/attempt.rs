@@ -18,7 +18,7 @@ use crate::trace::EventKind;
 pub(super) async fn attempt(run: &mut CallRun, request: &PreparedRequest) -> Result<ReceivedResponse, AttemptError> {
     let Some(permit) = circuit::admit(run, request).await? else { return attempt_admitted(run, request, None).await };
     let result = permit.run(attempt_admitted(run, request, Some(&permit))).await?;
-    circuit::report(run, permit, &result).await;
+    circuit::report_outcome(run, permit, &result).await;
     result
 }
 
@@ -28,15 +28,15 @@ async fn attempt_admitted(
     request: &PreparedRequest,
     permit: Option<&AttemptPermit>,
 ) -> Result<ReceivedResponse, AttemptError> {
-    let (mut outgoing, credential, admission) = loop {
+    let (mut outgoing, credential, acquired) = loop {
         let outgoing = request.to_http();
         let credential = credential::prepare(run, request).await?;
         let cost = cost_of(run, &outgoing);
-        let admission = wait_to_start(run, cost).await?;
+        let acquired = wait_to_start(run, cost).await?;
         // A permit whose lease has expired is taken again: the process was paused. A credential that has expired during
         // the wait is prepared again, and the slot given up, because a login takes time.
-        if admission.holds_permits() && !credential.has_expired_since_prepared(&**run.runtime()) {
-            break (outgoing, credential, admission);
+        if acquired.are_held() && !credential.has_expired_since_prepared(&**run.runtime()) {
+            break (outgoing, credential, acquired);
         }
     };
     credential.apply(&mut outgoing)?;
@@ -46,6 +46,6 @@ async fn attempt_admitted(
     run.report.attempts += 1;
     run.trace().emit_at(run.attempt_started_at, EventKind::Request { attempt: run.report.attempts });
 
-    let sent = send(run, outgoing).await?;
-    receive(run, request, &admission, sent, credential.into_used()).await
+    let unread = send(run, outgoing).await?;
+    receive(run, request, &acquired, unread, credential.into_used()).await
 }

@@ -8,7 +8,7 @@ use http::response::Parts;
 use super::call_run::CallRun;
 use super::exchange::exchange;
 use super::report::Report;
-use crate::cache::{CachedResponse, Fetch, FetchError, Policy};
+use crate::cache::{CachePolicy, CachedResponse, Fetch, FetchError};
 use crate::context::CallContext;
 use crate::endpoint::PreparedRequest;
 use crate::error::{Error, ErrorKind, Result};
@@ -21,7 +21,7 @@ use crate::runtime::{TimeUp, within};
 /// [`ErrorKind::Input`] if responses are kept per principal and the call has none; the failure of the exchange.
 pub(super) async fn respond_from_cache(
     run: &mut CallRun,
-    policy: Policy,
+    policy: CachePolicy,
     request: PreparedRequest,
 ) -> Result<(Parts, Bytes)> {
     let report = Arc::new(OnceLock::new());

@@ -8,7 +8,7 @@ use http::response::Parts;
 use http::{HeaderMap, Method};
 use stitchapi_core::Body;
 
-use crate::cache::Policy;
+use crate::cache::CachePolicy;
 use crate::circuit::Breaker;
 use crate::endpoint::InputPlan;
 use crate::retry::Retry;
@@ -32,7 +32,7 @@ pub(crate) struct Declaration {
     pub(crate) retry: Retry,
     /// Time limit of a whole call.
     pub(crate) deadline: Duration,
-    pub(crate) cache: Option<Policy>,
+    pub(crate) cache: Option<CachePolicy>,
     pub(crate) circuit: Option<Arc<Breaker>>,
     /// Throttles besides the seam's, narrowest first. The seam's is passed after them.
     pub(crate) gates: Vec<BucketHandle>,

@@ -26,7 +26,7 @@ pub(super) async fn exchange(run: &mut CallRun, mut request: PreparedRequest) ->
     loop {
         let response = match attempt(run, &request).await {
             Ok(response) => response,
-            // The response of the API says more than that it cannot be asked again.
+            // Nothing was sent. After a retry, the failure that led to it tells the caller more.
             Err(AttemptError { error, .. })
                 if matches!(error.kind(), ErrorKind::Throttled | ErrorKind::CircuitOpen) =>
             {

@@ -38,7 +38,7 @@ pub(crate) async fn execute<T: Send>(
     decode: &Decode<'_, T>,
 ) -> Result<(T, Parts, Report)> {
     let _in_flight = declaration.seam.in_flight().begin().map_err(|error| error.with_stitch(&declaration.name))?;
-    let mut call = Call::begin(declaration, overrides);
+    let mut call = RunningCall::begin(declaration, overrides);
     let (runtime, deadline) = (call.run.runtime().clone(), call.run.context.deadline);
     let response = within(&*runtime, deadline, respond(&mut call.run, input, overrides)).await;
     let result = match response {
@@ -64,13 +64,13 @@ async fn respond(run: &mut CallRun, input: &EncodedInput, overrides: &CallOverri
 }
 
 /// A call that has begun. Emits its last event when it ends or is dropped.
-struct Call {
+struct RunningCall {
     run: CallRun,
     begun_at: Tick,
     has_ended: bool,
 }
 
-impl Call {
+impl RunningCall {
     /// Begins a call: emits [`EventKind::CallBegan`] and starts its deadline.
     fn begin(declaration: &Arc<Declaration>, overrides: &CallOverrides) -> Self {
         let seam = match &overrides.principal {
@@ -95,7 +95,7 @@ impl Call {
 }
 
 /// Emits [`EventKind::CallDropped`] for a call that is dropped before its end.
-impl Drop for Call {
+impl Drop for RunningCall {
     fn drop(&mut self) {
         if !self.has_ended {
             self.run.trace().emit(EventKind::CallDropped { attempts: self.run.report.attempts });

@@ -8,8 +8,8 @@ use stitchapi_core::Collected;
 
 use super::call_run::CallRun;
 use super::retry::AttemptError;
-use super::send::SentRequest;
-use super::throttle::Admission;
+use super::send::UnreadResponse;
+use super::throttle::AcquiredPermits;
 use crate::auth::Credential;
 use crate::endpoint::PreparedRequest;
 use crate::error::MAX_ERROR_BODY;
@@ -31,18 +31,18 @@ pub(super) struct ReceivedResponse {
 ///
 /// # Errors
 ///
-/// [`AttemptError`] if the body of a success does not arrive in time. The status of any other response says more than its
-/// body, so that its body is left out instead.
+/// [`AttemptError`] if the body of a success is not read completely in time. Of any other response the body is left out in
+/// that case, because its status is what the caller needs.
 pub(super) async fn receive(
     run: &CallRun,
     request: &PreparedRequest,
-    admission: &Admission,
-    sent: SentRequest,
+    acquired: &AcquiredPermits,
+    unread: UnreadResponse,
     credential: Option<Arc<dyn Credential>>,
 ) -> Result<ReceivedResponse, AttemptError> {
-    let SentRequest { response, sent_at, ends_at } = sent;
+    let UnreadResponse { response, sent_at, ends_at } = unread;
     let (parts, body) = response.into_parts();
-    apply_cooldown(run, admission, request, &parts);
+    apply_cooldown(run, acquired, request, &parts);
     let runtime = run.runtime();
     let limit = if parts.status.is_success() { run.seam.body_limit() } else { MAX_ERROR_BODY };
     let collected = match within(&**runtime, ends_at, body.collect(limit)).await {
@@ -52,13 +52,13 @@ pub(super) async fn receive(
         Err(TimeUp) => return Err(AttemptError::timeout()),
     };
     run.trace().emit(EventKind::Response { status: parts.status, elapsed: runtime.now().since(sent_at) });
-    settle(run, admission, &parts, &collected.bytes);
+    settle(run, acquired, &parts, &collected.bytes);
     Ok(ReceivedResponse { parts, body: collected.bytes, is_complete: collected.complete, credential })
 }
 
 /// Applies the cooldown that a response requests to its bucket. A response of another origin says nothing about the API.
-fn apply_cooldown(run: &CallRun, admission: &Admission, request: &PreparedRequest, parts: &Parts) {
-    let charges = &admission.charges;
+fn apply_cooldown(run: &CallRun, acquired: &AcquiredPermits, request: &PreparedRequest, parts: &Parts) {
+    let charges = &acquired.charges;
     let (Some((narrowest, _)), Some((widest, _))) = (charges.first(), charges.last()) else { return };
     if request.is_cross_origin() {
         return;
@@ -70,12 +70,10 @@ fn apply_cooldown(run: &CallRun, admission: &Admission, request: &PreparedReques
 }
 
 /// Charges the real cost of the attempt, where only the response states it. Runs in a task of its own.
-fn settle(run: &CallRun, admission: &Admission, parts: &Parts, body: &Bytes) {
-    if admission.charges.is_empty() {
-        return;
-    }
-    let Some(actual) = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body)) else { return };
-    let charges = admission.charges.clone();
+fn settle(run: &CallRun, acquired: &AcquiredPermits, parts: &Parts, body: &Bytes) {
+    let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
+    let Some(actual) = actual.filter(|_| !acquired.charges.is_empty()) else { return };
+    let charges = acquired.charges.clone();
     let in_flight = run.context.in_flight.begin_nested();
     run.runtime().spawn(Box::pin(async move {
         for (bucket, units) in &charges {

@@ -1,10 +1,11 @@
 //! One call, stage by stage.
 //!
-//! In: what a stitch declares, an encoded input, the overrides of one call. Out: the decoded response, or the error.
-//! Called by `stitch/call.rs`. What may take time stands before the throttle's slot, so that nothing stands between a slot
-//! and its request.
+//! In: the declaration of a stitch, an encoded input, the overrides of one call. Out: the decoded response, or the error.
+//! Called by `stitch/call.rs`. Stages that take time stand before the throttle's slot, so that a request is sent as soon as
+//! its slot begins.
 //!
-//! The walk of a call without cache, in order; each file calls the next ones down the list and none above it:
+//! The walk of a call without cache: the files in the order in which a call passes them. Back from the transport, the
+//! response passes 13 to 16; a redirect, a replaced credential or a retry begins again at 7.
 //!
 //! 1. `stitch/call.rs`: holds input and overrides; awaiting starts it
 //! 2. `pipeline/execute.rs`: begins and ends the call, bounds its time
@@ -18,7 +19,7 @@
 //! 10. `pipeline/throttle.rs`: waits for concurrency permits and slots
 //! 11. `pipeline/send.rs`: hands the request to the transport
 //! 12. `transport/reqwest.rs`: sends it, returns the response
-//! 13. `pipeline/intake.rs`: applies cooldowns, reads the body, settles costs
+//! 13. `pipeline/intake.rs`: applies cooldowns, reads the body, settles the cost
 //! 14. `pipeline/redirect.rs`: finds the request that a redirect asks for
 //! 15. `pipeline/reauthenticate.rs`: replaces a rejected credential, once
 //! 16. `pipeline/retry.rs`: waits before a retry, or ends the call

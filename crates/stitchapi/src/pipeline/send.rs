@@ -7,7 +7,7 @@ use super::retry::AttemptError;
 use crate::runtime::{TimeUp, within};
 
 /// A response whose body has not been read.
-pub(super) struct SentRequest {
+pub(super) struct UnreadResponse {
     pub(super) response: http::Response<Body>,
     pub(super) sent_at: Tick,
     /// The end of the attempt: its body is read until then.
@@ -19,12 +19,12 @@ pub(super) struct SentRequest {
 /// # Errors
 ///
 /// [`AttemptError`] if there is no response.
-pub(super) async fn send(run: &CallRun, request: http::Request<Body>) -> Result<SentRequest, AttemptError> {
+pub(super) async fn send(run: &CallRun, request: http::Request<Body>) -> Result<UnreadResponse, AttemptError> {
     let runtime = run.runtime();
     let sent_at = runtime.now();
     let ends_at = (sent_at + run.seam.attempt_timeout()).min(run.context.deadline);
     match within(&**runtime, ends_at, run.seam.transport().send(request)).await {
-        Ok(Ok(response)) => Ok(SentRequest { response, sent_at, ends_at }),
+        Ok(Ok(response)) => Ok(UnreadResponse { response, sent_at, ends_at }),
         Ok(Err(error)) => Err(AttemptError::of_transport(error)),
         Err(TimeUp) => Err(AttemptError::timeout()),
     }

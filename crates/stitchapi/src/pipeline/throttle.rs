@@ -10,19 +10,19 @@ use crate::error::Result;
 use crate::throttle::{Bucket, ConcurrencyPermit, Cost, Units, flow};
 use crate::trace::EventKind;
 
-/// What an attempt has acquired from its throttles.
+/// The permits that an attempt has acquired from its throttles.
 #[derive(Default)]
-pub(super) struct Admission {
+pub(super) struct AcquiredPermits {
     /// The buckets that the attempt was charged to, narrowest first, with the units of each.
     pub(super) charges: Vec<(Arc<Bucket>, Units)>,
     /// Concurrency permits, held until this is dropped.
-    permits: Vec<ConcurrencyPermit>,
+    concurrency: Vec<ConcurrencyPermit>,
 }
 
-impl Admission {
+impl AcquiredPermits {
     /// Returns `true` if the lease of each concurrency permit is still held.
-    pub(super) fn holds_permits(&self) -> bool {
-        self.permits.iter().all(ConcurrencyPermit::is_held)
+    pub(super) fn are_held(&self) -> bool {
+        self.concurrency.iter().all(ConcurrencyPermit::is_held)
     }
 }
 
@@ -31,20 +31,20 @@ impl Admission {
 /// # Errors
 ///
 /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after the seam's shutdown, and those of a bucket.
-pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Admission> {
+pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<AcquiredPermits> {
     run.attempt_started_at = run.runtime().now();
     run.context.in_flight.may_start()?;
     let principal = run.context.principal.as_ref();
     let flow = flow(principal);
     let gates = run.declaration.gates.iter().chain(run.seam.gate());
     let buckets: Vec<Arc<Bucket>> = gates.map(|gate| gate.bucket(principal)).collect::<Result<_>>()?;
-    let mut admission = Admission::default();
+    let mut acquired = AcquiredPermits::default();
     for bucket in &buckets {
         let Some(limit) = bucket.concurrency() else { continue };
         let permit = limit.acquire(flow, run.wait()).await?;
         run.attempt_started_at = run.runtime().now();
         record_wait(run, permit.waited());
-        admission.permits.push(permit);
+        acquired.concurrency.push(permit);
     }
     for bucket in buckets {
         let Some(units) = bucket.units(&cost)? else { continue };
@@ -52,9 +52,9 @@ pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Admis
         run.attempt_started_at = started.at;
         record_wait(run, started.waited);
         let units = units.into_owned();
-        admission.charges.push((bucket, units));
+        acquired.charges.push((bucket, units));
     }
-    Ok(admission)
+    Ok(acquired)
 }
 
 /// Returns the cost of an attempt, as far as it is known before the response.

@@ -9,7 +9,7 @@ use stitchapi_core::{MemoryStore, Runtime, StitchStore, Transport};
 use url::{Position, Url};
 
 use super::default_parts::{default_runtime, default_transport};
-use super::seam::{Seam, Shared};
+use super::handle::{Seam, SeamParts};
 use super::settings::{CommonSettings, ValidSettings, require_positive};
 use crate::auth::{AuthStrategy, IntoAuthStrategy, LoginSettings};
 use crate::cache::{Cache, ResponseCache};
@@ -252,7 +252,7 @@ impl SeamBuilder {
             deadline,
             retry: retry.clone(),
         });
-        let shared = Shared {
+        let parts = SeamParts {
             name,
             base,
             headers,
@@ -277,7 +277,7 @@ impl SeamBuilder {
             dispatch,
             in_flight: Arc::default(),
         };
-        Ok(Seam { shared: Arc::new(shared), principal: None })
+        Ok(Seam { parts: Arc::new(parts), principal: None })
     }
 }
 

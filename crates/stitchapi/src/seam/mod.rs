@@ -7,11 +7,11 @@
 
 mod builder;
 mod default_parts;
+mod handle;
 mod permit;
-mod seam;
 mod settings;
 mod shutdown;
 
 pub use builder::SeamBuilder;
-pub use seam::Seam;
+pub use handle::Seam;
 pub(crate) use settings::{CommonSettings, ValidSettings};

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::seam::Seam;
+use super::handle::Seam;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{TimeUp, within};
 use crate::throttle::{Bucket, Cost, Permit, Start, Units, WaitBounds, flow};

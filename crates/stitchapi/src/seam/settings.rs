@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
-use crate::cache::{Cache, Policy};
+use crate::cache::{Cache, CachePolicy};
 use crate::circuit::Circuit;
 use crate::endpoint::parse_header_name;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,7 +33,7 @@ pub(crate) struct ValidSettings {
     pub(crate) deadline: Option<Duration>,
     pub(crate) throttle: Option<Throttle>,
     /// `Some(None)`: a declaration that keeps nothing.
-    pub(crate) cache: Option<Option<Policy>>,
+    pub(crate) cache: Option<Option<CachePolicy>>,
     pub(crate) circuit: Option<Circuit>,
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::seam::Seam;
+use super::handle::Seam;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{TimeUp, within};
 
@@ -41,9 +41,9 @@ impl Seam {
         let left = in_flight.count();
         if drained.is_err() {
             in_flight.end();
-            self.shared.gates.shut_down();
+            self.parts.gates.shut_down();
         }
-        let flushed = within(&**runtime, end, self.shared.dispatch.flushed()).await;
+        let flushed = within(&**runtime, end, self.parts.dispatch.flushed()).await;
         let timeout =
             |what: String| Err(Error::new(ErrorKind::Timeout, format!("shutdown: {what} when grace was over")));
         match (drained, flushed) {

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use stitchapi_core::Body;
 
-use super::stitch::Stitch;
+use super::handle::Stitch;
 use super::typed_declaration::TypedDeclaration;
-use crate::cache::{Cache, Policy};
+use crate::cache::{Cache, CachePolicy};
 use crate::circuit::Circuit;
 use crate::endpoint::{ExtraFields, InputPlan, Template, decode, parse_header_value};
 use crate::error::{BoxError, Error, ErrorKind, Result};
@@ -289,7 +289,11 @@ fn reject_without_rate(setter: &str, is_declared: bool) -> Result<()> {
 }
 
 /// Returns the stitch's own cache policy, or else the seam's if responses to `method` may be kept.
-fn choose_cache(own: Option<Option<Policy>>, of_seam: Option<Policy>, method: &Method) -> Result<Option<Policy>> {
+fn choose_cache(
+    own: Option<Option<CachePolicy>>,
+    of_seam: Option<CachePolicy>,
+    method: &Method,
+) -> Result<Option<CachePolicy>> {
     let may_be_kept = [Method::GET, Method::HEAD].contains(method);
     match own {
         None => Ok(of_seam.filter(|_| may_be_kept)),

@@ -6,11 +6,11 @@
 mod builder;
 mod call;
 mod declare;
+mod handle;
 mod response;
-mod stitch;
 mod typed_declaration;
 
 pub use builder::StitchBuilder;
 pub use call::Call;
+pub use handle::Stitch;
 pub use response::Response;
-pub use stitch::Stitch;

@@ -1,6 +1,6 @@
 //! Typed events of every call, delivered to sinks that can neither break nor delay a call.
 //!
-//! A call emits through [`Trace`]; [`Dispatch`] queues; a task of its own passes each [`Event`] to every [`TraceSink`].
+//! A call emits through `Trace`; `Dispatch` queues; a task of its own passes each [`Event`] to every [`TraceSink`].
 
 mod dispatch;
 mod emitter;

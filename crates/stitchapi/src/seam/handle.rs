@@ -9,7 +9,7 @@ use stitchapi_core::{Runtime, Tick, Transport};
 use url::Url;
 
 use crate::auth::{AuthStrategy, LoginSettings};
-use crate::cache::{Policy, ResponseCache};
+use crate::cache::{CachePolicy, ResponseCache};
 use crate::circuit::{Breaker, Circuit, CircuitRegistry};
 use crate::context::{CallContext, InFlight};
 use crate::error::Result;
@@ -36,12 +36,12 @@ use crate::vault::Vault;
 /// ```
 #[derive(Clone)]
 pub struct Seam {
-    pub(super) shared: Arc<Shared>,
+    pub(super) parts: Arc<SeamParts>,
     pub(super) principal: Option<Principal>,
 }
 
 /// The parts of a seam that all its clones share.
-pub(super) struct Shared {
+pub(super) struct SeamParts {
     pub(super) name: Arc<str>,
     pub(super) base: Url,
     /// Headers of every call.
@@ -64,7 +64,7 @@ pub(super) struct Shared {
     /// The circuit of stitches that declare none.
     pub(super) circuit: Option<Circuit>,
     /// The cache policy of stitches that declare none.
-    pub(super) cache: Option<Policy>,
+    pub(super) cache: Option<CachePolicy>,
     pub(super) response_cache: ResponseCache,
     pub(super) auth: Option<Arc<dyn AuthStrategy>>,
     /// What the strategy uses of the seam.
@@ -83,7 +83,7 @@ impl Seam {
     /// unless the throttle is declared [per principal](crate::Throttle::per_principal). Cheap.
     #[must_use]
     pub fn as_principal(&self, id: impl Into<Principal>) -> Self {
-        Self { principal: Some(id.into()), shared: self.shared.clone() }
+        Self { principal: Some(id.into()), parts: self.parts.clone() }
     }
 
     /// Returns the state of the throttles: the seam's, those of its stitches, and of throttles that are declared per
@@ -92,23 +92,23 @@ impl Seam {
     ///
     /// Dropped while waiting: nothing has changed.
     pub async fn throttle_status(&self) -> ThrottleStatus {
-        self.shared.gates.status(self.principal()).await
+        self.parts.gates.status(self.principal()).await
     }
 
     /// Returns the name: the declared one, or the base URL. It is equal in every process, so that processes share a
     /// bucket.
     #[must_use]
     pub fn name(&self) -> &str {
-        &self.shared.name
+        &self.parts.name
     }
 
     /// Returns the context of a call of `stitch` that ends at `deadline`, with a new call id, for the principal of this
     /// seam.
     pub(crate) fn call_context(&self, stitch: &Arc<str>, deadline: Tick) -> CallContext {
-        let runtime = self.shared.runtime.clone();
+        let runtime = self.parts.runtime.clone();
         let trace = Trace {
-            dispatch: self.shared.dispatch.clone(),
-            seam: self.shared.name.clone(),
+            dispatch: self.parts.dispatch.clone(),
+            seam: self.parts.name.clone(),
             stitch: stitch.clone(),
             call: CallId(runtime.random()),
             runtime,
@@ -116,10 +116,10 @@ impl Seam {
         CallContext {
             trace,
             principal: self.principal.clone(),
-            store: self.shared.store.clone(),
-            vault: self.shared.vault.clone(),
+            store: self.parts.store.clone(),
+            vault: self.parts.vault.clone(),
             deadline,
-            in_flight: self.shared.in_flight.clone(),
+            in_flight: self.parts.in_flight.clone(),
         }
     }
 
@@ -129,9 +129,9 @@ impl Seam {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid throttle.
     pub(crate) fn open_stitch_gates(&self, stitch: &str, declared: Option<&Throttle>) -> Result<Vec<BucketHandle>> {
-        let of_every_stitch = self.shared.throttle.as_ref().filter(|throttle| throttle.is_per_stitch());
+        let of_every_stitch = self.parts.throttle.as_ref().filter(|throttle| throttle.is_per_stitch());
         let throttles = declared.into_iter().chain(of_every_stitch);
-        throttles.map(|throttle| self.shared.gates.declare(throttle, Some(stitch))).collect()
+        throttles.map(|throttle| self.parts.gates.declare(throttle, Some(stitch))).collect()
     }
 
     /// Returns the circuit of a stitch: the declared one, or else the seam's.
@@ -140,66 +140,66 @@ impl Seam {
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit.
     pub(crate) fn open_circuit(&self, stitch: &Arc<str>, declared: Option<&Circuit>) -> Result<Option<Arc<Breaker>>> {
-        let circuit = declared.or(self.shared.circuit.as_ref());
-        circuit.map_or(Ok(None), |circuit| self.shared.circuits.breaker_of(circuit, stitch))
+        let circuit = declared.or(self.parts.circuit.as_ref());
+        circuit.map_or(Ok(None), |circuit| self.parts.circuits.breaker_of(circuit, stitch))
     }
 
     pub(crate) fn base(&self) -> &Url {
-        &self.shared.base
+        &self.parts.base
     }
     pub(crate) fn headers(&self) -> &HeaderMap {
-        &self.shared.headers
+        &self.parts.headers
     }
     pub(crate) fn retry(&self) -> &Retry {
-        &self.shared.retry
+        &self.parts.retry
     }
     pub(crate) fn deadline(&self) -> Duration {
-        self.shared.deadline
+        self.parts.deadline
     }
     pub(crate) fn attempt_timeout(&self) -> Duration {
-        self.shared.attempt_timeout
+        self.parts.attempt_timeout
     }
     pub(crate) fn redirects(&self) -> u8 {
-        self.shared.redirects
+        self.parts.redirects
     }
     pub(crate) fn body_limit(&self) -> usize {
-        self.shared.body_limit
+        self.parts.body_limit
     }
     pub(crate) fn throttle(&self) -> Option<&Throttle> {
-        self.shared.throttle.as_ref()
+        self.parts.throttle.as_ref()
     }
     pub(crate) fn gate(&self) -> Option<&BucketHandle> {
-        self.shared.gate.as_ref()
+        self.parts.gate.as_ref()
     }
-    pub(crate) fn cache(&self) -> Option<Policy> {
-        self.shared.cache
+    pub(crate) fn cache(&self) -> Option<CachePolicy> {
+        self.parts.cache
     }
     pub(crate) fn response_cache(&self) -> &ResponseCache {
-        &self.shared.response_cache
+        &self.parts.response_cache
     }
     pub(crate) fn auth(&self) -> Option<&dyn AuthStrategy> {
-        self.shared.auth.as_deref()
+        self.parts.auth.as_deref()
     }
     pub(crate) fn login_settings(&self) -> &Arc<LoginSettings> {
-        &self.shared.login_settings
+        &self.parts.login_settings
     }
     pub(crate) fn principal(&self) -> Option<&Principal> {
         self.principal.as_ref()
     }
     pub(crate) fn transport(&self) -> &dyn Transport {
-        &*self.shared.transport
+        &*self.parts.transport
     }
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
-        &self.shared.runtime
+        &self.parts.runtime
     }
     pub(crate) fn in_flight(&self) -> &Arc<InFlight> {
-        &self.shared.in_flight
+        &self.parts.in_flight
     }
 }
 
 /// Shows the name only: a header may be a secret.
 impl fmt::Debug for Seam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seam").field("name", &self.shared.name).finish_non_exhaustive()
+        f.debug_struct("Seam").field("name", &self.parts.name).finish_non_exhaustive()
     }
 }
