@@ -70,7 +70,7 @@ impl CallRun {
     }
 
     /// Returns the longest wait for a concurrency permit or a slot.
-    pub(super) fn wait(&self) -> WaitBounds {
+    pub(super) fn wait_bounds(&self) -> WaitBounds {
         WaitBounds { deadline: self.context.deadline, max_wait: self.max_wait }
     }
 

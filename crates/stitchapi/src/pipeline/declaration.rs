@@ -35,7 +35,7 @@ pub(crate) struct Declaration {
     pub(crate) cache: Option<CachePolicy>,
     pub(crate) circuit: Option<Arc<Breaker>>,
     /// Throttles besides the seam's, narrowest first. The seam's is passed after them.
-    pub(crate) gates: Vec<BucketHandle>,
+    pub(crate) bucket_handles: Vec<BucketHandle>,
     /// Computes the cost of a call; without it a call costs one.
     pub(crate) cost: Option<Box<CostOfRequest>>,
     /// Computes the real cost of a call, where only the response states it.

@@ -36,19 +36,19 @@ pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Acqui
     run.context.in_flight.may_start()?;
     let principal = run.context.principal.as_ref();
     let flow = flow(principal);
-    let gates = run.declaration.gates.iter().chain(run.seam.gate());
-    let buckets: Vec<Arc<Bucket>> = gates.map(|gate| gate.bucket(principal)).collect::<Result<_>>()?;
+    let handles = run.declaration.bucket_handles.iter().chain(run.seam.bucket_handle());
+    let buckets: Vec<Arc<Bucket>> = handles.map(|handle| handle.bucket(principal)).collect::<Result<_>>()?;
     let mut acquired = AcquiredPermits::default();
     for bucket in &buckets {
         let Some(limit) = bucket.concurrency() else { continue };
-        let permit = limit.acquire(flow, run.wait()).await?;
+        let permit = limit.acquire(flow, run.wait_bounds()).await?;
         run.attempt_started_at = run.runtime().now();
         record_wait(run, permit.waited());
         acquired.concurrency.push(permit);
     }
     for bucket in buckets {
         let Some(units) = bucket.units(&cost)? else { continue };
-        let started = bucket.start(&units, flow, run.wait(), run.trace()).await?;
+        let started = bucket.start(&units, flow, run.wait_bounds(), run.trace()).await?;
         run.attempt_started_at = started.at;
         record_wait(run, started.waited);
         let units = units.into_owned();

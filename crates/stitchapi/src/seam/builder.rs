@@ -230,7 +230,7 @@ impl SeamBuilder {
         let store = Arc::new(store::Client::new(store, runtime.clone()));
         // Throttles and circuits without a store have a faster form inside the process.
         let declared_store = has_store.then(|| store.clone());
-        let gates = BucketRegistry::new(ThrottleContext {
+        let bucket_registry = BucketRegistry::new(ThrottleContext {
             seam: name.clone(),
             host: host.to_owned(),
             store: declared_store.clone(),
@@ -238,8 +238,8 @@ impl SeamBuilder {
             runtime: runtime.clone(),
             trace: Trace::of_seam(dispatch.clone(), runtime.clone(), name.clone()),
         });
-        let gate = match &throttle {
-            Some(throttle) if !throttle.is_per_stitch() => Some(gates.declare(throttle, None)?),
+        let bucket_handle = match &throttle {
+            Some(throttle) if !throttle.is_per_stitch() => Some(bucket_registry.declare(throttle, None)?),
             _ => None,
         };
         let circuits = CircuitRegistry::new(name.clone(), host, declared_store, runtime.clone());
@@ -261,8 +261,8 @@ impl SeamBuilder {
             attempt_timeout: self.attempt_timeout,
             redirects: self.redirects,
             body_limit: self.body_limit,
-            gates,
-            gate,
+            bucket_registry,
+            bucket_handle,
             throttle,
             circuits,
             circuit,

@@ -55,10 +55,11 @@ pub(super) struct SeamParts {
     pub(super) redirects: u8,
     /// Maximum size of a response body, in bytes.
     pub(super) body_limit: usize,
-    pub(super) gates: BucketRegistry,
-    /// The gate that all calls pass.
-    pub(super) gate: Option<BucketHandle>,
-    /// The declared throttle: that of `gate`, or one that each stitch has for itself.
+    /// The throttles of the seam and of its stitches.
+    pub(super) bucket_registry: BucketRegistry,
+    /// The throttle that all calls pass.
+    pub(super) bucket_handle: Option<BucketHandle>,
+    /// The declared throttle: that of `bucket_handle`, or one of which each stitch has a bucket.
     pub(super) throttle: Option<Throttle>,
     pub(super) circuits: CircuitRegistry,
     /// The circuit of stitches that declare none.
@@ -92,7 +93,7 @@ impl Seam {
     ///
     /// Dropped while waiting: nothing has changed.
     pub async fn throttle_status(&self) -> ThrottleStatus {
-        self.parts.gates.status(self.principal()).await
+        self.parts.bucket_registry.status(self.principal()).await
     }
 
     /// Returns the name: the declared one, or the base URL. It is equal in every process, so that processes share a
@@ -123,15 +124,19 @@ impl Seam {
         }
     }
 
-    /// Returns the gates of a stitch besides the seam's own, narrowest first.
+    /// Returns the throttles of a stitch besides the one that all calls of the seam pass, narrowest first.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid throttle.
-    pub(crate) fn open_stitch_gates(&self, stitch: &str, declared: Option<&Throttle>) -> Result<Vec<BucketHandle>> {
+    pub(crate) fn declare_stitch_throttles(
+        &self,
+        stitch: &str,
+        declared: Option<&Throttle>,
+    ) -> Result<Vec<BucketHandle>> {
         let of_every_stitch = self.parts.throttle.as_ref().filter(|throttle| throttle.is_per_stitch());
         let throttles = declared.into_iter().chain(of_every_stitch);
-        throttles.map(|throttle| self.parts.gates.declare(throttle, Some(stitch))).collect()
+        throttles.map(|throttle| self.parts.bucket_registry.declare(throttle, Some(stitch))).collect()
     }
 
     /// Returns the circuit of a stitch: the declared one, or else the seam's.
@@ -139,7 +144,11 @@ impl Seam {
     /// # Errors
     ///
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit.
-    pub(crate) fn open_circuit(&self, stitch: &Arc<str>, declared: Option<&Circuit>) -> Result<Option<Arc<Breaker>>> {
+    pub(crate) fn declare_circuit(
+        &self,
+        stitch: &Arc<str>,
+        declared: Option<&Circuit>,
+    ) -> Result<Option<Arc<Breaker>>> {
         let circuit = declared.or(self.parts.circuit.as_ref());
         circuit.map_or(Ok(None), |circuit| self.parts.circuits.breaker_of(circuit, stitch))
     }
@@ -168,8 +177,8 @@ impl Seam {
     pub(crate) fn throttle(&self) -> Option<&Throttle> {
         self.parts.throttle.as_ref()
     }
-    pub(crate) fn gate(&self) -> Option<&BucketHandle> {
-        self.parts.gate.as_ref()
+    pub(crate) fn bucket_handle(&self) -> Option<&BucketHandle> {
+        self.parts.bucket_handle.as_ref()
     }
     pub(crate) fn cache(&self) -> Option<CachePolicy> {
         self.parts.cache

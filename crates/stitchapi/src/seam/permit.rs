@@ -33,57 +33,61 @@ impl Seam {
     /// * [`ErrorKind::Store`] if the store fails and the throttle is [closed](crate::OutagePolicy::Closed) in an outage.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
         self.in_flight().may_begin()?;
-        let Some(gate) = self.gate() else { return Ok(Permit::without_rate(None)) };
-        let bucket = gate.bucket(self.principal())?;
-        let odd = bucket.units(&cost.into())?.map(unless_plain);
+        let Some(handle) = self.bucket_handle() else { return Ok(Permit::without_rate(None)) };
+        let bucket = handle.bucket(self.principal())?;
+        let custom_units = bucket.units(&cost.into())?.map(unless_one_call);
         if bucket.concurrency().is_some() {
-            return Box::pin(self.permit_with_concurrency(bucket, odd)).await;
+            return Box::pin(self.permit_with_concurrency(bucket, custom_units)).await;
         }
-        let Some(odd) = odd else { return Ok(Permit::without_rate(None)) };
-        let started = match bucket.start_at_once(odd.as_ref().unwrap_or(bucket.one_call())) {
-            Some(started) => started,
+        let Some(custom_units) = custom_units else { return Ok(Permit::without_rate(None)) };
+        let start = match bucket.start_at_once(custom_units.as_ref().unwrap_or(bucket.one_call())) {
+            Some(start) => start,
             // Boxed, so that the future of a caller that does not wait is small.
-            None => Box::pin(self.start_in_turn(&bucket, odd.as_ref())).await?,
+            None => Box::pin(self.start_in_turn(&bucket, custom_units.as_ref())).await?,
         };
-        Ok(Permit::new(started, bucket, odd, None))
+        Ok(Permit::new(start, bucket, custom_units, None))
     }
 
     /// Waits for a slot of a bucket, until the deadline of a call that begins now.
-    async fn start_in_turn(&self, bucket: &Arc<Bucket>, odd: Option<&Units>) -> Result<Start> {
+    async fn start_in_turn(&self, bucket: &Arc<Bucket>, custom_units: Option<&Units>) -> Result<Start> {
         let _in_flight = self.in_flight().begin()?;
-        let units = odd.unwrap_or(bucket.one_call());
-        bucket.start_in_turn(units, flow(self.principal()), self.wait(), bucket.trace()).await
+        let units = custom_units.unwrap_or(bucket.one_call());
+        bucket.start_in_turn(units, flow(self.principal()), self.wait_bounds(), bucket.trace()).await
     }
 
     /// Waits for a concurrency permit, and for a slot if the cost draws on a rate, until the deadline of a call that begins
     /// now.
-    async fn permit_with_concurrency(&self, bucket: Arc<Bucket>, odd: Option<Option<Units>>) -> Result<Permit> {
+    async fn permit_with_concurrency(
+        &self,
+        bucket: Arc<Bucket>,
+        custom_units: Option<Option<Units>>,
+    ) -> Result<Permit> {
         let _in_flight = self.in_flight().begin()?;
-        let (flow, wait) = (flow(self.principal()), self.wait());
+        let (flow, bounds) = (flow(self.principal()), self.wait_bounds());
         let permit = async {
-            let place = match bucket.concurrency() {
-                Some(limit) => Some(limit.acquire(flow, wait).await?),
+            let concurrency_permit = match bucket.concurrency() {
+                Some(limit) => Some(limit.acquire(flow, bounds).await?),
                 None => None,
             };
-            let Some(odd) = odd else { return Ok(Permit::without_rate(place)) };
-            let units = odd.as_ref().unwrap_or(bucket.one_call());
-            let started = bucket.start(units, flow, wait, bucket.trace()).await?;
-            Ok(Permit::new(started, bucket.clone(), odd, place))
+            let Some(custom_units) = custom_units else { return Ok(Permit::without_rate(concurrency_permit)) };
+            let units = custom_units.as_ref().unwrap_or(bucket.one_call());
+            let start = bucket.start(units, flow, bounds, bucket.trace()).await?;
+            Ok(Permit::new(start, bucket.clone(), custom_units, concurrency_permit))
         };
         let timeout = || Error::new(ErrorKind::Timeout, "no permit within the deadline of the seam");
-        within(&**self.runtime(), wait.deadline, permit).await.map_err(|TimeUp| timeout())?
+        within(&**self.runtime(), bounds.deadline, permit).await.map_err(|TimeUp| timeout())?
     }
 
     /// Returns the longest wait of a call that begins now.
-    fn wait(&self) -> WaitBounds {
+    fn wait_bounds(&self) -> WaitBounds {
         WaitBounds { deadline: self.runtime().now() + self.deadline(), max_wait: None }
     }
 }
 
-/// Returns the units of a call, unless they are those of one plain call.
-fn unless_plain(units: Cow<'_, Units>) -> Option<Units> {
+/// Returns the units of a call, if they are not those of one call.
+fn unless_one_call(units: Cow<'_, Units>) -> Option<Units> {
     match units {
         Cow::Borrowed(_) => None,
-        Cow::Owned(odd) => Some(odd),
+        Cow::Owned(custom_units) => Some(custom_units),
     }
 }

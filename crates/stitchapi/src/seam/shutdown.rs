@@ -41,7 +41,7 @@ impl Seam {
         let left = in_flight.count();
         if drained.is_err() {
             in_flight.end();
-            self.parts.gates.shut_down();
+            self.parts.bucket_registry.shut_down();
         }
         let flushed = within(&**runtime, end, self.parts.dispatch.flushed()).await;
         let timeout =
