@@ -25,7 +25,11 @@ pub(super) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Op
 }
 
 /// Reports the outcome of an attempt to its circuit.
-pub(super) async fn report_outcome(run: &CallRun, permit: AttemptPermit, result: &Result<ReceivedResponse, AttemptError>) {
+pub(super) async fn report_outcome(
+    run: &CallRun,
+    permit: AttemptPermit,
+    result: &Result<ReceivedResponse, AttemptError>,
+) {
     let outcome = permit.sent_at().map_or(AttemptOutcome::Unknown, |sent_at| classify(run, result, sent_at));
     permit.end(outcome, run.trace()).await;
 }
