@@ -39,7 +39,7 @@ impl Cells for MyStore {
         match change {
             Change::Keep => {}
             Change::Put(value, ttl) => {
-                drop(rows.insert(key, (value, ttl.map(|ttl| now.0.saturating_add(micros_up(ttl))))))
+                drop(rows.insert(key, (value, ttl.map(|ttl| now.0.saturating_add(micros_up(ttl))))));
             }
             Change::Delete => drop(rows.remove(&key)),
         }
