@@ -19,9 +19,11 @@ mod split;
 mod store;
 mod store_limits;
 mod time;
+mod transition;
 mod transport;
 mod transport_error;
 mod versioned;
+mod words;
 
 pub use async_trait::async_trait;
 pub use body::{Body, Chunks, Collected};

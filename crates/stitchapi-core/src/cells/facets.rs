@@ -9,8 +9,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 use super::envelope::{Foreign, Tag, decode, encode};
 use super::update::{Cells, Change};
 use crate::lease::{self, Lease, LeaseCell};
-use crate::pace::transition::{self, Transition};
+use crate::pace::transition;
 use crate::pace::{Booking, Cell, CellError, LimitId, Reservation, ReserveRequest};
+use crate::transition::Transition;
 use crate::{
     Counter, Key, Leases, Owner, Pacer, StitchStore, StoreError, StoreErrorKind, StoreTime, Version, Versioned,
     check_key, check_limit, check_ttl, check_value,
@@ -66,7 +67,7 @@ impl<S: Cells + StitchStore> CellFacets<S> {
     async fn change_pacing<R, F>(&self, key: &Key, operation: &'static str, transition: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        F: Fn(Option<&Cell>, StoreTime) -> Transition<R> + Send + Sync + 'static,
+        F: Fn(Option<&Cell>, StoreTime) -> Transition<Cell, R> + Send + Sync + 'static,
     {
         let step = move |old: Option<&[u8]>, now| match read_pacing(old, now) {
             Ok(cell) => {
@@ -86,11 +87,11 @@ impl<S: Cells + StitchStore> CellFacets<S> {
     async fn change_leases<R, F>(&self, key: &Key, operation: &'static str, transition: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
-        F: Fn(Option<&LeaseCell>, StoreTime) -> lease::transition::Transition<R> + Send + Sync + 'static,
+        F: Fn(Option<&LeaseCell>, StoreTime) -> Transition<LeaseCell, R> + Send + Sync + 'static,
     {
         let step = move |old: Option<&[u8]>, now| {
             let Ok(cell) = read_leases(old, now) else { return (Change::Keep, None) };
-            let lease::transition::Transition { reply, write } = transition(cell.as_ref(), now);
+            let Transition { reply, write } = transition(cell.as_ref(), now);
             let change = write
                 .map_or(Change::Keep, |cell| encode(Tag::Leases, cell.to_text().as_bytes(), now, Some(cell.ttl(now))));
             (change, Some(reply))

@@ -2,10 +2,10 @@
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
-use std::str::{FromStr, Split};
+use std::str::FromStr;
 use std::time::Duration;
 
-use crate::time::MAX_STORED;
+use crate::words::Words;
 use crate::{Owner, StoreTime};
 
 /// First word of the text: the only format so far.
@@ -86,41 +86,27 @@ impl FromStr for LeaseCell {
     type Err = LeaseCellError;
 
     fn from_str(text: &str) -> Result<Self, LeaseCellError> {
-        let mut words = Words(text.split(' '));
-        if words.0.next() != Some(FORMAT) {
-            return Err(LeaseCellError(()));
-        }
-        let mut cell = Self { fence: words.number()?, ..Self::default() };
-        while let Some(word) = words.0.next() {
-            match word {
-                "h" if cell.waiters.is_empty() => {
-                    let (owner, fence) = (words.owner()?, words.number()?);
-                    cell.holders.push(Holder { owner, fence, deadline: StoreTime(words.number()?) });
-                }
-                "w" => {
-                    let owner = words.owner()?;
-                    cell.waiters.push(Waiter { owner, deadline: StoreTime(words.number()?) });
-                }
-                _ => return Err(LeaseCellError(())),
-            }
-        }
-        Ok(cell)
+        parse(Words::new(text)).ok_or(LeaseCellError(()))
     }
 }
 
-struct Words<'a>(Split<'a, char>);
-
-impl Words<'_> {
-    fn number(&mut self) -> Result<u64, LeaseCellError> {
-        let number = self.0.next().and_then(|word| word.parse().ok());
-        number.filter(|number| *number <= MAX_STORED).ok_or(LeaseCellError(()))
+fn parse(mut words: Words<'_>) -> Option<LeaseCell> {
+    words.next().filter(|format| *format == FORMAT)?;
+    let mut cell = LeaseCell { fence: words.number()?, ..LeaseCell::default() };
+    while let Some(word) = words.next() {
+        match word {
+            "h" if cell.waiters.is_empty() => {
+                let (owner, fence) = (words.owner()?, words.number()?);
+                cell.holders.push(Holder { owner, fence, deadline: words.time()? });
+            }
+            "w" => {
+                let owner = words.owner()?;
+                cell.waiters.push(Waiter { owner, deadline: words.time()? });
+            }
+            _ => return None,
+        }
     }
-
-    fn owner(&mut self) -> Result<Owner, LeaseCellError> {
-        let word = self.0.next().filter(|word| word.len() == 32).ok_or(LeaseCellError(()))?;
-        let number = u128::from_str_radix(word, 16).map_err(|_| LeaseCellError(()))?;
-        Ok(Owner::from_bytes(number.to_be_bytes()))
-    }
+    Some(cell)
 }
 
 /// Failure to parse a [`LeaseCell`]: the text is damaged, or of a newer format.

@@ -7,14 +7,7 @@ use super::reply::Lease;
 use crate::time::MAX_STORED;
 use crate::{Owner, StoreTime};
 
-/// Result of a change: the reply, and the cell to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transition<R> {
-    /// Reply to the caller.
-    pub reply: R,
-    /// Cell that the store writes; `None` leaves the stored cell unchanged.
-    pub write: Option<LeaseCell>,
-}
+pub use crate::transition::Transition;
 
 /// Acquires a lease, or a position in the queue: see [`Leases::acquire`](crate::Leases::acquire).
 ///
@@ -37,7 +30,7 @@ pub fn acquire(
     ttl: Duration,
     owner: &Owner,
     park: Duration,
-) -> Transition<Lease> {
+) -> Transition<LeaseCell, Lease> {
     let mut cell = without_expired(stored, now);
     if let Some(holder) = cell.holders.iter_mut().find(|holder| holder.owner == *owner) {
         holder.deadline = deadline(now, ttl).max(holder.deadline);
@@ -69,10 +62,10 @@ pub fn acquire(
 
 /// Extends a lease: see [`Leases::renew`](crate::Leases::renew).
 #[must_use]
-pub fn renew(stored: Option<&LeaseCell>, now: StoreTime, ttl: Duration, owner: &Owner) -> Transition<bool> {
+pub fn renew(stored: Option<&LeaseCell>, now: StoreTime, ttl: Duration, owner: &Owner) -> Transition<LeaseCell, bool> {
     let mut cell = without_expired(stored, now);
     let Some(holder) = cell.holders.iter_mut().find(|holder| holder.owner == *owner) else {
-        return Transition { reply: false, write: None };
+        return Transition::unchanged(false);
     };
     holder.deadline = deadline(now, ttl).max(holder.deadline);
     Transition { reply: true, write: Some(cell) }
@@ -80,7 +73,7 @@ pub fn renew(stored: Option<&LeaseCell>, now: StoreTime, ttl: Duration, owner: &
 
 /// Releases a lease: see [`Leases::release`](crate::Leases::release).
 #[must_use]
-pub fn release(stored: Option<&LeaseCell>, now: StoreTime, owner: &Owner) -> Transition<()> {
+pub fn release(stored: Option<&LeaseCell>, now: StoreTime, owner: &Owner) -> Transition<LeaseCell, ()> {
     let before = without_expired(stored, now);
     let mut cell = before.clone();
     cell.holders.retain(|holder| holder.owner != *owner);

@@ -10,7 +10,7 @@ use super::process_count::ProcessCount;
 use super::strictest::Strictest;
 use super::tat::Tat;
 use crate::key::{escape, unescape};
-use crate::time::MAX_STORED;
+use crate::words::Words;
 use crate::{StoreTime, micros_up};
 
 /// First word of the text: the only format so far.
@@ -154,60 +154,45 @@ impl FromStr for Cell {
     type Err = CellError;
 
     fn from_str(text: &str) -> Result<Self, CellError> {
-        let mut words = Words(text.split(' '));
-        match words.0.next() {
-            Some(FORMAT) => {}
+        let mut words = Words::new(text);
+        match words.next() {
+            Some(FORMAT) => parse_cell(words).ok_or(CellError::Damaged),
             Some(newer) if !newer.is_empty() && newer.bytes().all(|byte| byte.is_ascii_digit()) => {
-                return Err(CellError::NewerFormat);
+                Err(CellError::NewerFormat)
             }
-            _ => return Err(CellError::Damaged),
+            _ => Err(CellError::Damaged),
         }
-        let epoch = words.0.next().filter(|epoch| epoch.len() == 16).ok_or(CellError::Damaged)?;
-        let epoch = u64::from_str_radix(epoch, 16).map_err(|_| CellError::Damaged)?;
-        let mut cell = Self {
-            epoch,
-            seq: words.number()?,
-            held_until: words.time()?,
-            local_end: words.time()?,
-            fresh_until: words.time()?,
-            guard: words.strictest(0)?,
-            processes: ProcessCount { window: words.number()?, current: words.u32()?, previous: words.u32()? },
-            limits: Vec::new(),
-        };
-        while let Some(unit) = words.0.next() {
-            let unit = unescape(unit).and_then(|unit| String::from_utf8(unit).ok()).ok_or(CellError::Damaged)?;
-            let period = Duration::from_micros(words.number()?);
-            let (permits, burst) = (words.strictest(1)?, words.strictest(1)?);
-            let tat = Tat { micros: words.number()?, remainder: words.u32()? };
-            if tat.remainder >= permits.value || period.is_zero() {
-                return Err(CellError::Damaged);
-            }
-            cell.limits.push(LimitState { id: LimitId::new(unit, period), permits, burst, tat });
-        }
-        Ok(cell)
     }
 }
 
-struct Words<'a>(std::str::Split<'a, char>);
-
-impl Words<'_> {
-    fn number(&mut self) -> Result<u64, CellError> {
-        let word = self.0.next().ok_or(CellError::Damaged)?;
-        word.parse().ok().filter(|number| *number <= MAX_STORED).ok_or(CellError::Damaged)
+/// Parses the words after the format.
+fn parse_cell(mut words: Words<'_>) -> Option<Cell> {
+    let mut cell = Cell {
+        epoch: words.epoch()?,
+        seq: words.number()?,
+        held_until: words.time()?,
+        local_end: words.time()?,
+        fresh_until: words.time()?,
+        guard: parse_strictest(&mut words, 0)?,
+        processes: ProcessCount { window: words.number()?, current: words.u32()?, previous: words.u32()? },
+        limits: Vec::new(),
+    };
+    while let Some(unit) = words.next() {
+        let unit = String::from_utf8(unescape(unit)?).ok()?;
+        let period = Duration::from_micros(words.number()?);
+        let (permits, burst) = (parse_strictest(&mut words, 1)?, parse_strictest(&mut words, 1)?);
+        let tat = Tat { micros: words.number()?, remainder: words.u32()? };
+        if tat.remainder >= permits.value || period.is_zero() {
+            return None;
+        }
+        cell.limits.push(LimitState { id: LimitId::new(unit, period), permits, burst, tat });
     }
+    Some(cell)
+}
 
-    fn u32(&mut self) -> Result<u32, CellError> {
-        u32::try_from(self.number()?).map_err(|_| CellError::Damaged)
-    }
-
-    fn time(&mut self) -> Result<StoreTime, CellError> {
-        self.number().map(StoreTime)
-    }
-
-    fn strictest(&mut self, at_least: u32) -> Result<Strictest, CellError> {
-        let strictest = Strictest { value: self.u32()?, at: self.time()? };
-        if strictest.value < at_least { Err(CellError::Damaged) } else { Ok(strictest) }
-    }
+fn parse_strictest(words: &mut Words<'_>, at_least: u32) -> Option<Strictest> {
+    let strictest = Strictest { value: words.u32()?, at: words.time()? };
+    (strictest.value >= at_least).then_some(strictest)
 }
 
 /// Failure to parse a [`Cell`].

@@ -14,27 +14,14 @@ use super::tat::Tat;
 use crate::StoreTime;
 use crate::time::MAX_STORED;
 
+pub use crate::transition::Transition;
+
 /// Largest correction of a charge: no call costs more than a `u32` of units.
 const MAX_DELTA: i64 = u32::MAX as i64;
 
-/// Result of a change: the reply, and the cell to write.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Transition<R> {
-    /// Reply to the caller.
-    pub reply: R,
-    /// Cell that the store writes; `None` leaves the stored cell unchanged.
-    pub write: Option<Cell>,
-}
-
-impl<R> Transition<R> {
-    fn unchanged(reply: R) -> Self {
-        Self { reply, write: None }
-    }
-}
-
 /// Books starts for the calls of `request`: see [`Pacer::reserve`](crate::Pacer::reserve).
 #[must_use]
-pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) -> Transition<Reservation> {
+pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) -> Transition<Cell, Reservation> {
     let mut cell = repair(stored, now, request);
     let is_expired = request.expires.is_some_and(|expires| now > expires);
     let decision = if is_expired { RejoinDecision::Wait } else { RejoinDecision::of(request, stored, now) };
@@ -65,7 +52,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) 
 
 /// Takes bookings back: see [`Pacer::refund`](crate::Pacer::refund).
 #[must_use]
-pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<bool> {
+pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<Cell, bool> {
     let Some(cell) = stored.filter(|cell| (cell.epoch, cell.seq) == (booking.epoch, booking.seq)) else {
         return Transition::unchanged(false);
     };
@@ -84,7 +71,7 @@ pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<bool> {
 
 /// Corrects the charge on one limit: see [`Pacer::settle`](crate::Pacer::settle).
 #[must_use]
-pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64) -> Transition<()> {
+pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64) -> Transition<Cell, ()> {
     let Some(mut cell) = stored.filter(|cell| delta != 0 && cell.limit(limit).is_some()).cloned() else {
         return Transition::unchanged(());
     };
@@ -100,7 +87,7 @@ pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64
 
 /// Stores a hold: see [`Pacer::hold`](crate::Pacer::hold).
 #[must_use]
-pub fn hold(stored: Option<&Cell>, now: StoreTime, until: StoreTime, cap: Duration) -> Transition<()> {
+pub fn hold(stored: Option<&Cell>, now: StoreTime, until: StoreTime, cap: Duration) -> Transition<Cell, ()> {
     let until = StoreTime(until.min(now + cap).0.min(MAX_STORED));
     let mut cell = stored.cloned().unwrap_or_else(|| Cell::hold_only(now));
     if until <= cell.held_until {
@@ -334,9 +321,9 @@ mod tests {
         assert_eq!((lost.cell.epoch, lost.active(), lost.counted), (9, 1, Some(0)));
         let older = before.write.as_mut().unwrap();
         (older.seq, older.processes.current, older.processes.previous) = (0, 7, 8);
-        let mended = reserve(Some(older), StoreTime(1), &after).reply;
-        assert_eq!((mended.cell.epoch, mended.active(), mended.counted), (9, 1, Some(0)));
-        let other = reserve(Some(&mended.cell), StoreTime(1), &after).reply;
+        let restored = reserve(Some(older), StoreTime(1), &after).reply;
+        assert_eq!((restored.cell.epoch, restored.active(), restored.counted), (9, 1, Some(0)));
+        let other = reserve(Some(&restored.cell), StoreTime(1), &after).reply;
         assert_eq!(other.active(), 2);
     }
 
@@ -344,8 +331,8 @@ mod tests {
     fn a_request_that_writes_nothing_counts_no_process() {
         let request = per_second(10, 1);
         let cell = reserve(None, StoreTime(0), &request).write;
-        let gone = ReserveRequest { expires: Some(StoreTime(0)), ..request };
-        let reply = reserve(cell.as_ref(), StoreTime(10_000_000), &gone).reply;
+        let expired = ReserveRequest { expires: Some(StoreTime(0)), ..request };
+        let reply = reserve(cell.as_ref(), StoreTime(10_000_000), &expired).reply;
         assert_eq!((reply.counted, reply.cell, reply.now), (None, cell.unwrap(), StoreTime(10_000_000)));
     }
 

@@ -121,7 +121,7 @@ impl SoundClient {
     pub(crate) async fn reserve_slowly(
         &self,
         key: &Key,
-        step: impl FnOnce(Option<&Cell>, StoreTime) -> Transition<Reservation> + Send,
+        step: impl FnOnce(Option<&Cell>, StoreTime) -> Transition<Cell, Reservation> + Send,
     ) -> Result<Reservation, StoreError> {
         let request =
             ReserveRequest { expires: Some(StoreTime(0)), ..ReserveRequest::new(Vec::new(), Duration::ZERO, 1) };

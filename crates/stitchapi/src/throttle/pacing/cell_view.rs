@@ -348,7 +348,7 @@ mod tests {
             ReserveRequest::new(limits, guard, 1).with_calls(1)
         };
         let (ours, theirs) = (request(10), request(5));
-        let written = |transition: Transition<Reservation>| transition.write.unwrap();
+        let written = |transition: Transition<Cell, Reservation>| transition.write.unwrap();
         let stricter = |second: u64| written(transition::reserve(None, StoreTime(second * 1_000_000), &theirs));
         let mut view = CellView::new(true);
         let mut receive = |cell: &Cell, second: u64| {
