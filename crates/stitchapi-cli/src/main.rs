@@ -1,6 +1,6 @@
-//! The `stitch` program.
+//! The `stitch` program: parses the command line and runs one command.
 
-mod failure;
+mod error;
 mod fleet;
 
 use std::process::ExitCode;
@@ -17,21 +17,21 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Runs worker processes against a rate limit: each with a budget of its own, then all on one store.
+    /// Runs worker processes against a rate limit: first each with a budget of its own, then all on one store.
     Fleet(Box<fleet::Options>),
-    /// One worker of a fleet; `stitch fleet` starts it.
+    /// Runs one worker process of a fleet. Only `stitch fleet` starts it.
     #[command(hide = true)]
     FleetWorker,
 }
 
 fn main() -> ExitCode {
-    let outcome = match Cli::try_parse() {
+    let result = match Cli::try_parse() {
         Ok(Cli { command: Command::Fleet(options) }) => fleet::run(&options),
-        Ok(Cli { command: Command::FleetWorker }) => fleet::work(),
+        Ok(Cli { command: Command::FleetWorker }) => fleet::run_worker(),
         Err(error) => Err(error.into()),
     };
-    match outcome {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failure.report(),
+        Err(error) => error.report(),
     }
 }

@@ -1,22 +1,20 @@
-//! `stitch fleet`: worker processes against a rate limit, without a shared store and with one.
+//! `stitch fleet`: worker processes against a rate limit, first without a shared store, then with one.
+//!
+//! In: [`Options`] from the command line. Out: a table or JSON on standard output and optional files. `main` calls
+//! [`run`], and [`run_worker`] in each worker process. Read on in `run.rs`, then `phase/` (runs the workers), `worker/`
+//! (a worker process), `upstream/` (the API that the workers call) and `report/`.
 
-mod assignment;
-mod figures;
-mod half;
-mod killing;
 mod options;
-mod outcome;
-mod page;
-mod process;
-mod progress;
+mod phase;
+mod protocol;
+mod rate;
 mod report;
 mod run;
-mod said;
 mod secrets;
-mod store;
+mod store_spec;
 mod upstream;
 mod worker;
 
 pub(crate) use options::Options;
 pub(crate) use run::run;
-pub(crate) use worker::work;
+pub(crate) use worker::run_worker;

@@ -1,135 +1,119 @@
-//! The options of `stitch fleet`.
+//! Command-line options of `stitch fleet` and their value parsers.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use stitchapi::Rate;
-use stitchapi::pace::SHORTEST_PERIOD;
 use url::Url;
 
-use super::said::Errand;
+use super::protocol::SharedRequest;
+use super::rate::DeclaredRate;
 
-/// The longest run, so that a slip of the finger ends.
-const LONGEST: Duration = Duration::from_secs(3_600);
+/// Shortest duration of a phase.
+const MIN_DURATION: Duration = Duration::from_millis(100);
+/// Longest duration of a phase, so that a mistyped one ends.
+const MAX_DURATION: Duration = Duration::from_secs(3_600);
+/// Longest response time of the upstream: shorter than the timeout of one attempt.
+const MAX_RESPONSE_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Worker processes.
+    /// Number of worker processes.
     #[arg(long, default_value_t = 4, value_parser = RangedU64ValueParser::<usize>::new().range(1..=64))]
     pub(super) workers: usize,
 
-    /// Concurrent tasks of each worker.
+    /// Number of concurrent tasks in each worker.
     #[arg(long, default_value_t = 25, value_parser = RangedU64ValueParser::<usize>::new().range(1..=10_000))]
     pub(super) tasks: usize,
 
-    /// The budget, such as 50/s or 1000/m.
-    #[arg(long, default_value = "50/s", value_parser = rate, allow_hyphen_values = true)]
+    /// Rate of the budget, such as 50/s or 1000/m.
+    #[arg(long, default_value = "50/s", value_parser = DeclaredRate::parse, allow_hyphen_values = true)]
     pub(super) rate: DeclaredRate,
 
-    /// How many calls may start at once after a pause.
+    /// Number of calls that may start at once after a pause.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) burst: u32,
 
-    /// How long each half runs, such as 10s (a number alone is seconds).
-    #[arg(long, default_value = "10s", value_parser = duration)]
+    /// Duration of each of the two phases (without and with the store), such as 10s; a number without a unit is in
+    /// seconds.
+    #[arg(long, default_value = "10s", value_parser = phase_duration)]
     pub(super) duration: Duration,
 
-    /// Where the budget, the session and the cached resource are kept: sqlite:PATH, redis://HOST or rediss://HOST, or
-    /// memory: which is each worker's own. The default is a SQLite file in a temporary folder.
-    // Read later: clap would quote a wrong one, and with it a password.
+    /// Store of the budget, the session and the cached resource: sqlite:PATH, redis://HOST, rediss://HOST, or memory:
+    /// (each worker has its own memory). The default is a SQLite file in a temporary folder.
+    // Parsed later: the parser's error message would quote a wrong value, and with it a password.
     #[arg(long)]
     pub(super) store: Option<String>,
 
-    /// Calls this URL instead of an upstream of our own; only the half with the store runs, without logins and without the
-    /// cached resource.
-    #[arg(long, value_parser = url)]
+    /// Calls this URL instead of the built-in upstream. Only the phase with the store runs, without logins and without
+    /// the cached resource.
+    #[arg(long, value_parser = http_url)]
     pub(super) url: Option<Url>,
 
     /// Prints one JSON object instead of the table.
     #[arg(long)]
     pub(super) json: bool,
 
-    /// Writes every start of the run with the store to this file, as CSV (worker,start_us).
+    /// Writes every start of the phase with the store to this file, as CSV (worker,start_us).
     #[arg(long, value_name = "FILE")]
     pub(super) stamps: Option<PathBuf>,
 
-    /// Writes a page that shows both halves as pictures to this file, as HTML.
+    /// Writes an HTML page with charts of both phases to this file.
     #[arg(long, value_name = "FILE")]
     pub(super) report: Option<PathBuf>,
 
-    /// In the half with the store, kills (SIGKILL) the worker whose login or fetch is the first in flight, to show that
-    /// another one takes over.
-    #[arg(long, value_name = "WHAT", conflicts_with = "url")]
-    pub(super) kill: Option<Errand>,
+    /// In the phase with the store, kills (SIGKILL) the worker whose login or fetch is the first in flight, to show that
+    /// another worker takes over.
+    #[arg(long, value_name = "REQUEST", conflicts_with = "url")]
+    pub(super) kill: Option<SharedRequest>,
 
-    /// How long the upstream takes to issue a token.
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = answer_time)]
+    /// Time that the upstream takes to issue a token.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = response_time)]
     pub(super) login_takes: Duration,
 
-    /// How long the upstream takes to answer with the cached resource.
-    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = answer_time)]
+    /// Time that the upstream takes to return the cached resource.
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = response_time)]
     pub(super) fetch_takes: Duration,
 
-    /// The token that the upstream issues, instead of random ones: for a test that searches a store for it.
+    /// Token that the upstream issues, instead of random ones: for a test that searches a store for it.
     #[arg(long, hide = true)]
     pub(super) token: Option<String>,
 
-    /// The secret with which the workers log in, instead of a random one: for a test that searches a store for it.
+    /// Client secret of the workers, instead of a random one: for a test that searches a store for it.
     #[arg(long, hide = true)]
     pub(super) client_secret: Option<String>,
 }
 
-/// A rate and the text that declared it.
-#[derive(Debug, Clone)]
-pub(super) struct DeclaredRate {
-    pub(super) rate: Rate,
-    pub(super) text: String,
-}
-
-impl DeclaredRate {
-    /// Calls a second.
-    pub(super) fn per_second(&self) -> f64 {
-        f64::from(self.rate.permits()) / self.rate.period().as_secs_f64()
-    }
-}
-
-pub(super) fn rate(text: &str) -> Result<DeclaredRate, String> {
-    let rate: Rate = text.parse().map_err(|error: stitchapi::RateError| error.to_string())?;
-    if rate.period() < SHORTEST_PERIOD {
-        return Err("a period cannot be shorter than 100 ms".to_owned());
-    }
-    Ok(DeclaredRate { rate, text: text.to_owned() })
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let read = match text.parse::<u32>() {
+/// Parses the duration of a phase: a number of seconds, or a number with a unit.
+fn phase_duration(text: &str) -> Result<Duration, String> {
+    let duration = match text.parse::<u32>() {
         Ok(seconds) => Duration::from_secs(seconds.into()),
         Err(_) => humantime::parse_duration(text).map_err(|error| error.to_string())?,
     };
-    if read < Duration::from_millis(100) || read > LONGEST {
-        return Err("a run takes between 100 ms and an hour".to_owned());
+    if !(MIN_DURATION..=MAX_DURATION).contains(&duration) {
+        return Err("a duration must be between 100 ms and 1 hour".to_owned());
     }
-    Ok(read)
+    Ok(duration)
 }
 
-fn answer_time(text: &str) -> Result<Duration, String> {
-    let read = humantime::parse_duration(text).map_err(|error| error.to_string())?;
-    // Shorter than the time of one attempt.
-    if read > Duration::from_secs(5) {
-        return Err("an answer takes at most 5s".to_owned());
+/// Parses a response time of the upstream.
+fn response_time(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    if time > MAX_RESPONSE_TIME {
+        return Err("a response time must be at most 5s".to_owned());
     }
-    Ok(read)
+    Ok(time)
 }
 
-fn url(text: &str) -> Result<Url, String> {
+/// Parses an `http` or `https` URL without credentials.
+fn http_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-        return Err("its scheme is http or https".to_owned());
+        return Err("the scheme must be http or https".to_owned());
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err("it carries credentials, which would be shown in process lists".to_owned());
+        return Err("credentials in a URL are not allowed, because process lists show them".to_owned());
     }
     Ok(url)
 }
@@ -139,21 +123,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wrong_options_are_told_apart() {
-        assert!(rate("0/s").is_err());
-        assert!(rate("10/50ms").is_err());
-        assert_eq!(rate("50/s").unwrap().text, "50/s");
-        assert_eq!(duration("10").unwrap(), Duration::from_secs(10));
-        assert_eq!(duration("1m").unwrap(), Duration::from_secs(60));
+    fn a_duration_is_seconds_or_has_a_unit_and_stays_within_its_bounds() {
+        assert_eq!(phase_duration("10").unwrap(), Duration::from_secs(10));
+        assert_eq!(phase_duration("1m").unwrap(), Duration::from_secs(60));
         for wrong in ["", "0", "1ms", "2h", "soon"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
+            assert!(phase_duration(wrong).is_err(), "{wrong}");
         }
-        assert_eq!(answer_time("600ms").unwrap(), Duration::from_millis(600));
+    }
+
+    #[test]
+    fn a_response_time_has_a_unit_and_is_at_most_5_s() {
+        assert_eq!(response_time("600ms").unwrap(), Duration::from_millis(600));
         for wrong in ["", "6s", "600"] {
-            assert!(answer_time(wrong).is_err(), "{wrong}");
+            assert!(response_time(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_url_is_http_and_has_no_credentials() {
         for wrong in ["", "ftp://a/", "http://user:secret@a/", "localhost:80"] {
-            assert!(url(wrong).is_err(), "{wrong}");
+            assert!(http_url(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Both halves, one after the other, and what is made of them.
+//! `stitch fleet`: runs both phases and writes the results.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -6,125 +6,128 @@ use std::path::Path;
 
 use url::Url;
 
-use super::assignment::Membership;
-use super::figures::Half;
-use super::half::{Plan, run_half};
-use super::killing::Killing;
 use super::options::Options;
-use super::outcome::Outcome;
-use super::page::{Sheet, page};
-use super::report::Comparison;
-use super::secrets::{Secrets, random_text};
-use super::store::Store;
-use super::upstream::{Manner, Upstream};
-use crate::failure::Failure;
+use super::phase::{KillSwitch, PhasePlan, PhaseRecord, run_phase};
+use super::protocol::FleetIdentity;
+use super::report::{Comparison, PhaseFigures, ReportPage};
+use super::secrets::{Secrets, random_hex};
+use super::store_spec::StoreSpec;
+use super::upstream::{Upstream, UpstreamConfig};
+use crate::error::CliError;
 
-/// Runs both halves and reports them.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    // Kept until the end: its file is the default store.
-    let folder = tempfile::tempdir().map_err(|error| Failure::broken("no temporary folder", &error))?;
+/// Runs both phases, writes the requested files, and prints the figures.
+pub(crate) fn run(options: &Options) -> Result<(), CliError> {
+    // The folder of the default store is deleted when this function returns.
+    let folder =
+        tempfile::tempdir().map_err(|error| CliError::internal("no temporary folder can be created", &error))?;
     let store = match &options.store {
-        Some(text) => text.parse().map_err(Failure::wrong)?,
-        None => Store::Sqlite(folder.path().join("fleet.db")),
+        Some(text) => text.parse().map_err(CliError::input)?,
+        None => StoreSpec::Sqlite(folder.path().join("fleet.db")),
     };
     if options.kill.is_some() && !store.is_shared() {
-        return Err(Failure::wrong("--kill needs a store that the workers share"));
+        return Err(CliError::input("--kill needs a store that the workers share: sqlite:PATH or redis://HOST"));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::broken("no runtime", &error))?;
+    let runtime = runtime.map_err(|error| CliError::internal("the Tokio runtime cannot be built", &error))?;
     runtime.block_on(store.check())?;
-    // Before anything runs, so that a wrong path is known at once.
-    let stamps = options.stamps.as_deref().map(create).transpose()?;
-    let report = options.report.as_deref().map(create).transpose()?;
+    // Both files are created before the phases, so that a wrong path is reported at once.
+    let stamps = options.stamps.as_deref().map(create_file).transpose()?;
+    let report = options.report.as_deref().map(create_file).transpose()?;
 
-    let (without_store, with_store) = runtime.block_on(both_halves(options, &store))?;
+    let (without_store, with_store) = runtime.block_on(run_both_phases(options, &store))?;
 
     if let Some(file) = stamps {
-        write_stamps(file, &with_store).map_err(|error| Failure::broken("the stamps cannot be written", &error))?;
+        write_stamps(file, &with_store)
+            .map_err(|error| CliError::internal("the file of --stamps cannot be written", &error))?;
     }
-    let figure = |outcome: &Outcome| Half::of(options, outcome);
+    let figures = |record: &PhaseRecord| PhaseFigures::new(options, record);
     let comparison = Comparison {
-        without_store: without_store.as_ref().map(figure),
-        with_store: figure(&with_store),
+        without_store: without_store.as_ref().map(figures),
+        with_store: figures(&with_store),
         killed_worker: with_store.killed_worker(),
     };
     if let Some(mut file) = report {
         let (without, with) = (without_store.as_ref(), &with_store);
-        let page = page(&Sheet { options, store: &store, without, with, comparison: &comparison });
-        let written = file.write_all(page.as_bytes());
-        written.map_err(|error| Failure::broken("the report cannot be written", &error))?;
+        let page = ReportPage { options, store: &store, without, with, comparison: &comparison };
+        file.write_all(page.html().as_bytes())
+            .map_err(|error| CliError::internal("the file of --report cannot be written", &error))?;
     }
     comparison.print(options, &store)
 }
 
-/// The half without a store only runs against our own upstream: no stranger is sent several times the limit.
-async fn both_halves(options: &Options, store: &Store) -> Result<(Option<Outcome>, Outcome), Failure> {
+/// Runs the phase without a store and the phase with the store.
+///
+/// An external API is called in the phase with the store only: without a common budget, the workers would send it
+/// several times the limit.
+async fn run_both_phases(options: &Options, store: &StoreSpec) -> Result<(Option<PhaseRecord>, PhaseRecord), CliError> {
     if let Some(url) = &options.url {
-        reach(url).await?;
+        check_connection(url).await?;
         eprintln!("calling {} with {} workers on the {} store", origin(url), options.workers, store.name());
-        let (url, killing) = (url.as_str(), Killing::nobody());
-        let plan = Plan { options, url, store, membership: None, killing };
-        return Ok((None, run_half(&plan, std::future::pending()).await?));
+        let (url, kill) = (url.as_str(), KillSwitch::disabled());
+        let plan = PhasePlan { options, url, store, identity: None, kill };
+        return Ok((None, run_phase(&plan, std::future::pending()).await?));
     }
 
-    let mut secrets = Secrets::draw()?;
+    let mut secrets = Secrets::random()?;
     if let Some(secret) = &options.client_secret {
         secrets.client_secret.clone_from(secret);
     }
-    let membership = Membership { seam: format!("fleet {}", random_text()?), secrets };
-    let start = || Upstream::start(Manner::of(options, &membership.secrets.client_secret));
-    let alone = {
-        let upstream = start().await?;
+    let identity = FleetIdentity { seam: format!("fleet {}", random_hex()?), secrets };
+    let start_upstream = || Upstream::start(UpstreamConfig::new(options, &identity.secrets.client_secret));
+    let without_store = {
+        let upstream = start_upstream().await?;
         eprintln!("without a store: {} workers, each with a budget of its own", options.workers);
-        let (store, killing) = (&Store::Memory, Killing::nobody());
-        let plan = Plan { options, url: upstream.url(), store, membership: Some(&membership), killing };
-        run_against(&upstream, &plan).await?
+        let (store, kill) = (&StoreSpec::Memory, KillSwitch::disabled());
+        let plan = PhasePlan { options, url: upstream.url(), store, identity: Some(&identity), kill };
+        run_phase_against(&upstream, &plan).await?
     };
-    let upstream = start().await?;
+    let upstream = start_upstream().await?;
     eprintln!("with a store: {} workers, one budget on the {} store", options.workers, store.name());
-    let killing = options.kill.map_or_else(Killing::nobody, |errand| Killing::who_is_on(errand, &upstream));
-    let plan = Plan { options, url: upstream.url(), store, membership: Some(&membership), killing };
-    let shared = run_against(&upstream, &plan).await?;
-    if options.kill.is_some() && shared.killed_worker().is_none() {
-        eprintln!("nobody was killed: there was nothing in flight");
+    let kill = options.kill.map_or_else(KillSwitch::disabled, |request| KillSwitch::during(request, &upstream));
+    let plan = PhasePlan { options, url: upstream.url(), store, identity: Some(&identity), kill };
+    let with_store = run_phase_against(&upstream, &plan).await?;
+    if let Some(request) = options.kill.filter(|_| with_store.killed_worker().is_none()) {
+        eprintln!("no worker was killed: no {} was in flight", request.name());
     }
-    Ok((Some(alone), shared))
+    Ok((Some(without_store), with_store))
 }
 
-async fn run_against(upstream: &Upstream, plan: &Plan<'_>) -> Result<Outcome, Failure> {
-    let mut outcome = run_half(plan, upstream.serve()).await?;
+/// Runs a phase against the built-in upstream and adds the upstream's counts to the record.
+async fn run_phase_against(upstream: &Upstream, plan: &PhasePlan<'_>) -> Result<PhaseRecord, CliError> {
+    let mut record = run_phase(plan, upstream.serve()).await?;
     let counts = upstream.counts();
     if counts.unauthorized > 0 {
-        eprintln!("{} requests failed: the upstream answered 401", counts.unauthorized);
+        eprintln!("{} requests failed: the upstream responded with status 401", counts.unauthorized);
     }
-    outcome.upstream = Some(counts);
-    Ok(outcome)
+    record.upstream = Some(counts);
+    Ok(record)
 }
 
-/// Connects and no more: the limit is somebody else's.
-async fn reach(url: &Url) -> Result<(), Failure> {
+/// Opens and closes a TCP connection. No request is sent, because the limit belongs to the external API.
+async fn check_connection(url: &Url) -> Result<(), CliError> {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(80);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     match tokio::net::TcpStream::connect((host, port)).await {
         Ok(_) => Ok(()),
-        Err(error) => Err(Failure::wrong_because(format!("{} cannot be reached", origin(url)), &error)),
+        Err(error) => Err(CliError::input_because(format!("{} cannot be reached", origin(url)), &error)),
     }
 }
 
-/// What of a URL may be shown.
+/// Returns scheme, host and port: the part of a URL that may be printed.
 fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
-fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|error| Failure::wrong_because(format!("{} cannot be written", path.display()), &error))
+fn create_file(path: &Path) -> Result<File, CliError> {
+    File::create(path).map_err(|error| CliError::input_because(format!("{} cannot be written", path.display()), &error))
 }
 
-fn write_stamps(file: File, outcome: &Outcome) -> std::io::Result<()> {
+/// Writes each start as CSV: worker number, and microseconds on the boot clock.
+fn write_stamps(file: File, record: &PhaseRecord) -> std::io::Result<()> {
     let mut file = BufWriter::new(file);
     writeln!(file, "worker,start_us")?;
-    for (worker, start) in outcome.starts() {
+    for (worker, start) in record.starts() {
         writeln!(file, "{worker},{start}")?;
     }
     file.flush()

@@ -1,25 +1,29 @@
-//! What the upstream and the workers of one run know, and nobody else.
+//! Secrets of one run, shared by the upstream and the workers.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::failure::Failure;
+use crate::error::CliError;
 
-/// The id under which the workers log in.
+/// OAuth2 client id of the workers.
 pub(super) const CLIENT_ID: &str = "fleet";
 
-/// Drawn anew for each run. They reach a worker on its standard input: arguments and the environment show in process
-/// lists.
+/// Client secret and sealing key, drawn at random for each run.
+///
+/// A worker receives them on its standard input, because process lists show arguments and environment variables.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Secrets {
+    /// OAuth2 client secret.
     pub(super) client_secret: String,
+    /// Key with which the workers seal the session in the store.
     pub(super) sealing_key: [u8; 32],
 }
 
 impl Secrets {
-    pub(super) fn draw() -> Result<Self, Failure> {
-        Ok(Self { client_secret: random_text()?, sealing_key: random()? })
+    /// Draws new secrets.
+    pub(super) fn random() -> Result<Self, CliError> {
+        Ok(Self { client_secret: random_hex()?, sealing_key: random_bytes()? })
     }
 }
 
@@ -29,16 +33,16 @@ impl fmt::Debug for Secrets {
     }
 }
 
-/// 128 random bits in hexadecimal digits.
-pub(super) fn random_text() -> Result<String, Failure> {
-    Ok(format!("{:032x}", u128::from_ne_bytes(random()?)))
+/// Returns 128 random bits as 32 hexadecimal digits.
+pub(super) fn random_hex() -> Result<String, CliError> {
+    Ok(format!("{:032x}", u128::from_ne_bytes(random_bytes()?)))
 }
 
-fn random<const N: usize>() -> Result<[u8; N], Failure> {
+fn random_bytes<const N: usize>() -> Result<[u8; N], CliError> {
     let mut bytes = [0; N];
     match getrandom::fill(&mut bytes) {
         Ok(()) => Ok(bytes),
-        Err(error) => Err(Failure::Broken(format!("the system has no random numbers: {error}"))),
+        Err(error) => Err(CliError::Internal(format!("the operating system returned no random bytes: {error}"))),
     }
 }
 
@@ -47,8 +51,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_run_has_its_own() {
-        let (one, other) = (Secrets::draw().unwrap(), Secrets::draw().unwrap());
+    fn each_run_draws_other_secrets_and_debug_hides_them() {
+        let (one, other) = (Secrets::random().unwrap(), Secrets::random().unwrap());
         assert_eq!(one.client_secret.len(), 32);
         assert_ne!(one.client_secret, other.client_secret);
         assert_ne!(one.sealing_key, other.sealing_key);

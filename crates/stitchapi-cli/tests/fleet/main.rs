@@ -1,11 +1,12 @@
-//! Real fleets: what `stitch fleet` shows, and what is left of it when a worker dies or stands still.
+//! Real fleets: the output of `stitch fleet`, and the starts that remain when a worker is killed or paused.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-mod errands;
-mod halves;
-mod promise;
+mod budget;
+mod comparison;
+mod harness;
+mod input_errors;
 mod redis_server;
-mod scene;
-mod starts;
-mod wrong;
+mod running_fleet;
+mod shared_requests;
+mod start_bounds;

@@ -1,4 +1,4 @@
-//! A real Redis server of a test's own.
+//! A real Redis server, started for one test.
 
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
@@ -10,12 +10,12 @@ use std::{env, fs};
 use stitchapi::Tick;
 use tempfile::TempDir;
 
-/// Names the server's program; one in `PATH` is used otherwise.
+/// Environment variable with the path of the server's program. If it is not set, `redis-server` in `PATH` is used.
 const PROGRAM: &str = "STITCHAPI_REDIS_SERVER";
-/// How long a server may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Time that the server has to respond.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A server on a private port of loopback, which keeps all it is told on disk, as it is. It is killed when this is dropped.
+/// Redis server on a free port of the loopback interface, killed on drop. It logs every command to disk, uncompressed.
 pub(crate) struct RedisServer {
     child: Child,
     folder: TempDir,
@@ -24,14 +24,18 @@ pub(crate) struct RedisServer {
 }
 
 impl RedisServer {
-    /// `None`, and a line that says so, where there is no server to start; but in CI that is a failure.
+    /// Starts a server. Returns `None` and prints a line if `redis-server` is not installed.
+    ///
+    /// # Panics
+    ///
+    /// `redis-server` is not installed and `CI` is set, or the server does not start.
     pub(crate) fn start() -> Option<Self> {
         let Some(program) = program() else {
-            assert!(env::var_os("CI").is_none(), "CI has no redis-server: set {PROGRAM}");
+            assert!(env::var_os("CI").is_none(), "redis-server is not installed in CI: set {PROGRAM}");
             println!("skipped: no redis-server (set {PROGRAM} or put it in PATH)");
             return None;
         };
-        // Another process may take the port between the two: then the server ends at once, and the next port is tried.
+        // Another process may take the port before the server does. The server then ends at once, and another port is tried.
         for _ in 0..10 {
             let folder = tempfile::tempdir().unwrap();
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
@@ -44,50 +48,52 @@ impl RedisServer {
                 .spawn()
                 .unwrap();
             let mut server = Self { child, folder, port, url: format!("redis://127.0.0.1:{port}") };
-            if server.answers() {
+            if server.is_ready() {
                 return Some(server);
             }
         }
         panic!("{} does not start", program.display());
     }
 
+    /// Returns the URL of the server.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Where it keeps what it is told.
+    /// Returns the folder of the server's files.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Writes down all that it holds, beside the log of all that it was told.
+    /// Writes all keys to `dump.rdb`, in addition to the log of commands.
     pub(crate) fn save(&self) {
-        assert_eq!(self.ask("SAVE").unwrap(), "+OK\r\n");
+        assert_eq!(self.send("SAVE").unwrap(), "+OK\r\n");
         assert!(fs::metadata(self.folder().join("dump.rdb")).unwrap().len() > 0);
     }
 
-    /// `false` if it has ended instead.
-    fn answers(&mut self) -> bool {
-        let end = Tick::of_boot_clock() + PATIENCE;
+    /// Waits until the server responds to `PING`. Returns `false` if it has ended.
+    fn is_ready(&mut self) -> bool {
+        let end = Tick::of_boot_clock() + RESPONSE_TIMEOUT;
         while Tick::of_boot_clock() < end {
             if self.child.try_wait().unwrap().is_some() {
                 return false;
             }
-            if self.ask("PING").is_ok_and(|answer| answer == "+PONG\r\n") {
+            if self.send("PING").is_ok_and(|reply| reply == "+PONG\r\n") {
                 return true;
             }
-            pause(Duration::from_millis(5));
+            sleep(Duration::from_millis(5));
         }
-        panic!("the server on port {} does not answer", self.port);
+        panic!("the server on port {} does not respond", self.port);
     }
 
-    fn ask(&self, command: &str) -> std::io::Result<String> {
+    /// Sends an inline command and returns its reply.
+    fn send(&self, command: &str) -> std::io::Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(RESPONSE_TIMEOUT))?;
         stream.write_all(format!("{command}\r\n").as_bytes())?;
-        let mut answer = [0; 64];
-        let read = stream.read(&mut answer)?;
-        Ok(String::from_utf8_lossy(&answer[..read]).into_owned())
+        let mut reply = [0; 64];
+        let read = stream.read(&mut reply)?;
+        Ok(String::from_utf8_lossy(&reply[..read]).into_owned())
     }
 }
 
@@ -98,6 +104,7 @@ impl Drop for RedisServer {
     }
 }
 
+/// Returns the path of `redis-server`.
 fn program() -> Option<PathBuf> {
     if let Some(program) = env::var_os(PROGRAM) {
         return Some(program.into());
@@ -107,6 +114,6 @@ fn program() -> Option<PathBuf> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "waits for another process")]
-fn pause(duration: Duration) {
+fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
