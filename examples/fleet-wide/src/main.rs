@@ -1,4 +1,4 @@
-//! The same program with two lines more: however many run at once, together they make ten calls a second.
+//! The program of `one-process` with a store in two more lines: all its processes together make ten calls per second.
 
 use std::error::Error;
 
@@ -21,13 +21,13 @@ struct Issue {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // "https://api.github.com", were there a network.
+    // A real program calls "https://api.github.com"; this one calls a local API, so that it runs without a network.
     let url = example_upstream::start().await?;
     let github = Seam::builder(url)
         .name("github")
         .store(SqliteStore::open(std::env::temp_dir().join("example-fleet-wide.db"))?)
         .throttle(Throttle::rate(Rate::per_second(10)))
-        .auth(auth::bearer(Secret::value("a token that nobody checks")))
+        .auth(auth::bearer(Secret::value("a token that the local API ignores")))
         .build()?;
     let issues: Stitch<Page, Vec<Issue>> = github.get("/repos/{owner}/{repo}/issues").build()?;
 

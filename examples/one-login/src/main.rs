@@ -1,5 +1,5 @@
-//! Two workers that log in once and fetch once between them. Here they are two seams of one program on one file; on two
-//! machines with one Redis the code is the same.
+//! Two workers that share one login and one cached response. Here they are two seams of one program on one SQLite file;
+//! on two machines with one Redis server the code is the same.
 
 use std::error::Error;
 use std::path::Path;
@@ -14,13 +14,13 @@ use stitchapi_sqlite::SqliteStore;
 
 #[derive(Deserialize)]
 struct Prices {
-    answer: u32,
+    serial: u32,
 }
 
-/// One worker of the fleet: what it calls, and how it shows who it is.
+/// Declares the seam of one worker, with its login and its store, and returns the stitch that it calls.
 fn worker(url: &str, file: &Path) -> Result<Stitch<(), Prices>, Box<dyn Error>> {
     let login = ClientCredentials::new(format!("{url}/token"), "worker", Secret::value("hunter2".to_owned()));
-    // Not from the program's text: from where its other secrets are.
+    // A real program reads the sealing key from its secret store, not from its source code.
     let key = SealingKey::from_bytes("2026-11", [7; 32]);
     let shop = Seam::builder(url)
         .name("shop")
@@ -38,11 +38,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let workers = [0, 1].map(|_| worker(&upstream.url, &folder.path().join("fleet.db")));
     let calls = workers.iter().flatten().flat_map(|prices| (0..10).map(|_| async { prices.call(()).await }));
-    let answers: Vec<Prices> = try_join_all(calls).await?;
-    println!("{} calls got answer number {}", answers.len(), answers[0].answer);
+    let responses: Vec<Prices> = try_join_all(calls).await?;
+    println!("{} calls returned fetch number {}", responses.len(), responses[0].serial);
     println!("logins: {}, fetches: {}", upstream.logins(), upstream.fetches());
-    if (answers.len(), upstream.logins(), upstream.fetches()) == (20, 1, 1) {
+    if (responses.len(), upstream.logins(), upstream.fetches()) == (20, 1, 1) {
         return Ok(());
     }
-    Err("more than one login or one fetch".into())
+    Err("expected 20 responses from one login and one fetch".into())
 }

@@ -1,4 +1,4 @@
-//! One process, no store: an endpoint declared once and called at ten calls a second.
+//! One process without a store: an endpoint, declared once and called at ten calls per second.
 
 use std::error::Error;
 
@@ -20,12 +20,12 @@ struct Issue {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // "https://api.github.com", were there a network.
+    // A real program calls "https://api.github.com"; this one calls a local API, so that it runs without a network.
     let url = example_upstream::start().await?;
     let github = Seam::builder(url)
         .name("github")
         .throttle(Throttle::rate(Rate::per_second(10)))
-        .auth(auth::bearer(Secret::value("a token that nobody checks")))
+        .auth(auth::bearer(Secret::value("a token that the local API ignores")))
         .build()?;
     let issues: Stitch<Page, Vec<Issue>> = github.get("/repos/{owner}/{repo}/issues").build()?;
 

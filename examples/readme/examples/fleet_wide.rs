@@ -1,4 +1,4 @@
-//! The README's program with the README's two lines: compiled here, and compared with it in `tests/two_lines.rs`.
+//! The README's program after the README's two-line change. `tests/two_lines.rs` compares it with the README.
 use serde::{Deserialize, Serialize};
 use stitchapi::{Rate, Seam, Stitch, Throttle};
 use stitchapi_redis::RedisStore;

@@ -1,50 +1,50 @@
-//! The stitches of one API in a struct, declared on whatever seam they are given.
+//! The stitches of one API in a struct. The program declares them on a real seam, the tests on a simulated one.
 
 use serde::{Deserialize, Serialize};
 use stitchapi::{Result, Seam, Stitch};
 
-/// Who somebody is.
+/// User account.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub struct User {
-    /// Their number.
+    /// Number of the account.
     pub id: u64,
-    /// What they call themselves, if they do.
+    /// Display name, if the user has set one.
     pub name: Option<String>,
 }
 
-/// What is wrong, and where.
+/// Issue to open, and its repository.
 #[derive(Debug, Serialize)]
 pub struct NewIssue {
-    /// Whose repository.
+    /// Owner of the repository.
     pub owner: String,
-    /// Which repository.
+    /// Name of the repository.
     pub repo: String,
-    /// In one line.
+    /// Title of the issue.
     pub title: String,
 }
 
-/// What was made of it.
+/// Opened issue.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 pub struct Issue {
-    /// Its number.
+    /// Number of the issue in its repository.
     pub number: u64,
 }
 
 /// The part of the API that this application uses.
 #[derive(Debug, Clone)]
 pub struct GitHub {
-    /// A user by name.
+    /// Returns a user by name.
     pub user: Stitch<str, User>,
     /// Opens an issue.
     pub open_issue: Stitch<NewIssue, Issue>,
 }
 
 impl GitHub {
-    /// Declares it on a seam.
+    /// Declares the stitches on a seam.
     ///
     /// # Errors
     ///
-    /// If a declaration is wrong.
+    /// A path template is invalid.
     pub fn on(seam: &Seam) -> Result<Self> {
         Ok(Self {
             user: seam.get("/users/{name}").build()?,

@@ -1,4 +1,4 @@
-//! Against a mock transport, in virtual time.
+//! Calls each stitch on a mock transport, in virtual time.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use http::Method;
 use stitchapi::{ErrorKind, Result, Runtime, Seam, Throttle};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
-/// A virtual clock, and the stitches on an API that answers these.
+/// Returns a virtual clock and the stitches on this mock transport.
 fn github(api: &MockTransport) -> Result<(SimRuntime, GitHub)> {
     let sim = SimRuntime::new(1);
     let seam = Seam::builder("https://api.github.com")
@@ -18,6 +18,7 @@ fn github(api: &MockTransport) -> Result<(SimRuntime, GitHub)> {
     Ok((sim, GitHub::on(&seam)?))
 }
 
+/// Returns an API that knows one user.
 fn octocat() -> MockTransport {
     MockTransport::routes().on(Method::GET, "/users/octocat", 200, r#"{"id":1}"#)
 }
@@ -30,7 +31,7 @@ fn a_user_is_read_by_name() -> Result<()> {
 }
 
 #[test]
-fn an_issue_goes_out_as_json_without_what_is_in_the_path() -> Result<()> {
+fn the_body_of_an_issue_is_json_without_the_path_parameters() -> Result<()> {
     let api = MockTransport::routes().on(Method::POST, "/repos/a/b/issues", 201, r#"{"number":7}"#);
     let (sim, github) = github(&api)?;
     let issue = NewIssue { owner: "a".into(), repo: "b".into(), title: "it breaks".into() };
@@ -40,15 +41,15 @@ fn an_issue_goes_out_as_json_without_what_is_in_the_path() -> Result<()> {
 }
 
 #[test]
-fn an_unknown_user_is_a_404_and_says_so() -> Result<()> {
+fn an_unknown_user_is_a_status_error_with_404() -> Result<()> {
     let (sim, github) = github(&octocat())?;
-    let error = sim.block_on(async { github.user.call("nobody").await }).unwrap_err();
+    let error = sim.block_on(async { github.user.call("unknown").await }).unwrap_err();
     assert_eq!((error.kind(), error.status().map(|status| status.as_u16())), (ErrorKind::Status, Some(404)));
     Ok(())
 }
 
 #[test]
-fn eleven_calls_take_a_second_of_virtual_time_and_none_of_yours() -> Result<()> {
+fn eleven_calls_take_one_second_of_virtual_time() -> Result<()> {
     let (sim, github) = github(&octocat())?;
     let begun = sim.now();
     for _ in 0..11 {

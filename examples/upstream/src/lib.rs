@@ -1,4 +1,4 @@
-//! A stand-in for the API that the examples call, so that they run without a network.
+//! A small HTTP API for the examples, so that they run without a network.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,12 +9,13 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::{Deserialize, Serialize};
 
+/// The token that every login returns.
 const TOKEN: &str = "the only token";
 
-/// The API under way: its address, and how often it was asked for what should be asked for once.
+/// Running API: its URL and the number of logins and fetches.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// Its base URL.
+    /// Base URL of the API.
     pub url: String,
     counts: Arc<Counts>,
 }
@@ -26,13 +27,13 @@ struct Counts {
 }
 
 impl Upstream {
-    /// How many tokens were asked for.
+    /// Returns the number of token requests.
     #[must_use]
     pub fn logins(&self) -> u32 {
         self.counts.logins.load(Ordering::Relaxed)
     }
 
-    /// How often the prices were fetched.
+    /// Returns the number of fetches of the prices.
     #[must_use]
     pub fn fetches(&self) -> u32 {
         self.counts.fetches.load(Ordering::Relaxed)
@@ -58,23 +59,26 @@ struct Token {
 
 #[derive(Serialize)]
 struct Prices {
-    answer: u32,
+    /// Number of fetches so far, this one included.
+    serial: u32,
 }
 
-/// Starts it on a port of its own; gives its URL.
+/// Starts the API on a free port of the loopback interface and returns its base URL.
+///
+/// The API runs in a task of the current Tokio runtime until that runtime ends.
 ///
 /// # Errors
 ///
-/// If no port can be had.
+/// No port can be bound.
 pub async fn start() -> std::io::Result<String> {
     Ok(start_counting().await?.url)
 }
 
-/// Starts it on a port of its own.
+/// Starts the API as [`start`] does, and returns its URL and its counts.
 ///
 /// # Errors
 ///
-/// If no port can be had.
+/// No port can be bound.
 pub async fn start_counting() -> std::io::Result<Upstream> {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);
@@ -98,9 +102,9 @@ async fn token(State(counts): State<Arc<Counts>>) -> Json<Token> {
 }
 
 async fn prices(State(counts): State<Arc<Counts>>, headers: HeaderMap) -> Result<Json<Prices>, StatusCode> {
-    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    if shown != Some(&format!("Bearer {TOKEN}")) {
+    let authorization = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if authorization != Some(&format!("Bearer {TOKEN}")) {
         return Err(StatusCode::UNAUTHORIZED);
     }
-    Ok(Json(Prices { answer: counts.fetches.fetch_add(1, Ordering::Relaxed) + 1 }))
+    Ok(Json(Prices { serial: counts.fetches.fetch_add(1, Ordering::Relaxed) + 1 }))
 }
