@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use common::{events, seam, starts};
+use common::{recording_sink, seam, starts};
 use futures_util::future::join_all;
 use http::HeaderValue;
 use http::response::Parts;
@@ -78,12 +78,12 @@ fn get(seam: &Seam) -> Stitch<(), ()> {
 
 #[test]
 fn calls_that_waited_for_a_login_start_at_the_rate_of_the_throttle() -> Result<()> {
-    let (sim, (sink, taken), api) = (SimRuntime::new(1), events(), ok());
+    let (sim, (sink, recorded), api) = (SimRuntime::new(1), recording_sink(), ok());
     let slow = Numbers { takes: Duration::from_secs(3), ..Numbers::default() };
     let stitch = get(&seam(&sim, &api).auth(slow).throttle(Throttle::rate("10/s")).sink(sink).build()?);
     sim.block_on(join_all((0..10).map(|_| async { stitch.call(()).await }))).into_iter().collect::<Result<Vec<_>>>()?;
     sim.block_on(sim.sleep(Duration::from_secs(1)));
-    let at = starts(&taken);
+    let at = starts(&recorded);
     assert_eq!(at.len(), 10);
     assert!(at.windows(2).all(|pair| pair[1] - pair[0] == 100_500), "{at:?}");
     Ok(())
@@ -120,14 +120,14 @@ fn a_rejected_credential_is_replaced_once_and_its_request_takes_another_slot() -
         *response.status_mut() = http::StatusCode::UNAUTHORIZED;
         response
     });
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
     let throttle = Throttle::rate("10/s");
     let stitch = get(&seam(&sim, &api).auth(Numbers::default()).throttle(throttle).sink(sink).build()?);
     let error = sim.block_on(async { stitch.call(()).await }).unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (401, 2));
     assert_eq!(numbers(&api), [1, 2]);
     sim.block_on(sim.sleep(Duration::from_secs(1)));
-    let at = starts(&taken);
+    let at = starts(&recorded);
     assert_eq!(at[1] - at[0], 100_500);
     Ok(())
 }

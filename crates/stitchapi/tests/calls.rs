@@ -1,4 +1,4 @@
-//! One call: success, failure, retries, redirects, deadlines.
+//! One call: decoding, errors, retries, redirects, deadlines and secrets.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -7,7 +7,7 @@ mod common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{events, seam};
+use common::{recording_sink, seam};
 use http::{Method, Response};
 use serde::Deserialize;
 use stitchapi::trace::EventKind;
@@ -19,6 +19,7 @@ use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Returns a response with these headers and this body.
 fn respond(status: u16, headers: &[(&str, &str)], body: &str) -> Response<Bytes> {
     let mut response = Response::builder().status(status);
     for (name, value) in headers {
@@ -32,26 +33,26 @@ fn get(seam: &Seam) -> Stitch<(), ()> {
 }
 
 #[test]
-fn a_response_is_decoded_as_json_text_bytes_or_not_at_all() -> Result<()> {
+fn a_response_is_decoded_as_json_text_bytes_or_by_a_custom_decoder() -> Result<()> {
     let (sim, api) = (SimRuntime::new(1), MockTransport::new(|_| respond(200, &[], "7")));
     let seam = seam(&sim, &api).build()?;
     let json: Stitch<(), u8> = seam.get("/").build()?;
     let text: Stitch<(), String> = seam.get("/").build_with(decode::text)?;
     let bytes: Stitch<(), Bytes> = seam.get("/").build_with(decode::bytes)?;
-    let own: Stitch<(), usize> = seam.get("/").build_with(|_, body| Ok::<_, BoxError>(body.len()))?;
+    let custom: Stitch<(), usize> = seam.get("/").build_with(|_, body| Ok::<_, BoxError>(body.len()))?;
     sim.block_on(async {
         assert_eq!(json.call(()).await?, 7);
         assert_eq!(text.call(()).await?, "7");
         assert_eq!(bytes.call(()).await?, "7");
-        assert_eq!(own.call(()).await?, 1);
-        let whole = json.call(()).send().await?;
-        assert_eq!((whole.value, whole.status.as_u16(), whole.report.attempts), (7, 200, 1));
+        assert_eq!(custom.call(()).await?, 1);
+        let response = json.call(()).send().await?;
+        assert_eq!((response.value, response.status.as_u16(), response.report.attempts), (7, 200, 1));
         Ok(())
     })
 }
 
 #[test]
-fn an_error_carries_the_response_of_the_api() {
+fn a_status_error_carries_the_response() {
     #[derive(Deserialize)]
     struct Problem {
         code: u16,
@@ -78,7 +79,7 @@ fn a_body_that_is_not_json_is_a_decode_error_with_the_response() {
 }
 
 #[test]
-fn a_body_above_the_limit_is_too_large_and_an_error_body_is_truncated() {
+fn a_body_over_the_limit_is_too_large_and_an_error_body_is_truncated() {
     let api = MockTransport::new(|request| {
         let status = if request.uri().path().ends_with("big") { 200 } else { 400 };
         respond(status, &[], &"x".repeat(100_000))
@@ -93,14 +94,14 @@ fn a_body_above_the_limit_is_too_large_and_an_error_body_is_truncated() {
 }
 
 #[test]
-fn a_503_is_retried_with_growing_backoff_and_its_retry_after() -> Result<()> {
+fn a_503_is_retried_after_a_backoff_and_a_429_after_its_retry_after() -> Result<()> {
     let api = MockTransport::routes().on(Method::GET, "/v1/a", 503, "").on(Method::GET, "/v1/a", 200, "");
-    let (sim, (sink, taken)) = (SimRuntime::new(3), events());
+    let (sim, (sink, recorded)) = (SimRuntime::new(3), recording_sink());
     let stitch = get(&seam(&sim, &api).sink(sink).build()?);
     let report = sim.block_on(async { Ok::<_, Error>(stitch.call(()).send().await?.report) })?;
     assert_eq!(report.attempts, 2);
     sim.block_on(sim.sleep(SECOND));
-    let kinds: Vec<_> = taken.lock().unwrap().iter().map(|event| event.kind.clone()).collect();
+    let kinds: Vec<_> = recorded.lock().unwrap().iter().map(|event| event.kind.clone()).collect();
     assert!(matches!(
         &kinds[..],
         [
@@ -137,7 +138,7 @@ fn a_retry_after_above_the_maximum_ends_the_call_at_once() {
 }
 
 #[test]
-fn only_idempotent_requests_are_retried() {
+fn only_idempotent_calls_and_retryable_statuses_are_retried() {
     let sim = SimRuntime::new(1);
     let attempts = |declare: fn(&Seam) -> Result<Stitch<(), ()>>, status: u16| {
         let api = MockTransport::new(move |_| respond(status, &[], ""));
@@ -152,7 +153,7 @@ fn only_idempotent_requests_are_retried() {
 }
 
 #[test]
-fn a_failed_connection_is_retried_and_a_broken_one_is_not() {
+fn a_failed_connect_is_retried_and_a_broken_connection_is_not() {
     let sim = SimRuntime::new(1);
     for (kind, attempts) in [(TransportErrorKind::Connect, 3), (TransportErrorKind::Broken, 1)] {
         let api = MockTransport::routes().failing(9, kind);
@@ -163,7 +164,7 @@ fn a_failed_connection_is_retried_and_a_broken_one_is_not() {
 }
 
 #[test]
-fn one_attempt_and_the_whole_call_have_separate_time_limits() {
+fn attempt_timeout_bounds_an_attempt_and_deadline_the_call() {
     let sim = SimRuntime::new(1);
     let slow = MockTransport::new(|_| respond(200, &[], "")).latency(60 * SECOND, std::sync::Arc::new(sim.clone()));
     let stitch = get(&seam(&sim, &slow).attempt_timeout(3 * SECOND).build().unwrap());
@@ -195,8 +196,9 @@ fn a_redirect_is_a_status_error_unless_redirects_are_allowed() {
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (302, 4));
 }
 
-/// Redirects `/v1/a` with `status` to `location`, responds 200 to any other path, and returns the requests as text.
-fn redirected(method: Method, status: u16, location: &'static str) -> Vec<String> {
+/// Calls `/v1/a`, which redirects to `location` with this status. Returns each request as text: method, URI, the names
+/// of the credential headers that it has, and the body.
+fn redirected_requests(method: Method, status: u16, location: &'static str) -> Vec<String> {
     let api = MockTransport::new(move |request| {
         if request.uri().path() == "/v1/a" {
             respond(status, &[("location", location)], "")
@@ -214,7 +216,7 @@ fn redirected(method: Method, status: u16, location: &'static str) -> Vec<String
     .build_with(decode::empty)
     .unwrap();
     let _ = sim.block_on(async { stitch.call(&[][..]).await });
-    let told = |request: &http::Request<Bytes>| {
+    let describe = |request: &http::Request<Bytes>| {
         let has = |name| if request.headers().contains_key(name) { name } else { "-" };
         format!(
             "{} {} {} {} {} {}",
@@ -226,36 +228,36 @@ fn redirected(method: Method, status: u16, location: &'static str) -> Vec<String
             std::str::from_utf8(request.body()).unwrap()
         )
     };
-    api.requests().iter().map(told).collect()
+    api.requests().iter().map(describe).collect()
 }
 
 #[test]
 fn credentials_are_not_sent_to_another_origin() {
     let first = "GET https://api.example.com/v1/a authorization cookie x-api-key ";
-    let to = |location| redirected(Method::GET, 302, location);
+    let to = |location| redirected_requests(Method::GET, 302, location);
     assert_eq!(to("b"), [first, "GET https://api.example.com/v1/b authorization cookie x-api-key "]);
     assert_eq!(to("https://other.example/b"), [first, "GET https://other.example/b - - - "]);
     assert_eq!(to("https://api.example.com:444/b"), [first, "GET https://api.example.com:444/b - - - "]);
-    for nowhere in ["http://api.example.com/b", "file:///etc/passwd", "https://u:p@api.example.com/b", "http://["] {
-        assert_eq!(to(nowhere), [first], "{nowhere}");
+    for forbidden in ["http://api.example.com/b", "file:///etc/passwd", "https://u:p@api.example.com/b", "http://["] {
+        assert_eq!(to(forbidden), [first], "{forbidden}");
     }
 }
 
 #[test]
-fn a_redirected_body_is_sent_again_on_307_and_308_only() {
+fn a_redirect_repeats_the_body_only_for_307_and_308() {
     let first = "POST https://api.example.com/v1/a authorization - - []";
-    let by = |status| redirected(Method::POST, status, "/b");
-    assert_eq!(by(307), [first, "POST https://api.example.com/b authorization - - []"]);
-    assert_eq!(by(308), [first, "POST https://api.example.com/b authorization - - []"]);
-    assert_eq!(by(303), [first, "GET https://api.example.com/b authorization - - "]);
-    assert_eq!(by(301), [first]);
-    assert_eq!(by(302), [first]);
+    let redirected_by = |status| redirected_requests(Method::POST, status, "/b");
+    assert_eq!(redirected_by(307), [first, "POST https://api.example.com/b authorization - - []"]);
+    assert_eq!(redirected_by(308), [first, "POST https://api.example.com/b authorization - - []"]);
+    assert_eq!(redirected_by(303), [first, "GET https://api.example.com/b authorization - - "]);
+    assert_eq!(redirected_by(301), [first]);
+    assert_eq!(redirected_by(302), [first]);
 }
 
 #[test]
-fn a_secret_is_on_the_request_and_in_no_error_or_debug_text() {
+fn secrets_are_in_the_request_and_in_no_debug_or_error_text() {
     let api = MockTransport::new(|_| respond(401, &[("set-cookie", "canary")], "canary"));
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
     let seam = seam(&sim, &api).auth(auth::bearer(auth::Secret::value("canary"))).sink(sink).build().unwrap();
     let stitch: Stitch<(), ()> = seam.get("/a").query("key", "canary").build().unwrap();
     let error = sim.block_on(async { stitch.call(()).header("x-key", "canary").await }).unwrap_err();
@@ -267,12 +269,12 @@ fn a_secret_is_on_the_request_and_in_no_error_or_debug_text() {
     let keyed = seam.get("/a").query("key", "canary").header("x-key", "canary");
     let api = MockTransport::new(|_| respond(200, &[("set-cookie", "canary")], "null"));
     let with_header = common::seam(&sim, &api).header("x-key", "canary").build().unwrap();
-    let succeeding: Stitch<(), ()> = with_header.get("/a").build().unwrap();
-    let response = sim.block_on(succeeding.call(()).send()).unwrap();
+    let stitch_with_header: Stitch<(), ()> = with_header.get("/a").build().unwrap();
+    let response = sim.block_on(stitch_with_header.call(()).send()).unwrap();
     for text in [
         format!("{builder:?} {keyed:?} {with_header:?} {response:?}"),
         format!("{error} {error:?} {:?}", error.response()),
-        format!("{:?}", taken.lock().unwrap()),
+        format!("{:?}", recorded.lock().unwrap()),
         format!("{stitch:?} {:?}", stitch.call(())),
         format!("{:?}", auth::bearer(auth::Secret::value("canary"))),
     ] {
@@ -281,7 +283,7 @@ fn a_secret_is_on_the_request_and_in_no_error_or_debug_text() {
 }
 
 #[test]
-fn a_decode_error_does_not_quote_the_body() {
+fn a_decode_or_template_error_does_not_quote_the_value() {
     let api = MockTransport::new(|_| respond(200, &[], r#"{"token":"canary"}"#));
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api).build().unwrap();
@@ -295,7 +297,7 @@ fn a_decode_error_does_not_quote_the_body() {
 }
 
 #[test]
-fn declared_headers_are_not_overwritten_by_defaults() -> Result<()> {
+fn declared_headers_override_defaults() -> Result<()> {
     let api = MockTransport::new(|_| respond(200, &[], "null"));
     let sim = SimRuntime::new(1);
     let seam = seam(&sim, &api).header("accept", "application/vnd.github+json").header("x-m", "seam").build()?;
@@ -309,34 +311,37 @@ fn declared_headers_are_not_overwritten_by_defaults() -> Result<()> {
     Ok(())
 }
 
-/// Responds 429 and breaks the connection in the body.
+/// Transport whose responses have status 429 and a body that fails.
 #[derive(Debug)]
-struct BreaksOff;
-struct Broken;
+struct BrokenBodyTransport;
+
+/// Body that fails at its first chunk.
+struct BrokenBody;
 #[stitchapi::async_trait]
-impl stitchapi_core::Chunks for Broken {
+impl stitchapi_core::Chunks for BrokenBody {
     async fn next(&mut self) -> std::result::Result<Option<Bytes>, TransportError> {
         Err(TransportError::new(TransportErrorKind::Broken, "reset"))
     }
 }
 #[stitchapi::async_trait]
-impl Transport for BreaksOff {
+impl Transport for BrokenBodyTransport {
     async fn send(&self, _: http::Request<Body>) -> std::result::Result<Response<Body>, TransportError> {
-        Ok(Response::builder().status(429).header("retry-after", "1").body(Body::chunks(Broken)).unwrap())
+        Ok(Response::builder().status(429).header("retry-after", "1").body(Body::chunks(BrokenBody)).unwrap())
     }
 }
 
 #[test]
-fn an_error_response_whose_body_breaks_is_still_a_status_error() {
+fn an_error_status_takes_precedence_over_a_broken_body() {
     let sim = SimRuntime::new(1);
-    let seam = Seam::builder("https://api.example.com").runtime(sim.clone()).transport(BreaksOff).build().unwrap();
+    let seam =
+        Seam::builder("https://api.example.com").runtime(sim.clone()).transport(BrokenBodyTransport).build().unwrap();
     let error = sim.block_on(async { get(&seam).call(()).await }).unwrap_err();
     assert_eq!((error.status().unwrap().as_u16(), error.attempts()), (429, 3));
     assert_eq!(error.retry_after(), Some(SECOND));
 }
 
 #[test]
-fn a_missing_credential_fails_the_call_and_names_the_variable() {
+fn a_missing_credential_is_an_auth_error_that_names_the_variable() {
     let (sim, api) = (SimRuntime::new(1), MockTransport::routes());
     let seam = seam(&sim, &api).auth(auth::bearer(stitchapi::env("STITCHAPI_TEST_UNSET"))).build().unwrap();
     let error = sim.block_on(async { get(&seam).call(()).await }).unwrap_err();
@@ -346,7 +351,7 @@ fn a_missing_credential_fails_the_call_and_names_the_variable() {
 }
 
 #[test]
-fn a_call_is_send_and_a_stitch_is_send_and_sync_whatever_its_types() {
+fn a_call_is_send_and_a_stitch_is_sync_for_any_types() {
     fn is_static<T: Send + 'static>(_: &T) {}
     fn is_shared<T: Clone + Send + Sync + 'static>(_: &T) {}
     let (sim, api) = (SimRuntime::new(1), MockTransport::routes());
@@ -358,7 +363,7 @@ fn a_call_is_send_and_a_stitch_is_send_and_sync_whatever_its_types() {
 }
 
 #[test]
-fn invalid_settings_fail_build_without_showing_a_secret() {
+fn an_invalid_seam_or_stitch_is_an_error_at_build() {
     let (sim, api) = (SimRuntime::new(1), MockTransport::routes());
     let base = |url: &str| Seam::builder(url).runtime(sim.clone()).transport(api.clone()).build();
     for wrong in ["", "api.example.com", "ftp://a", "https://a?x=1", "https://a#x", "https://u:canary@a", "https://"] {

@@ -1,17 +1,18 @@
-//! Concurrency permits whose process dies, pauses or loses its store, in virtual time.
+//! Concurrency limits on a store: processes that are killed or paused, and outages of the store, in virtual time.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
 
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use common::busy::Busy;
-use common::events;
-use common::process::{Process, within_a_minute};
-use common::spy::Spy;
+use common::recording_sink;
+use common::separate_calls::SeparateCallsRuntime;
+use common::sim_process::{SimProcess, within_a_minute};
+use common::slow_api::SlowApi;
+use common::spy_store::SpyStore;
 use futures_util::future::{join, join_all};
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
@@ -24,26 +25,27 @@ use stitchapi_testing::SimRuntime;
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn seam(runtime: impl Runtime, api: &Busy, throttle: Throttle) -> SeamBuilder {
-    let patient = Duration::from_secs(50);
+fn seam(runtime: impl Runtime, api: &SlowApi, throttle: Throttle) -> SeamBuilder {
+    let attempt_timeout = Duration::from_secs(50);
     let builder = Seam::builder("https://api.example.com").runtime(runtime).transport(api.clone()).throttle(throttle);
-    builder.attempt_timeout(patient)
+    builder.attempt_timeout(attempt_timeout)
 }
 
 fn get(seam: &Seam) -> Stitch<(), ()> {
     seam.get("/a").build_with(decode::empty).unwrap()
 }
 
-/// Starts this number of calls at once.
-fn calls(stitch: &Stitch<(), ()>, calls: usize) -> BoxFuture<'static, Vec<Result<()>>> {
+/// Makes `number` calls at once.
+fn calls(stitch: &Stitch<(), ()>, number: usize) -> BoxFuture<'static, Vec<Result<()>>> {
     let stitch = stitch.clone();
-    Box::pin(async move { join_all((0..calls).map(|_| async { stitch.call(()).await })).await })
+    Box::pin(async move { join_all((0..number).map(|_| async { stitch.call(()).await })).await })
 }
 
-type Told = Arc<Mutex<Vec<Event>>>;
+type RecordedEvents = Arc<Mutex<Vec<Event>>>;
 
-fn count(events: &Mutex<Vec<Event>>, wanted: fn(&EventKind) -> bool) -> usize {
-    events.lock().unwrap().iter().filter(|event| wanted(&event.kind)).count()
+/// Returns the number of recorded events of a kind.
+fn count(events: &Mutex<Vec<Event>>, is_wanted: fn(&EventKind) -> bool) -> usize {
+    events.lock().unwrap().iter().filter(|event| is_wanted(&event.kind)).count()
 }
 
 fn is_lost(kind: &EventKind) -> bool {
@@ -51,18 +53,18 @@ fn is_lost(kind: &EventKind) -> bool {
 }
 
 #[test]
-fn the_permits_of_a_killed_process_are_free_when_its_leases_expire_and_not_earlier() {
+fn the_concurrency_permits_of_a_killed_process_are_free_when_its_leases_expire() {
     let sim = SimRuntime::new(1);
-    let (long, short) = (Busy::always(&sim, 40 * SECOND), Busy::always(&sim, MILLI));
+    let (long, short) = (SlowApi::with_delay(&sim, 40 * SECOND), SlowApi::with_delay(&sim, MILLI));
     let store = MemoryStore::on(Arc::new(sim.clone()));
-    let (killed, other) = (Process::on(&sim), Process::on(&sim));
-    let build = |process: &Process, api: &Busy| {
+    let (killed, other) = (SimProcess::new(&sim), SimProcess::new(&sim));
+    let build = |process: &SimProcess, api: &SlowApi| {
         get(&seam(process.clone(), api, Throttle::concurrency(2)).store(store.clone()).build().unwrap())
     };
-    let (doomed, waiting) = (build(&killed, &long), build(&other, &short));
-    killed.spawn(Box::pin(async move { drop(calls(&doomed, 2).await) }));
+    let (long_calls, waiting) = (build(&killed, &long), build(&other, &short));
+    killed.spawn(Box::pin(async move { drop(calls(&long_calls, 2).await) }));
     sim.block_on(sim.sleep(SECOND));
-    assert_eq!(long.under_way(), 2);
+    assert_eq!(long.in_flight(), 2);
     killed.stop();
     let killed_at = sim.now();
     within_a_minute(&sim, calls(&waiting, 1));
@@ -71,10 +73,10 @@ fn the_permits_of_a_killed_process_are_free_when_its_leases_expire_and_not_earli
 }
 
 #[test]
-fn a_long_call_keeps_its_permit() {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
-    let (api, store) = (Busy::always(&sim, 40 * SECOND), Spy::on(sim.clone()));
-    let build = || seam(Process::on(&sim), &api, Throttle::concurrency(1)).store(store.clone());
+fn a_call_longer_than_its_lease_keeps_its_concurrency_permit() {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
+    let (api, store) = (SlowApi::with_delay(&sim, 40 * SECOND), SpyStore::new(sim.clone()));
+    let build = || seam(SimProcess::new(&sim), &api, Throttle::concurrency(1)).store(store.clone());
     let (first, second) = (get(&build().sink(sink).build().unwrap()), get(&build().build().unwrap()));
     let begun = sim.now();
     let long = sim.block_on(async {
@@ -92,73 +94,73 @@ fn a_long_call_keeps_its_permit() {
         calls(&second, 1).await
     });
     sim.block_on(both);
-    assert_eq!((api.most(), count(&taken, is_lost)), (1, 0));
+    assert_eq!((api.max_in_flight(), count(&recorded, is_lost)), (1, 0));
 }
 
 #[test]
-fn a_process_paused_beyond_its_lease_loses_the_permit_and_emits_it() {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
-    let api = Busy::always(&sim, 30 * SECOND);
+fn a_process_paused_beyond_its_lease_loses_its_concurrency_permit_and_emits_an_event() {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
+    let api = SlowApi::with_delay(&sim, 30 * SECOND);
     let store = MemoryStore::on(Arc::new(sim.clone()));
-    let (paused, other) = (Process::on(&sim), Process::on(&sim));
-    let build = |process: &Process| seam(process.clone(), &api, Throttle::concurrency(1)).store(store.clone());
+    let (paused, other) = (SimProcess::new(&sim), SimProcess::new(&sim));
+    let build = |process: &SimProcess| seam(process.clone(), &api, Throttle::concurrency(1)).store(store.clone());
     let (first, second) = (get(&build(&paused).sink(sink).build().unwrap()), get(&build(&other).build().unwrap()));
-    let (mine, theirs) = (first.clone(), calls(&second, 1));
-    paused.spawn(Box::pin(async move { drop(calls(&mine, 2).await) }));
+    let (paused_stitch, other_calls) = (first.clone(), calls(&second, 1));
+    paused.spawn(Box::pin(async move { drop(calls(&paused_stitch, 2).await) }));
     sim.block_on(sim.sleep(SECOND));
     paused.stop();
-    other.spawn(Box::pin(async move { drop(theirs.await) }));
+    other.spawn(Box::pin(async move { drop(other_calls.await) }));
     sim.block_on(sim.sleep(15 * SECOND));
-    assert_eq!(api.under_way(), 2);
+    assert_eq!(api.in_flight(), 2);
     paused.resume();
     sim.block_on(sim.sleep(SECOND));
-    assert_eq!(count(&taken, is_lost), 1);
-    // The second call waits for the lease of the other process, which has ten seconds left when the first call ends.
+    assert_eq!(count(&recorded, is_lost), 1);
+    // The second call of the paused process waits for the other process, whose call ends ten seconds after its first one.
     sim.block_on(sim.sleep(14 * SECOND + 500 * MILLI));
-    assert_eq!((api.under_way(), api.starts(Tick(0)).len()), (1, 2));
+    assert_eq!((api.in_flight(), api.starts_ms(Tick(0)).len()), (1, 2));
     sim.block_on(sim.sleep(11 * SECOND));
-    assert_eq!((api.under_way(), api.starts(Tick(0)).len()), (1, 3));
+    assert_eq!((api.in_flight(), api.starts_ms(Tick(0)).len()), (1, 3));
 }
 
 #[test]
-fn a_call_whose_lease_expired_while_it_waited_for_a_slot_acquires_another_permit() {
+fn a_call_whose_lease_expired_while_it_waited_for_a_slot_takes_another_concurrency_permit() {
     for seed in 0..10 {
         let sim = SimRuntime::new(seed);
-        let api = Busy::always(&sim, 30 * SECOND);
+        let api = SlowApi::with_delay(&sim, 30 * SECOND);
         let store = MemoryStore::on(Arc::new(sim.clone()));
-        let (paused, other) = (Process::on(&sim), Process::on(&sim));
+        let (paused, other) = (SimProcess::new(&sim), SimProcess::new(&sim));
         let throttle = Throttle::rate("1/m").burst(2).and_concurrency(1);
-        let build = |process: &Process| {
+        let build = |process: &SimProcess| {
             let seam = seam(process.clone(), &api, throttle.clone()).store(store.clone()).deadline(600 * SECOND);
             seam.attempt_timeout(50 * SECOND).build().unwrap()
         };
         let (first, second) = (build(&paused), build(&other));
-        // The second slot of this process is one minute later.
+        // The burst is used up, so the next slot is a minute away.
         sim.block_on(async {
             drop(first.permit(1).await.unwrap());
             drop(first.permit(1).await.unwrap());
         });
-        let mine = calls(&get(&first), 1);
-        paused.spawn(Box::pin(async move { drop(mine.await) }));
+        let waiting = calls(&get(&first), 1);
+        paused.spawn(Box::pin(async move { drop(waiting.await) }));
         sim.block_on(sim.sleep(20 * SECOND));
         paused.stop();
         sim.block_on(sim.sleep(15 * SECOND));
         let held = sim.block_on(async { second.permit(0).await.unwrap() });
         paused.resume();
         sim.block_on(sim.sleep(80 * SECOND));
-        assert_eq!(api.most(), 0);
+        assert_eq!(api.max_in_flight(), 0);
         drop(held);
         sim.block_on(sim.sleep(120 * SECOND));
-        assert_eq!(api.most(), 1);
+        assert_eq!(api.max_in_flight(), 1);
     }
 }
 
-/// Creates four processes on one store that can fail.
-fn fleet(sim: &SimRuntime, api: &Busy, throttle: &Throttle) -> (Spy, Vec<Stitch<(), ()>>, Told) {
-    let (sink, taken) = events();
-    let (store, mut sink) = (Spy::on(sim.clone()), Some(sink));
+/// Returns four processes on one store, the store, and the events of the first process.
+fn fleet(sim: &SimRuntime, api: &SlowApi, throttle: &Throttle) -> (SpyStore, Vec<Stitch<(), ()>>, RecordedEvents) {
+    let (sink, recorded) = recording_sink();
+    let (store, mut sink) = (SpyStore::new(sim.clone()), Some(sink));
     let fleet = (0..4).map(|_| {
-        let builder = seam(Process::on(sim), api, throttle.clone()).store(store.clone()).deadline(600 * SECOND);
+        let builder = seam(SimProcess::new(sim), api, throttle.clone()).store(store.clone()).deadline(600 * SECOND);
         let builder = match sink.take() {
             Some(sink) => builder.sink(sink),
             None => builder,
@@ -166,51 +168,51 @@ fn fleet(sim: &SimRuntime, api: &Busy, throttle: &Throttle) -> (Spy, Vec<Stitch<
         get(&builder.build().unwrap())
     });
     let fleet = fleet.collect();
-    (store, fleet, taken)
+    (store, fleet, recorded)
 }
 
 #[test]
-fn each_process_has_its_share_during_an_outage_and_the_whole_limit_afterwards() {
+fn during_an_outage_each_process_has_its_share_of_the_limit_and_rejoins_afterwards() {
     for (seed, hangs) in [(1, false), (2, true), (3, false), (4, true)] {
         let sim = SimRuntime::new(seed);
-        let api = Busy::up_to(&sim, 300 * MILLI);
-        let (store, fleet, taken) = fleet(&sim, &api, &Throttle::concurrency(10).fleet_size(4));
-        let script = async {
+        let api = SlowApi::with_random_delay(&sim, 300 * MILLI);
+        let (store, fleet, recorded) = fleet(&sim, &api, &Throttle::concurrency(10).fleet_size(4));
+        let scenario = async {
             sim.sleep(5 * SECOND).await;
-            assert_eq!(api.most(), 10);
+            assert_eq!(api.max_in_flight(), 10);
             if hangs {
                 store.hang(true);
             } else {
                 store.fail(Some(StoreErrorKind::Unavailable));
             }
-            // Running calls continue; new calls are of the outage shares.
+            // Calls in flight continue. New calls use the share of their process.
             sim.sleep(SECOND).await;
-            api.forget();
+            api.reset_max_in_flight();
             sim.sleep(9 * SECOND).await;
-            assert_eq!(api.most(), 8, "seed {seed}");
-            api.forget();
+            assert_eq!(api.max_in_flight(), 8, "seed {seed}");
+            api.reset_max_in_flight();
             store.hang(false);
             store.fail(None);
-            let used = api.used();
+            let before = api.total_time();
             sim.sleep(10 * SECOND).await;
-            assert!(api.most() == 10, "seed {seed}: {}", api.most());
-            assert!(api.used() - used > 90 * SECOND, "seed {seed}: {:?}", api.used() - used);
+            assert!(api.max_in_flight() == 10, "seed {seed}: {}", api.max_in_flight());
+            assert!(api.total_time() - before > 90 * SECOND, "seed {seed}: {:?}", api.total_time() - before);
         };
         for stitch in &fleet {
             let all = calls(stitch, 1_000);
             sim.spawn(Box::pin(async move { drop(all.await) }));
         }
-        sim.block_on(script);
-        assert_eq!(count(&taken, |kind| matches!(kind, EventKind::OutageBegan { fleet_size: 4, .. })), 1);
-        assert_eq!(count(&taken, |kind| matches!(kind, EventKind::OutageEnded { .. })), 1);
-        assert_eq!(count(&taken, is_lost), 0);
+        sim.block_on(scenario);
+        assert_eq!(count(&recorded, |kind| matches!(kind, EventKind::OutageBegan { fleet_size: 4, .. })), 1);
+        assert_eq!(count(&recorded, |kind| matches!(kind, EventKind::OutageEnded { .. })), 1);
+        assert_eq!(count(&recorded, is_lost), 0);
     }
 }
 
 #[test]
-fn calls_that_began_in_an_outage_count_when_it_is_over() {
+fn calls_that_began_in_an_outage_count_towards_the_limit_after_it() {
     let sim = SimRuntime::new(1);
-    let api = Busy::always(&sim, 40 * SECOND);
+    let api = SlowApi::with_delay(&sim, 40 * SECOND);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(4).fleet_size(4));
     store.fail(Some(StoreErrorKind::Unavailable));
     for stitch in &fleet {
@@ -218,22 +220,22 @@ fn calls_that_began_in_an_outage_count_when_it_is_over() {
         sim.spawn(Box::pin(async move { drop(all.await) }));
     }
     sim.block_on(sim.sleep(SECOND));
-    assert_eq!(api.under_way(), 4);
+    assert_eq!(api.in_flight(), 4);
     store.fail(None);
     sim.block_on(sim.sleep(130 * SECOND));
-    assert_eq!((api.most(), api.starts(Tick(0)).len()), (4, 12));
+    assert_eq!((api.max_in_flight(), api.starts_ms(Tick(0)).len()), (4, 12));
 }
 
 #[test]
 fn a_closed_throttle_fails_calls_during_an_outage_only() {
     let sim = SimRuntime::new(1);
-    let api = Busy::always(&sim, MILLI);
+    let api = SlowApi::with_delay(&sim, MILLI);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(1).on_outage(OutagePolicy::Closed));
     store.hang(true);
     let error = sim.block_on(calls(&fleet[0], 1)).remove(0).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Store);
     let begun = sim.now();
-    assert!(sim.block_on(calls(&fleet[0], 10)).into_iter().all(|answer| answer.is_err()));
+    assert!(sim.block_on(calls(&fleet[0], 10)).into_iter().all(|result| result.is_err()));
     assert_eq!(sim.now(), begun);
     store.hang(false);
     sim.block_on(sim.sleep(5 * SECOND));
@@ -241,82 +243,57 @@ fn a_closed_throttle_fails_calls_during_an_outage_only() {
 }
 
 #[test]
-fn an_open_throttle_lets_every_call_run_during_an_outage() {
+fn an_open_throttle_limits_no_call_during_an_outage() {
     let sim = SimRuntime::new(1);
-    let api = Busy::always(&sim, SECOND);
+    let api = SlowApi::with_delay(&sim, SECOND);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(1).on_outage(OutagePolicy::Open));
     store.fail(Some(StoreErrorKind::Unavailable));
     let begun = sim.now();
-    assert!(sim.block_on(calls(&fleet[0], 20)).into_iter().all(|answer| answer.is_ok()));
-    assert_eq!((sim.now().since(begun), api.most()), (SECOND, 20));
+    assert!(sim.block_on(calls(&fleet[0], 20)).into_iter().all(|result| result.is_ok()));
+    assert_eq!((sim.now().since(begun), api.max_in_flight()), (SECOND, 20));
     store.fail(None);
     sim.block_on(sim.sleep(2 * SECOND));
-    api.forget();
+    api.reset_max_in_flight();
     sim.block_on(calls(&fleet[0], 3));
-    assert_eq!(api.most(), 1);
+    assert_eq!(api.max_in_flight(), 1);
 }
 
 #[test]
-fn a_failed_release_is_repeated() {
+fn a_release_that_failed_is_repeated_with_the_next_call() {
     let sim = SimRuntime::new(1);
-    let api = Busy::always(&sim, 100 * MILLI);
+    let api = SlowApi::with_delay(&sim, 100 * MILLI);
     let (store, fleet, _) = fleet(&sim, &api, &Throttle::concurrency(1));
     store.fail_once(2, StoreErrorKind::Unavailable);
     sim.block_on(calls(&fleet[0], 1)).remove(0).unwrap();
     sim.block_on(sim.sleep(SECOND));
     let begun = sim.now();
-    // The process whose release failed releases the lease again with its next call.
+    // The process remembers the failed release and repeats it with its next call.
     let both = sim.block_on(join(calls(&fleet[0], 1), calls(&fleet[1], 1)));
     assert!(both.0[0].is_ok() && both.1[0].is_ok());
     assert!(sim.now().since(begun) < SECOND, "{:?}", sim.now().since(begun));
 }
 
-/// A runtime on which no call waits for another one.
-#[derive(Debug, Clone)]
-struct Apart(SimRuntime);
-
-impl Runtime for Apart {
-    fn now(&self) -> Tick {
-        self.0.now()
-    }
-    fn wall(&self) -> SystemTime {
-        self.0.wall()
-    }
-    fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
-        self.0.sleep_until(at)
-    }
-    fn spawn(&self, task: BoxFuture<'static, ()>) {
-        self.0.spawn(task);
-    }
-    fn random(&self) -> u64 {
-        self.0.random()
-    }
-    fn joins_callers(&self) -> bool {
-        false
-    }
-}
-
 #[test]
-fn each_call_acquires_its_own_lease_on_a_runtime_where_calls_share_nothing() {
+fn in_a_runtime_without_shared_waiting_each_call_takes_its_own_lease() {
     let sim = SimRuntime::new(1);
-    let (api, store) = (Busy::up_to(&sim, 100 * MILLI), Spy::on(sim.clone()));
-    let build = || seam(Apart(sim.clone()), &api, Throttle::concurrency(3));
+    let (api, store) = (SlowApi::with_random_delay(&sim, 100 * MILLI), SpyStore::new(sim.clone()));
+    let build = || seam(SeparateCallsRuntime(sim.clone()), &api, Throttle::concurrency(3));
     let stitch = get(&build().store(store.clone()).build().unwrap());
     within_a_minute(&sim, calls(&stitch, 40)).into_iter().collect::<Result<Vec<_>>>().unwrap();
-    assert_eq!(api.most(), 3);
+    assert_eq!(api.max_in_flight(), 3);
     assert!(store.operations() >= 80);
     let error = build().build().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
 }
 
-/// A store with values and a pacer, without leases.
+/// Store with a pacer and without leases.
 #[derive(Debug, Clone)]
-struct Lendless(MemoryStore);
+struct LeaselessStore(MemoryStore);
 
 #[async_trait]
-impl StitchStore for Lendless {
+impl StitchStore for LeaselessStore {
     fn name(&self) -> &'static str {
-        "lendless"
+        "leaseless"
     }
     fn limits(&self) -> StoreLimits {
         self.0.limits()
@@ -336,16 +313,16 @@ impl StitchStore for Lendless {
 }
 
 #[test]
-fn a_store_without_leases_is_refused_with_a_remedy() {
+fn a_store_without_leases_is_a_config_error_that_names_split_store() {
     let sim = SimRuntime::new(1);
-    let (api, memory) = (Busy::always(&sim, MILLI), MemoryStore::on(Arc::new(sim.clone())));
-    let build = |throttle: Throttle| seam(sim.clone(), &api, throttle).store(Lendless(memory.clone())).build();
+    let (api, memory) = (SlowApi::with_delay(&sim, MILLI), MemoryStore::on(Arc::new(sim.clone())));
+    let build = |throttle: Throttle| seam(sim.clone(), &api, throttle).store(LeaselessStore(memory.clone())).build();
     let error = build(Throttle::rate("1/s").and_concurrency(1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("SplitStore::new(lendless, other)"), "{error}");
+    assert!(error.to_string().contains("SplitStore::new(leaseless, other)"), "{error}");
     build(Throttle::rate("1/s")).unwrap();
-    let split = SplitStore::new(Lendless(memory.clone()), memory.clone());
+    let split = SplitStore::new(LeaselessStore(memory.clone()), memory.clone());
     seam(sim.clone(), &api, Throttle::concurrency(1)).store(split).build().unwrap();
-    let nobody = seam(sim.clone(), &api, Throttle::concurrency(0)).build().unwrap_err();
-    assert_eq!(nobody.kind(), ErrorKind::Config);
+    let zero = seam(sim.clone(), &api, Throttle::concurrency(0)).build().unwrap_err();
+    assert_eq!(zero.kind(), ErrorKind::Config);
 }

@@ -1,35 +1,35 @@
-//! Sinks neither break nor delay a call.
+//! Event delivery: a sink can neither fail nor delay a call.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
 
 use bytes::Bytes;
-use common::{events, seam};
+use common::{recording_sink, seam};
 use stitchapi::trace::{EventKind, sink_fn};
 use stitchapi::{Result, Stitch, decode};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 #[test]
-fn a_sink_that_panics_breaks_neither_the_call_nor_another_sink() -> Result<()> {
+fn a_panicking_sink_affects_neither_the_call_nor_another_sink() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = MockTransport::new(|_| http::Response::new(Bytes::new()));
-    let (sink, taken) = events();
-    let broken = sink_fn(|_| panic!("on purpose"));
+    let (sink, recorded) = recording_sink();
+    let broken = sink_fn(|_| panic!("this sink panics on purpose"));
     let stitch: Stitch<(), ()> =
         seam(&sim, &api).sink(broken).sink(sink).build()?.get("/a").build_with(decode::empty)?;
     sim.block_on(stitch.call(()).send())?;
     sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
-    assert_eq!(taken.lock().unwrap().len(), 4);
+    assert_eq!(recorded.lock().unwrap().len(), 4);
     Ok(())
 }
 
 #[test]
-fn a_dropped_call_emits_an_event() -> Result<()> {
+fn a_dropped_call_emits_call_dropped() -> Result<()> {
     let sim = SimRuntime::new(1);
     let slow = MockTransport::new(|_| http::Response::new(Bytes::new()))
         .latency(std::time::Duration::from_secs(9), std::sync::Arc::new(sim.clone()));
-    let (sink, taken) = events();
+    let (sink, recorded) = recording_sink();
     let stitch: Stitch<(), ()> = seam(&sim, &slow).sink(sink).build()?.get("/a").build_with(decode::empty)?;
     let second = sim.sleep(std::time::Duration::from_secs(1));
     sim.block_on(async {
@@ -37,17 +37,17 @@ fn a_dropped_call_emits_an_event() -> Result<()> {
         drop(futures_util::future::select(call, second).await);
     });
     sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
-    assert_eq!(taken.lock().unwrap().last().unwrap().kind, EventKind::CallDropped { attempts: 1 });
+    assert_eq!(recorded.lock().unwrap().last().unwrap().kind, EventKind::CallDropped { attempts: 1 });
     Ok(())
 }
 
 #[test]
-fn events_beyond_the_queue_capacity_are_counted_and_dropped() -> Result<()> {
+fn events_beyond_the_buffer_are_counted_and_dropped() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = MockTransport::new(|_| http::Response::new(Bytes::new()));
-    let (sink, taken) = events();
+    let (sink, recorded) = recording_sink();
     let stitch: Stitch<(), ()> = seam(&sim, &api).sink(sink).build()?.get("/a").build_with(decode::empty)?;
-    // This loop does not yield to the delivery task, so events accumulate.
+    // No call yields to the task that delivers events, so the buffer overflows.
     let calls = 3_000;
     sim.block_on(async {
         for _ in 0..calls {
@@ -58,13 +58,13 @@ fn events_beyond_the_queue_capacity_are_counted_and_dropped() -> Result<()> {
     sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
     sim.block_on(stitch.call(()).send())?;
     sim.block_on(sim.sleep(std::time::Duration::from_secs(1)));
-    let taken = taken.lock().unwrap();
-    let lost: u64 = taken
+    let recorded = recorded.lock().unwrap();
+    let lost: u64 = recorded
         .iter()
         .filter_map(|event| if let EventKind::EventsLost { events } = event.kind { Some(events) } else { None })
         .sum();
     assert!(lost > 0);
-    let told = taken.iter().filter(|event| !matches!(event.kind, EventKind::EventsLost { .. })).count() as u64;
-    assert_eq!(told + lost, 4 * (calls + 1));
+    let delivered = recorded.iter().filter(|event| !matches!(event.kind, EventKind::EventsLost { .. })).count() as u64;
+    assert_eq!(delivered + lost, 4 * (calls + 1));
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The throttle on the machine's clock: what a virtual one cannot show.
+//! The throttle on the real clock: timer resolution, threads and several runtimes, which a virtual clock cannot show.
 
 #![cfg(feature = "tokio")]
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
@@ -14,6 +14,7 @@ use stitchapi::trace::{EventKind, sink_fn};
 use stitchapi::{ErrorKind, MemoryStore, Seam, Stitch, Throttle, decode};
 use stitchapi_testing::MockTransport;
 
+/// Returns a stitch that counts missed slots in `late`.
 fn stitch(throttle: Throttle, late: &Arc<AtomicU32>) -> Stitch<(), ()> {
     let late = late.clone();
     let count = sink_fn(move |event| {
@@ -26,19 +27,19 @@ fn stitch(throttle: Throttle, late: &Arc<AtomicU32>) -> Stitch<(), ()> {
     seam.get("/a").build_with(decode::empty).unwrap()
 }
 
-/// The guard of a short period is one millisecond, less than the grain of tokio's own timer.
+/// The guard of a short period is one millisecond, less than the resolution of Tokio's timer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_short_period_is_used_and_not_slept_through() {
+async fn a_short_period_loses_few_slots_to_late_timers() {
     let late = Arc::new(AtomicU32::new(0));
     let stitch = stitch(Throttle::rate("10/100ms"), &late);
     let calls = join_all((0..100).map(|_| async { stitch.call(()).await })).await;
     assert!(calls.iter().all(Result::is_ok));
     let late = late.load(Ordering::Relaxed);
-    assert!(late < 50, "{late} of 100 slots were slept through");
+    assert!(late < 50, "{late} of 100 slots were missed");
 }
 
 #[tokio::test]
-async fn no_patience_at_all_is_enough_for_a_slot_that_is_free() {
+async fn max_wait_of_zero_gets_a_free_slot() {
     let stitch = stitch(Throttle::rate("1/m").burst(2), &Arc::default());
     for _ in 0..2 {
         stitch.call(()).max_wait(Duration::ZERO).await.unwrap();
@@ -47,12 +48,12 @@ async fn no_patience_at_all_is_enough_for_a_slot_that_is_free() {
     assert_eq!(error.kind(), ErrorKind::Throttled);
 }
 
-/// Several threads, with the store's leases and without.
-#[expect(clippy::disallowed_methods, reason = "this is about tasks on several threads")]
+/// Runs once on a store with leases, and once without a store.
+#[expect(clippy::disallowed_methods, reason = "the test needs tasks on several threads")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn never_more_calls_are_under_way_than_it_says_on_several_threads() {
+async fn the_concurrency_limit_is_never_exceeded_on_several_threads() {
     for shared in [false, true] {
-        let (under_way, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (in_flight, max) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let store = MemoryStore::new();
         let seams: Vec<Seam> = (0..if shared { 4 } else { 1 })
             .map(|_| {
@@ -62,24 +63,24 @@ async fn never_more_calls_are_under_way_than_it_says_on_several_threads() {
             })
             .collect();
         let call = |number: usize| {
-            let (seam, under_way, most) = (seams[number % seams.len()].clone(), under_way.clone(), most.clone());
+            let (seam, in_flight, max) = (seams[number % seams.len()].clone(), in_flight.clone(), max.clone());
             tokio::spawn(async move {
                 let permit = seam.permit(1).await.unwrap();
-                most.fetch_max(under_way.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                max.fetch_max(in_flight.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 tokio::task::yield_now().await;
-                under_way.fetch_sub(1, Ordering::SeqCst);
+                in_flight.fetch_sub(1, Ordering::SeqCst);
                 drop(permit);
             })
         };
-        for ended in join_all((0..2_000).map(call)).await {
-            ended.unwrap();
+        for result in join_all((0..2_000).map(call)).await {
+            result.unwrap();
         }
-        assert!(most.load(Ordering::SeqCst) <= 5, "{shared}: {most:?}");
+        assert!(max.load(Ordering::SeqCst) <= 5, "{shared}: {max:?}");
     }
 }
 
 #[test]
-fn a_seam_outlives_the_runtime_it_was_built_in() {
+fn a_seam_works_after_the_runtime_it_was_built_in_has_ended() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let stitch = runtime().block_on(async {
         assert!(TokioRuntime::current().is_some());
@@ -91,7 +92,7 @@ fn a_seam_outlives_the_runtime_it_was_built_in() {
 }
 
 #[test]
-fn a_place_outlives_the_runtime_it_was_taken_in_and_is_given_back_in_the_next_one() {
+fn a_concurrency_permit_taken_in_one_runtime_is_released_in_the_next_one() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let seam = runtime().block_on(async {
         let builder = Seam::builder("https://api.example.com").store(MemoryStore::new());

@@ -1,4 +1,4 @@
-//! The throttle: several seams on one store, in virtual time.
+//! The throttle on a store that paces: even starts, limits on waiting, store outages and lost state, in virtual time.
 
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use common::{events, seam, starts};
+use common::counting_store::CountingStore;
+use common::{recording_sink, seam, starts};
 use futures_util::future::join_all;
 use stitchapi::trace::{Event, EventKind};
 use stitchapi::{
@@ -17,12 +18,13 @@ use stitchapi::{
     StitchStore, StoreError, StoreErrorKind, Throttle, Tick, async_trait, decode,
 };
 use stitchapi_core::pace::{Booking, LimitId, Reservation, ReserveRequest};
-use stitchapi_core::{Counter, Key, Pacer, StoreLimits, StoreTime};
+use stitchapi_core::{Key, Pacer, StoreLimits, StoreTime};
 use stitchapi_testing::starts::most_in_any_window;
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
 
+/// Returns an API that accepts every request.
 fn api() -> MockTransport {
     MockTransport::new(|_| http::Response::new(Bytes::new()))
 }
@@ -31,49 +33,53 @@ fn get(seam: &Seam) -> Stitch<(), ()> {
     seam.get("/a").build_with(decode::empty).unwrap()
 }
 
-fn ten() -> Throttle {
+fn ten_per_second() -> Throttle {
     Throttle::rate("10/s")
 }
 
-/// Makes so many calls at once and waits for all of them.
+/// Makes `calls` calls at once and returns their results.
 async fn call(stitch: &Stitch<(), ()>, calls: usize) -> Vec<Result<()>> {
     join_all((0..calls).map(|_| async { stitch.call(()).await })).await
 }
 
-/// When calls started on these seams together.
-fn all_starts(taken: &[Arc<Mutex<Vec<Event>>>]) -> Vec<u64> {
-    let mut all: Vec<u64> = taken.iter().flat_map(|taken| starts(taken)).collect();
+/// Returns the sorted start times of all seams, in microseconds.
+fn all_starts(recorded: &[Arc<Mutex<Vec<Event>>>]) -> Vec<u64> {
+    let mut all: Vec<u64> = recorded.iter().flat_map(|recorded| starts(recorded)).collect();
     all.sort_unstable();
     all
 }
 
 #[test]
-fn calls_start_evenly_from_the_first_on() -> Result<()> {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
-    let stitch = get(&seam(&sim, &api()).throttle(ten()).sink(sink).build()?);
+fn calls_start_evenly_from_the_first_one() -> Result<()> {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
+    let stitch = get(&seam(&sim, &api()).throttle(ten_per_second()).sink(sink).build()?);
     let begun = sim.now().0;
     sim.block_on(call(&stitch, 30)).into_iter().collect::<Result<Vec<_>>>()?;
     sim.block_on(sim.sleep(SECOND));
-    let at: Vec<u64> = starts(&taken).iter().map(|at| at - begun).collect();
+    let at: Vec<u64> = starts(&recorded).iter().map(|at| at - begun).collect();
     let expected: Vec<u64> = (0..30).map(|n| n * 100_500).collect();
     assert_eq!(at, expected);
     Ok(())
 }
 
 #[test]
-fn seams_of_several_processes_share_one_budget_on_one_store() -> Result<()> {
+fn processes_on_one_store_share_one_budget() -> Result<()> {
     let sim = SimRuntime::new(2);
     let store = MemoryStore::on(Arc::new(sim.clone()));
-    let mut taken = Vec::new();
+    let mut recorded = Vec::new();
     let mut stitches = Vec::new();
     for _ in 0..4 {
-        let (sink, events) = events();
-        taken.push(events);
-        stitches.push(get(&seam(&sim, &api()).store(store.clone()).throttle(ten().burst(3)).sink(sink).build()?));
+        let (sink, events) = recording_sink();
+        recorded.push(events);
+        stitches.push(get(&seam(&sim, &api())
+            .store(store.clone())
+            .throttle(ten_per_second().burst(3))
+            .sink(sink)
+            .build()?));
     }
     sim.block_on(join_all(stitches.iter().map(|stitch| call(stitch, 25))));
     sim.block_on(sim.sleep(SECOND));
-    let at = all_starts(&taken);
+    let at = all_starts(&recorded);
     assert_eq!(at.len(), 100);
     assert_eq!(most_in_any_window(&at, SECOND), 12);
     assert_eq!(most_in_any_window(&at, Duration::from_millis(100)), 3);
@@ -81,12 +87,12 @@ fn seams_of_several_processes_share_one_budget_on_one_store() -> Result<()> {
 }
 
 #[test]
-fn another_name_is_another_budget() -> Result<()> {
+fn seams_with_different_names_have_separate_budgets() -> Result<()> {
     let sim = SimRuntime::new(2);
     let store = MemoryStore::on(Arc::new(sim.clone()));
     let begun = sim.now();
     for name in ["a", "b", "c"] {
-        let stitch = get(&seam(&sim, &api()).name(name).store(store.clone()).throttle(ten()).build()?);
+        let stitch = get(&seam(&sim, &api()).name(name).store(store.clone()).throttle(ten_per_second()).build()?);
         sim.block_on(stitch.call(()).send())?;
     }
     assert_eq!(sim.now(), begun);
@@ -94,13 +100,13 @@ fn another_name_is_another_budget() -> Result<()> {
 }
 
 #[test]
-fn a_cap_holds_beside_the_pace() -> Result<()> {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
-    let throttle = ten().and_rate(Rate::per_minute(60)).burst(6);
+fn a_longer_rate_caps_a_shorter_one() -> Result<()> {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
+    let throttle = ten_per_second().and_rate(Rate::per_minute(60)).burst(6);
     let stitch = get(&seam(&sim, &api()).throttle(throttle).sink(sink).build()?);
     sim.block_on(call(&stitch, 100));
     sim.block_on(sim.sleep(SECOND));
-    let at = starts(&taken);
+    let at = starts(&recorded);
     assert_eq!(most_in_any_window(&at, SECOND), 6);
     assert!(most_in_any_window(&at, 60 * SECOND) <= 60);
     assert!(at.len() >= 55, "{}", at.len());
@@ -108,14 +114,14 @@ fn a_cap_holds_beside_the_pace() -> Result<()> {
 }
 
 #[test]
-fn a_call_that_would_wait_too_long_is_refused_at_once_and_told_when() -> Result<()> {
+fn a_call_beyond_max_wait_is_rejected_at_once_with_retry_after() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let stitch = get(&seam(&sim, &api()).throttle(ten().max_wait(SECOND)).build()?);
+    let stitch = get(&seam(&sim, &api()).throttle(ten_per_second().max_wait(SECOND)).build()?);
     let begun = sim.now();
-    let outcomes = sim.block_on(call(&stitch, 30));
-    let refused: Vec<_> = outcomes.into_iter().filter_map(Result::err).collect();
-    assert_eq!(refused.len(), 20);
-    for error in &refused {
+    let results = sim.block_on(call(&stitch, 30));
+    let rejected: Vec<_> = results.into_iter().filter_map(Result::err).collect();
+    assert_eq!(rejected.len(), 20);
+    for error in &rejected {
         assert_eq!((error.kind(), error.attempts()), (ErrorKind::Throttled, 0));
         assert_eq!(error.retry_after(), Some(Duration::from_micros(5_000)));
     }
@@ -130,7 +136,7 @@ fn a_call_that_would_wait_too_long_is_refused_at_once_and_told_when() -> Result<
 }
 
 #[test]
-fn the_deadline_bounds_the_wait_for_a_slot() -> Result<()> {
+fn a_call_without_a_slot_before_its_deadline_is_rejected_at_once() -> Result<()> {
     let sim = SimRuntime::new(1);
     let stitch = get(&seam(&sim, &api()).throttle(Throttle::rate("1/m")).build()?);
     sim.block_on(stitch.call(()).send())?;
@@ -142,24 +148,24 @@ fn the_deadline_bounds_the_wait_for_a_slot() -> Result<()> {
 }
 
 #[test]
-fn every_retry_and_every_redirect_takes_a_slot() -> Result<()> {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
+fn every_retry_and_every_redirect_uses_a_slot() -> Result<()> {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
     let api = MockTransport::new(|request| {
         let (status, location) = if request.uri().path() == "/v1/a" { (307, "/v1/b") } else { (503, "") };
         http::Response::builder().status(status).header("location", location).body(Bytes::new()).unwrap()
     });
     let retry = Retry::times(2).backoff(Duration::ZERO, Duration::ZERO);
-    let stitch = get(&seam(&sim, &api).throttle(ten()).retry(retry).redirects(1).sink(sink).build()?);
+    let stitch = get(&seam(&sim, &api).throttle(ten_per_second()).retry(retry).redirects(1).sink(sink).build()?);
     let error = sim.block_on(async { stitch.call(()).await }).unwrap_err();
     assert_eq!(error.attempts(), 4);
     sim.block_on(sim.sleep(SECOND));
-    let at = starts(&taken);
+    let at = starts(&recorded);
     assert!(at.windows(2).all(|pair| pair[1] - pair[0] == 100_500), "{at:?}");
     Ok(())
 }
 
 #[test]
-fn a_retry_that_gets_no_slot_fails_with_the_answer_that_asked_for_it() -> Result<()> {
+fn a_retry_without_a_slot_returns_the_response_that_caused_it() -> Result<()> {
     let sim = SimRuntime::new(1);
     let api = MockTransport::new(|_| http::Response::builder().status(503).body(Bytes::new()).unwrap());
     let stitch = get(&seam(&sim, &api).throttle(Throttle::rate("1/m")).build()?);
@@ -168,10 +174,10 @@ fn a_retry_that_gets_no_slot_fails_with_the_answer_that_asked_for_it() -> Result
     Ok(())
 }
 
-/// A runtime whose sleeps end late by what a test says.
+/// Runtime whose sleeps end late, by a settable number of microseconds.
 #[derive(Debug, Clone)]
-struct Sleepy(SimRuntime, Arc<AtomicU64>);
-impl Runtime for Sleepy {
+struct LateRuntime(SimRuntime, Arc<AtomicU64>);
+impl Runtime for LateRuntime {
     fn now(&self) -> Tick {
         self.0.now()
     }
@@ -193,54 +199,57 @@ impl Runtime for Sleepy {
 }
 
 #[test]
-fn a_call_that_wakes_late_starts_nothing_and_takes_another_slot() -> Result<()> {
-    let (sim, (sink, taken), late) = (SimRuntime::new(1), events(), Arc::new(AtomicU64::new(4_999)));
+fn a_call_that_wakes_too_late_gives_up_its_slot_and_books_another_one() -> Result<()> {
+    let (sim, (sink, recorded), late) = (SimRuntime::new(1), recording_sink(), Arc::new(AtomicU64::new(4_999)));
     let store = MemoryStore::on(Arc::new(sim.clone()));
-    let runtime = Sleepy(sim.clone(), late.clone());
-    let stitch = get(&seam(&sim, &api()).store(store).runtime(runtime).throttle(ten()).sink(sink).build()?);
+    let runtime = LateRuntime(sim.clone(), late.clone());
+    let stitch =
+        get(&seam(&sim, &api()).store(store).runtime(runtime).throttle(ten_per_second()).sink(sink).build()?);
     let begun = sim.now().0;
     sim.block_on(async {
         stitch.call(()).await?;
         stitch.call(()).await?;
         late.store(5_000, Ordering::Relaxed);
         let third = stitch.call(());
-        let stirred = async {
+        let reset = async {
             sim.sleep(Duration::from_millis(50)).await;
             late.store(0, Ordering::Relaxed);
         };
-        futures_util::future::join(async { third.await }, stirred).await.0
+        futures_util::future::join(async { third.await }, reset).await.0
     })?;
     sim.block_on(sim.sleep(SECOND));
-    let at: Vec<u64> = starts(&taken).iter().map(|at| at - begun).collect();
+    let at: Vec<u64> = starts(&recorded).iter().map(|at| at - begun).collect();
     assert_eq!(at, [0, 105_499, 301_500]);
-    let lates = taken.lock().unwrap().iter().filter(|event| matches!(event.kind, EventKind::SlotMissed { .. })).count();
-    assert_eq!(lates, 1);
+    let missed =
+        recorded.lock().unwrap().iter().filter(|event| matches!(event.kind, EventKind::SlotMissed { .. })).count();
+    assert_eq!(missed, 1);
     Ok(())
 }
 
-/// A store that a test can break: its pacer fails, hangs, or forgets.
+/// Store whose pacer a test can make fail, hang, reply slowly, or set its clock back.
 #[derive(Debug)]
-struct Moody {
+struct FaultyStore {
     sim: SimRuntime,
     inner: MemoryStore,
-    mood: Arc<Mutex<Mood>>,
+    mode: Arc<Mutex<Mode>>,
 }
 
+/// Behaviour of the pacer of a [`FaultyStore`].
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Mood {
-    Well,
+enum Mode {
+    Normal,
     Failing,
     Hanging,
-    /// Its clock is this much behind.
-    Behind(u64),
-    /// So many answers take this long on their way back.
-    SlowAnswers(u32, Duration),
+    /// The clock is set back by this number of microseconds.
+    ClockBehind(u64),
+    /// This number of replies are delayed by this duration.
+    SlowReplies(u32, Duration),
 }
 
 #[async_trait]
-impl StitchStore for Moody {
+impl StitchStore for FaultyStore {
     fn name(&self) -> &'static str {
-        "moody"
+        "faulty"
     }
     fn limits(&self) -> StoreLimits {
         StoreLimits::unlimited()
@@ -260,23 +269,23 @@ impl StitchStore for Moody {
 }
 
 #[async_trait]
-impl Pacer for Moody {
-    async fn reserve(&self, key: &Key, pace: &ReserveRequest) -> Result<Reservation, StoreError> {
-        let mood = *self.mood.lock().unwrap();
-        let reserve = Arc::new(self.inner.clone()).pacer().unwrap();
-        match mood {
-            Mood::Well => reserve.reserve(key, pace).await,
-            Mood::Failing => Err(StoreError::new(StoreErrorKind::Unavailable, "moody", "reserve")),
-            Mood::Hanging => std::future::pending().await,
-            Mood::SlowAnswers(0, _) => reserve.reserve(key, pace).await,
-            Mood::SlowAnswers(more, way) => {
-                *self.mood.lock().unwrap() = Mood::SlowAnswers(more - 1, way);
-                let reply = reserve.reserve(key, pace).await;
-                self.sim.sleep(way).await;
+impl Pacer for FaultyStore {
+    async fn reserve(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, StoreError> {
+        let mode = *self.mode.lock().unwrap();
+        let pacer = Arc::new(self.inner.clone()).pacer().unwrap();
+        match mode {
+            Mode::Normal => pacer.reserve(key, request).await,
+            Mode::Failing => Err(StoreError::new(StoreErrorKind::Unavailable, "faulty", "reserve")),
+            Mode::Hanging => std::future::pending().await,
+            Mode::SlowReplies(0, _) => pacer.reserve(key, request).await,
+            Mode::SlowReplies(left, delay) => {
+                *self.mode.lock().unwrap() = Mode::SlowReplies(left - 1, delay);
+                let reply = pacer.reserve(key, request).await;
+                self.sim.sleep(delay).await;
                 reply
             }
-            Mood::Behind(micros) => {
-                let mut reply = reserve.reserve(key, pace).await?;
+            Mode::ClockBehind(micros) => {
+                let mut reply = pacer.reserve(key, request).await?;
                 let back = |time: StoreTime| StoreTime(time.0 - micros);
                 (reply.now, reply.e_min) = (back(reply.now), back(reply.e_min));
                 for limit in &mut reply.cell.limits {
@@ -297,27 +306,29 @@ impl Pacer for Moody {
     }
 }
 
-fn moody(sim: &SimRuntime) -> (Moody, Arc<Mutex<Mood>>, MemoryStore) {
+/// Returns a store in normal mode, its mode, and the store in memory that holds its values.
+fn faulty_store(sim: &SimRuntime) -> (FaultyStore, Arc<Mutex<Mode>>, MemoryStore) {
     let inner = MemoryStore::on(Arc::new(sim.clone()));
-    let mood = Arc::new(Mutex::new(Mood::Well));
-    (Moody { sim: sim.clone(), inner: inner.clone(), mood: mood.clone() }, mood, inner)
+    let mode = Arc::new(Mutex::new(Mode::Normal));
+    (FaultyStore { sim: sim.clone(), inner: inner.clone(), mode: mode.clone() }, mode, inner)
 }
 
 #[test]
-fn a_closed_throttle_fails_at_once_while_the_store_is_away_and_opens_by_itself() -> Result<()> {
+fn a_closed_throttle_fails_calls_at_once_during_an_outage_and_recovers() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let (store, mood, _) = moody(&sim);
-    let stitch = get(&seam(&sim, &api()).store(store).throttle(ten().on_outage(OutagePolicy::Closed)).build()?);
-    *mood.lock().unwrap() = Mood::Hanging;
+    let (store, mode, _) = faulty_store(&sim);
+    let stitch =
+        get(&seam(&sim, &api()).store(store).throttle(ten_per_second().on_outage(OutagePolicy::Closed)).build()?);
+    *mode.lock().unwrap() = Mode::Hanging;
     for took in [250, 0, 0] {
         let begun = sim.now();
         let error = sim.block_on(async { stitch.call(()).await }).unwrap_err();
         assert_eq!((error.kind(), error.attempts(), error.is_retryable()), (ErrorKind::Store, 0, true));
         assert_eq!(sim.now().since(begun), Duration::from_millis(took));
     }
-    *mood.lock().unwrap() = Mood::Well;
+    *mode.lock().unwrap() = Mode::Normal;
     sim.block_on(sim.sleep(Duration::from_millis(250)));
-    // This one still fails, and has the store looked for.
+    // This call still fails and starts the probe of the store.
     assert!(sim.block_on(stitch.call(()).send()).is_err());
     sim.block_on(sim.sleep(SECOND));
     sim.block_on(stitch.call(()).send())?;
@@ -325,57 +336,58 @@ fn a_closed_throttle_fails_at_once_while_the_store_is_away_and_opens_by_itself()
 }
 
 #[test]
-fn while_the_store_is_away_a_process_paces_at_its_share_and_comes_back_by_itself() -> Result<()> {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
-    let (store, mood, _) = moody(&sim);
+fn during_an_outage_a_process_paces_at_its_share_and_rejoins_afterwards() -> Result<()> {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
+    let (store, mode, _) = faulty_store(&sim);
     let throttle = Throttle::rate("100/s").fleet_size(5);
     let stitch = get(&seam(&sim, &api()).store(store).throttle(throttle).sink(sink).build()?);
     sim.block_on(stitch.call(()).send())?;
     sim.block_on(sim.sleep(SECOND));
-    *mood.lock().unwrap() = Mood::Failing;
+    *mode.lock().unwrap() = Mode::Failing;
     let begun = sim.now();
     let calls = call(&stitch, 400);
     let back = async {
         sim.sleep(5 * SECOND).await;
-        *mood.lock().unwrap() = Mood::Well;
+        *mode.lock().unwrap() = Mode::Normal;
         sim.now()
     };
-    let (answers, well) = sim.block_on(futures_util::future::join(calls, back));
-    assert!(answers.iter().all(Result::is_ok));
+    let (results, available_at) = sim.block_on(futures_util::future::join(calls, back));
+    assert!(results.iter().all(Result::is_ok));
     sim.block_on(sim.sleep(SECOND));
-    let at: Vec<Tick> = starts(&taken).into_iter().map(Tick).collect();
+    let at: Vec<Tick> = starts(&recorded).into_iter().map(Tick).collect();
     let between = |from: Tick, to: Tick| at.iter().filter(|at| (from..to).contains(at)).count();
     let half = Duration::from_millis(500);
     assert_eq!(between(begun, begun + SECOND), 0);
     assert_eq!(between(begun + 2 * SECOND, begun + 4 * SECOND), 40);
-    assert!(between(well + SECOND + half, well + 2 * SECOND + half) >= 99);
-    let kinds =
-        |wanted: fn(&EventKind) -> bool| taken.lock().unwrap().iter().filter(|event| wanted(&event.kind)).count();
-    assert_eq!(kinds(|kind| matches!(kind, EventKind::OutageBegan { fleet_size: 5, .. })), 1);
-    assert_eq!(kinds(|kind| matches!(kind, EventKind::OutageEnded { .. })), 1);
+    assert!(between(available_at + SECOND + half, available_at + 2 * SECOND + half) >= 99);
+    let count = |is_wanted: fn(&EventKind) -> bool| {
+        recorded.lock().unwrap().iter().filter(|event| is_wanted(&event.kind)).count()
+    };
+    assert_eq!(count(|kind| matches!(kind, EventKind::OutageBegan { fleet_size: 5, .. })), 1);
+    assert_eq!(count(|kind| matches!(kind, EventKind::OutageEnded { .. })), 1);
     Ok(())
 }
 
 #[test]
-fn while_a_store_does_not_answer_time_goes_on() -> Result<()> {
+fn a_hanging_store_delays_local_pacing_by_about_a_second() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let (store, mood, _) = moody(&sim);
+    let (store, mode, _) = faulty_store(&sim);
     let stitch = get(&seam(&sim, &api()).store(store).throttle(Throttle::rate("100/s").fleet_size(5)).build()?);
-    *mood.lock().unwrap() = Mood::Hanging;
+    *mode.lock().unwrap() = Mode::Hanging;
     let begun = sim.now();
     sim.block_on(call(&stitch, 100)).into_iter().collect::<Result<Vec<_>>>()?;
-    // A second that others may have booked ahead, and a hundred starts at 20/s.
+    // One second for slots that other processes may have booked ahead, and five seconds for 100 starts at 20/s.
     assert!(sim.now().since(begun) < 7 * SECOND, "{:?}", sim.now().since(begun));
     Ok(())
 }
 
 #[test]
-fn a_store_whose_answers_take_longer_than_touches_are_apart_is_used_to_the_end() -> Result<()> {
+fn a_store_with_replies_slower_than_the_touch_interval_is_used_fully() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let (store, mood, _) = moody(&sim);
+    let (store, mode, _) = faulty_store(&sim);
     let throttle = Throttle::rate("100/s").guard(Duration::from_millis(200));
     let stitch = get(&seam(&sim, &api()).store(store).throttle(throttle).build()?);
-    *mood.lock().unwrap() = Mood::SlowAnswers(u32::MAX, Duration::from_millis(150));
+    *mode.lock().unwrap() = Mode::SlowReplies(u32::MAX, Duration::from_millis(150));
     let begun = sim.now();
     sim.block_on(call(&stitch, 300)).into_iter().collect::<Result<Vec<_>>>()?;
     assert!(sim.now().since(begun) < 5 * SECOND, "{:?}", sim.now().since(begun));
@@ -383,11 +395,12 @@ fn a_store_whose_answers_take_longer_than_touches_are_apart_is_used_to_the_end()
 }
 
 #[test]
-fn an_open_throttle_lets_everybody_go_while_the_store_is_away() -> Result<()> {
+fn an_open_throttle_delays_no_call_during_an_outage() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let (store, mood, _) = moody(&sim);
-    let stitch = get(&seam(&sim, &api()).store(store).throttle(ten().on_outage(OutagePolicy::Open)).build()?);
-    *mood.lock().unwrap() = Mood::Failing;
+    let (store, mode, _) = faulty_store(&sim);
+    let stitch =
+        get(&seam(&sim, &api()).store(store).throttle(ten_per_second().on_outage(OutagePolicy::Open)).build()?);
+    *mode.lock().unwrap() = Mode::Failing;
     let begun = sim.now();
     sim.block_on(call(&stitch, 50)).into_iter().collect::<Result<Vec<_>>>()?;
     assert_eq!(sim.now(), begun);
@@ -395,40 +408,41 @@ fn an_open_throttle_lets_everybody_go_while_the_store_is_away() -> Result<()> {
 }
 
 #[test]
-fn a_foreign_value_under_our_key_is_an_outage_and_stays() -> Result<()> {
+fn a_foreign_value_under_the_key_is_an_outage_and_is_not_overwritten() -> Result<()> {
     let sim = SimRuntime::new(1);
     let store = MemoryStore::on(Arc::new(sim.clone()));
     let key = Key::new("pace").part("https://api.example.com/v1");
-    sim.block_on(store.set(&key, Bytes::from_static(b"mine"), None)).unwrap();
-    let throttle = ten().on_outage(OutagePolicy::Closed);
+    sim.block_on(store.set(&key, Bytes::from_static(b"foreign"), None)).unwrap();
+    let throttle = ten_per_second().on_outage(OutagePolicy::Closed);
     let stitch = get(&seam(&sim, &api()).store(store.clone()).throttle(throttle).build()?);
     let error = sim.block_on(async { stitch.call(()).await }).unwrap_err();
     assert_eq!((error.kind(), error.is_retryable()), (ErrorKind::Store, false));
     let source = std::error::Error::source(&error).unwrap().downcast_ref::<Arc<StoreError>>().unwrap();
     assert_eq!((source.kind(), source.operation()), (StoreErrorKind::Corrupt, "reserve"));
-    assert_eq!(sim.block_on(store.get(&key)).unwrap().unwrap(), "mine");
+    assert_eq!(sim.block_on(store.get(&key)).unwrap().unwrap(), "foreign");
     Ok(())
 }
 
 #[test]
-fn a_lost_cell_costs_no_extra_start_and_bookings_of_the_old_one_are_void() -> Result<()> {
+fn a_lost_cell_allows_no_extra_start_and_voids_its_bookings() -> Result<()> {
     for seed in 0..50 {
-        let (sim, (sink, taken)) = (SimRuntime::new(seed), events());
+        let (sim, (sink, recorded)) = (SimRuntime::new(seed), recording_sink());
         let store = MemoryStore::on(Arc::new(sim.clone()));
-        let stitch = get(&seam(&sim, &api()).store(store.clone()).throttle(ten()).sink(sink).build()?);
+        let stitch = get(&seam(&sim, &api()).store(store.clone()).throttle(ten_per_second()).sink(sink).build()?);
         let lose = async {
             sim.sleep(Duration::from_millis(1_030)).await;
             store.delete(&Key::new("pace").part("https://api.example.com/v1")).await.unwrap();
-            // Somebody asks, and so notices.
+            // This call sends a request to the store, which reveals the lost cell.
             stitch.call(()).await
         };
         sim.block_on(futures_util::future::join(call(&stitch, 30), lose)).1?;
         sim.block_on(sim.sleep(SECOND));
-        let at = starts(&taken);
+        let at = starts(&recorded);
         assert_eq!(at.len(), 31);
         assert!(most_in_any_window(&at, SECOND) <= 10, "{at:?}");
-        let count =
-            |wanted: fn(&EventKind) -> bool| taken.lock().unwrap().iter().filter(|event| wanted(&event.kind)).count();
+        let count = |is_wanted: fn(&EventKind) -> bool| {
+            recorded.lock().unwrap().iter().filter(|event| is_wanted(&event.kind)).count()
+        };
         assert_eq!(count(|kind| *kind == EventKind::StateLost), 1);
         assert!(count(|kind| matches!(kind, EventKind::SlotsVoided { .. })) > 0);
     }
@@ -436,27 +450,27 @@ fn a_lost_cell_costs_no_extra_start_and_bookings_of_the_old_one_are_void() -> Re
 }
 
 #[test]
-fn a_store_clock_that_goes_back_voids_the_bookings_and_does_not_make_idle_callers_late() -> Result<()> {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
-    let (store, mood, _) = moody(&sim);
-    let stitch = get(&seam(&sim, &api()).store(store).throttle(ten()).sink(sink).build()?);
+fn a_store_clock_set_back_is_reported_and_does_not_delay_idle_callers() -> Result<()> {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
+    let (store, mode, _) = faulty_store(&sim);
+    let stitch = get(&seam(&sim, &api()).store(store).throttle(ten_per_second()).sink(sink).build()?);
     sim.block_on(stitch.call(()).send())?;
     sim.block_on(sim.sleep(SECOND));
-    *mood.lock().unwrap() = Mood::Behind(50_000);
+    *mode.lock().unwrap() = Mode::ClockBehind(50_000);
     let begun = sim.now();
     sim.block_on(stitch.call(()).send())?;
     assert_eq!(sim.now(), begun);
     sim.block_on(sim.sleep(SECOND));
     let went_back = |event: &Event| event.kind == EventKind::StoreClockWentBack;
-    assert_eq!(taken.lock().unwrap().iter().filter(|event| went_back(event)).count(), 1);
+    assert_eq!(recorded.lock().unwrap().iter().filter(|event| went_back(event)).count(), 1);
     Ok(())
 }
 
-/// Plain values and nothing else.
+/// Store without any facet: it only keeps values.
 #[derive(Debug)]
-struct Plain(MemoryStore);
+struct ValueStore(MemoryStore);
 #[async_trait]
-impl StitchStore for Plain {
+impl StitchStore for ValueStore {
     fn name(&self) -> &'static str {
         "plain"
     }
@@ -474,47 +488,22 @@ impl StitchStore for Plain {
     }
 }
 
-/// Counts, but cannot pace.
-#[derive(Debug)]
-struct Counting(MemoryStore);
-#[async_trait]
-impl StitchStore for Counting {
-    fn name(&self) -> &'static str {
-        "counting"
-    }
-    fn limits(&self) -> StoreLimits {
-        StoreLimits::unlimited()
-    }
-    async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError> {
-        self.0.get(key).await
-    }
-    async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError> {
-        self.0.set(key, value, ttl).await
-    }
-    async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        self.0.delete(key).await
-    }
-    fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
-        Arc::new(self.0.clone()).counter()
-    }
-}
-
 #[test]
-fn a_rate_on_a_store_without_pacer_and_counter_fails_build_with_the_way_out() {
+fn a_throttle_needs_a_store_with_a_pacer_or_counter_and_the_error_names_split_store() {
     let (sim, memory) = (SimRuntime::new(1), MemoryStore::new());
-    let on = |store: Arc<dyn StitchStore>| seam(&sim, &api()).store(store).throttle(ten()).build();
-    let error = on(Arc::new(Plain(memory.clone()))).unwrap_err();
+    let on = |store: Arc<dyn StitchStore>| seam(&sim, &api()).store(store).throttle(ten_per_second()).build();
+    let error = on(Arc::new(ValueStore(memory.clone()))).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("has no pacer and no counter") && error.to_string().contains("SplitStore"));
-    assert!(on(Arc::new(Counting(memory.clone()))).is_ok());
-    assert!(on(Arc::new(SplitStore::new(Plain(memory.clone()), memory.clone()))).is_ok());
-    assert!(seam(&sim, &api()).store(Plain(memory)).build().is_ok());
+    assert!(on(Arc::new(CountingStore(memory.clone()))).is_ok());
+    assert!(on(Arc::new(SplitStore::new(ValueStore(memory.clone()), memory.clone()))).is_ok());
+    assert!(seam(&sim, &api()).store(ValueStore(memory)).build().is_ok());
 }
 
 #[test]
-fn a_volatile_store_makes_a_new_bucket_wait_before_its_first_slot() -> Result<()> {
+fn fresh_start_delays_the_first_slot_of_a_new_bucket() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let stitch = get(&seam(&sim, &api()).throttle(ten().fresh_start(Duration::from_millis(100))).build()?);
+    let stitch = get(&seam(&sim, &api()).throttle(ten_per_second().fresh_start(Duration::from_millis(100))).build()?);
     let begun = sim.now();
     sim.block_on(stitch.call(()).send())?;
     assert_eq!(sim.now().since(begun), Duration::from_millis(100));
@@ -522,48 +511,48 @@ fn a_volatile_store_makes_a_new_bucket_wait_before_its_first_slot() -> Result<()
 }
 
 #[test]
-fn a_process_whose_first_answers_are_slow_starts_nothing_late() -> Result<()> {
+fn a_process_with_slow_first_replies_starts_no_call_too_late() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let (slow, mood, inner) = moody(&sim);
-    *mood.lock().unwrap() = Mood::SlowAnswers(2, Duration::from_millis(20));
-    let quick = Moody { inner, ..moody(&sim).0 };
-    let mut taken = Vec::new();
+    let (slow, mode, inner) = faulty_store(&sim);
+    *mode.lock().unwrap() = Mode::SlowReplies(2, Duration::from_millis(20));
+    let quick = FaultyStore { inner, ..faulty_store(&sim).0 };
+    let mut recorded = Vec::new();
     let stitches: Vec<_> = [slow, quick]
         .into_iter()
         .map(|store| {
-            let (sink, events) = events();
-            taken.push(events);
-            get(&seam(&sim, &api()).store(store).throttle(ten()).sink(sink).build().unwrap())
+            let (sink, events) = recording_sink();
+            recorded.push(events);
+            get(&seam(&sim, &api()).store(store).throttle(ten_per_second()).sink(sink).build().unwrap())
         })
         .collect();
     sim.block_on(join_all(stitches.iter().map(|stitch| call(stitch, 10))));
     sim.block_on(sim.sleep(SECOND));
-    let at = all_starts(&taken);
+    let at = all_starts(&recorded);
     assert!(at.windows(2).all(|pair| pair[1] - pair[0] >= 100_400), "{at:?}");
     Ok(())
 }
 
 #[test]
-fn a_store_that_is_too_far_for_the_guard_is_told_once() -> Result<()> {
-    let (sim, (sink, taken)) = (SimRuntime::new(1), events());
-    let (far, mood, _) = moody(&sim);
-    *mood.lock().unwrap() = Mood::SlowAnswers(u32::MAX, Duration::from_millis(20));
-    let stitch = get(&seam(&sim, &api()).store(far).throttle(ten()).sink(sink).build()?);
+fn a_store_latency_above_the_guard_is_reported_once() -> Result<()> {
+    let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
+    let (slow, mode, _) = faulty_store(&sim);
+    *mode.lock().unwrap() = Mode::SlowReplies(u32::MAX, Duration::from_millis(20));
+    let stitch = get(&seam(&sim, &api()).store(slow).throttle(ten_per_second()).sink(sink).build()?);
     sim.block_on(call(&stitch, 10)).into_iter().collect::<Result<Vec<_>>>()?;
     sim.block_on(sim.sleep(SECOND));
     let uncertain = |event: &&Event| matches!(event.kind, EventKind::StoreClockUncertain { .. });
-    assert_eq!(taken.lock().unwrap().iter().filter(uncertain).count(), 1);
+    assert_eq!(recorded.lock().unwrap().iter().filter(uncertain).count(), 1);
     Ok(())
 }
 
 #[test]
-fn what_a_process_learns_first_takes_nothing_of_a_callers_patience() -> Result<()> {
+fn the_first_clock_measurement_does_not_count_towards_max_wait() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let (far, mood, _) = moody(&sim);
-    *mood.lock().unwrap() = Mood::SlowAnswers(u32::MAX, Duration::from_millis(40));
-    let stitch = get(&seam(&sim, &api()).store(far).throttle(ten()).build()?);
-    let patience = Duration::from_millis(200);
-    let both = [stitch.call(()).max_wait(patience), stitch.call(()).max_wait(patience)];
+    let (slow, mode, _) = faulty_store(&sim);
+    *mode.lock().unwrap() = Mode::SlowReplies(u32::MAX, Duration::from_millis(40));
+    let stitch = get(&seam(&sim, &api()).store(slow).throttle(ten_per_second()).build()?);
+    let max_wait = Duration::from_millis(200);
+    let both = [stitch.call(()).max_wait(max_wait), stitch.call(()).max_wait(max_wait)];
     sim.block_on(join_all(both.map(stitchapi::Call::send))).into_iter().collect::<Result<Vec<_>>>()?;
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the workers of a fleet do.
+//! The load of a simulated fleet: when its tasks make calls, and what the calls cost.
 
 use std::time::Duration;
 
@@ -7,87 +7,95 @@ use stitchapi::trace::{Event, sink_fn};
 use stitchapi::{Cost, Runtime as _, Seam, Stitch, Throttle, Tick, decode};
 use stitchapi_testing::Worker;
 
-use crate::alone::Alone;
-use crate::{SEED, number};
+use crate::outage_tracker::OutageTracker;
+use crate::settings::{SEED, number};
 
-/// How the tasks of a worker call.
+/// Pattern in which each task of a worker makes calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Calls {
-    /// One after the other.
+pub(crate) enum CallPattern {
+    /// One call after the other.
     Steady,
-    /// With pauses of up to this.
+    /// One call after the other, with random pauses of up to this duration.
     Paused(Duration),
-    /// All at once, again and again, this far apart.
+    /// All tasks call at once, at intervals of this duration.
     Crowds(Duration),
-    /// Each of them leaves after up to this.
-    Leaving(Duration),
-    /// None of them waits longer than this.
-    Impatient(Duration),
+    /// Each call is dropped after a random time of up to this duration.
+    Dropped(Duration),
+    /// Each call has this `max_wait`.
+    MaxWait(Duration),
 }
 
-/// How much a call costs.
+/// Random cost of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Costs {
+    /// One call.
     One,
-    /// So many calls at most.
+    /// From one call up to this number of calls.
     Calls(u32),
-    /// And so many tokens at most.
+    /// One call, and from one token up to this number of tokens.
     Tokens(u32),
 }
 
+/// Load of one worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Load {
+    /// Number of concurrent tasks.
     pub(crate) tasks: usize,
-    pub(crate) calls: Calls,
+    pub(crate) pattern: CallPattern,
     pub(crate) costs: Costs,
 }
 
 impl Costs {
-    /// What a call draws of a unit at most.
-    pub(crate) fn most(self, unit: &str) -> u32 {
+    /// Returns the maximum cost of a call in a unit.
+    pub(crate) fn max(self, unit: &str) -> u32 {
         match (self, unit) {
-            (Self::Calls(most), "calls") | (Self::Tokens(most), "tokens") => most,
+            (Self::Calls(max), "calls") | (Self::Tokens(max), "tokens") => max,
             _ => 1,
         }
     }
 
+    /// Returns a random cost in calls and in tokens.
     fn draw(self, random: u64) -> (u32, u32) {
-        let up_to = |most: u32| 1 + u32::try_from(random % u64::from(most)).unwrap();
+        let up_to = |max: u32| 1 + u32::try_from(random % u64::from(max)).unwrap();
         match self {
             Self::One => (1, 0),
-            Self::Calls(most) => (up_to(most), 0),
-            Self::Tokens(most) => (1, up_to(most)),
+            Self::Calls(max) => (up_to(max), 0),
+            Self::Tokens(max) => (1, up_to(max)),
         }
     }
 }
 
-/// Makes the calls of this worker, on a seam of this throttle; from a time on, on one of another, as a new version would.
-pub(crate) fn work(
+/// Spawns the tasks of a worker, on a seam with this throttle.
+///
+/// `change` replaces the throttle after a time, as the deployment of a new version does.
+pub(crate) fn spawn_tasks(
     worker: &Worker,
     throttle: Throttle,
     change: Option<(Duration, Throttle)>,
     load: Load,
-    alone: &Alone,
+    outages: &OutageTracker,
 ) {
     let begun = worker.runtime().now();
-    let old = stitch(worker, throttle, alone.clone());
-    let new = change.map(|(after, throttle)| (begun + after, stitch(worker, throttle, alone.clone())));
+    let old = stitch(worker, throttle, outages.clone());
+    let new = change.map(|(after, throttle)| (begun + after, stitch(worker, throttle, outages.clone())));
     for _ in 0..load.tasks {
-        worker.spawn(call(worker.clone(), old.clone(), new.clone(), load));
+        worker.spawn(run_task(worker.clone(), old.clone(), new.clone(), load));
     }
 }
 
-fn stitch(worker: &Worker, throttle: Throttle, alone: Alone) -> Stitch<(), ()> {
+/// Declares the stitch of a worker. The upstream reads the cost of a call from its headers.
+fn stitch(worker: &Worker, throttle: Throttle, outages: OutageTracker) -> Stitch<(), ()> {
     let api = worker.upstream().costing(|request| {
-        let of = |name: &str| request.headers().get(name).map_or(0, |units| units.to_str().unwrap().parse().unwrap());
-        match (of("x-calls"), of("x-tokens")) {
+        let header =
+            |name: &str| request.headers().get(name).map_or(0, |units| units.to_str().unwrap().parse().unwrap());
+        match (header("x-calls"), header("x-tokens")) {
             (0, 0) => Vec::new(),
             (calls, tokens) => vec![("calls", calls), ("tokens", tokens)],
         }
     });
     let (worker_number, begun, is_shown) = (worker.number(), worker.runtime().now(), number(SEED).is_some());
     let sink = sink_fn(move |event: &Event| {
-        alone.sees(worker_number, event);
+        outages.observe(worker_number, event);
         if is_shown {
             println!("{} us  worker {worker_number}  {:?}", event.at.since(begun).as_micros(), event.kind);
         }
@@ -97,36 +105,37 @@ fn stitch(worker: &Worker, throttle: Throttle, alone: Alone) -> Stitch<(), ()> {
     seam.get("/").build_with(decode::empty).unwrap()
 }
 
-async fn call(worker: Worker, old: Stitch<(), ()>, new: Option<(Tick, Stitch<(), ()>)>, load: Load) {
-    let up_to = |most: Duration| Duration::from_micros(worker.runtime().random() % most.as_micros() as u64);
+/// Makes the calls of one task, until the worker ends.
+async fn run_task(worker: Worker, old: Stitch<(), ()>, new: Option<(Tick, Stitch<(), ()>)>, load: Load) {
+    let up_to = |max: Duration| Duration::from_micros(worker.runtime().random() % max.as_micros() as u64);
     let mut next_crowd = worker.runtime().now();
     loop {
         let new = new.as_ref().filter(|(from, _)| worker.runtime().now() >= *from);
-        let mut one = new.map_or(&old, |(_, new)| new).call(());
+        let mut call = new.map_or(&old, |(_, new)| new).call(());
         let (calls, tokens) = load.costs.draw(worker.runtime().random());
         if load.costs != Costs::One {
-            one = one.cost(Cost::new(calls).and("tokens", tokens));
-            one = one.header("x-calls", &calls.to_string()).header("x-tokens", &tokens.to_string());
+            call = call.cost(Cost::new(calls).and("tokens", tokens));
+            call = call.header("x-calls", &calls.to_string()).header("x-tokens", &tokens.to_string());
         }
-        match load.calls {
-            Calls::Steady => one.await.unwrap(),
-            Calls::Paused(most) => {
-                one.await.unwrap();
-                worker.sleep(up_to(most)).await;
+        match load.pattern {
+            CallPattern::Steady => call.await.unwrap(),
+            CallPattern::Paused(max) => {
+                call.await.unwrap();
+                worker.sleep(up_to(max)).await;
             }
-            Calls::Crowds(apart) => {
-                one.await.unwrap();
-                next_crowd = next_crowd + apart;
+            CallPattern::Crowds(interval) => {
+                call.await.unwrap();
+                next_crowd = next_crowd + interval;
                 worker.runtime().sleep_until(next_crowd).await;
             }
-            Calls::Leaving(most) => {
-                let leaves = worker.sleep(up_to(most));
-                let called = std::pin::pin!(async { one.await.unwrap() });
-                select(called, leaves).await;
+            CallPattern::Dropped(max) => {
+                let dropped = worker.sleep(up_to(max));
+                let completed = std::pin::pin!(async { call.await.unwrap() });
+                select(completed, dropped).await;
             }
-            Calls::Impatient(most) => {
-                if one.max_wait(most).await.is_err() {
-                    // A refused call takes no time: without a pause it would be made again at once.
+            CallPattern::MaxWait(max) => {
+                if call.max_wait(max).await.is_err() {
+                    // A rejected call takes no time. Without a pause the loop would not let time advance.
                     worker.sleep(up_to(Duration::from_millis(20))).await;
                 }
             }

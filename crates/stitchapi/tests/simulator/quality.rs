@@ -1,37 +1,38 @@
-//! Nothing goes wrong: then the budget is used, evenly and fairly.
+//! Quality without faults: the budget is used fully, evenly and fairly.
 
 use std::time::Duration;
 
 use stitchapi::Throttle;
 use stitchapi_testing::{FleetReport, SimFleet};
 
-use crate::alone::Alone;
-use crate::load::{Calls, Costs, Load, work};
+use crate::load::{CallPattern, Costs, Load, spawn_tasks};
+use crate::outage_tracker::OutageTracker;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Unoptimised, a simulated minute takes a while.
+/// Number of seeds: one without optimisation, because a simulated minute then takes long.
 const SEEDS: u64 = if cfg!(debug_assertions) { 1 } else { 3 };
-const LASTS: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 30 });
+/// Duration of a run, in virtual time.
+const DURATION: Duration = Duration::from_secs(if cfg!(debug_assertions) { 8 } else { 30 });
 
-/// Four workers at 200 calls a second.
-fn run(seed: u64, tasks: usize, calls: Calls) -> FleetReport {
-    let load = Load { tasks, calls, costs: Costs::One };
-    SimFleet::new(seed).run(LASTS, |worker| {
-        work(&worker, Throttle::rate("200/s"), None, load, &Alone::default());
+/// Runs four workers with a budget of 200 calls per second.
+fn run(seed: u64, tasks: usize, pattern: CallPattern) -> FleetReport {
+    let load = Load { tasks, pattern, costs: Costs::One };
+    SimFleet::new(seed).run(DURATION, |worker| {
+        spawn_tasks(&worker, Throttle::rate("200/s"), None, load, &OutageTracker::default());
         async {}
     })
 }
 
-/// Beside the guard's share of the budget, which nobody can use.
+/// Returns the share of the budget that was used after the first second, without the part that the guard takes.
 fn used(report: &FleetReport) -> f64 {
-    report.utilisation(200, SECOND, SECOND..LASTS)
+    report.utilisation(200, SECOND, SECOND..DURATION)
 }
 
 #[test]
 fn a_saturated_fleet_uses_its_budget_evenly_and_fairly() {
     for seed in 0..SEEDS {
-        let report = run(seed, 50, Calls::Steady);
-        let (used, cv, fairness) = (used(&report), report.gap_cv(SECOND..LASTS), report.fairness());
+        let report = run(seed, 50, CallPattern::Steady);
+        let (used, cv, fairness) = (used(&report), report.gap_cv(SECOND..DURATION), report.fairness());
         println!("seed {seed}: used {used:.4}, gap CV {cv:.4}, fairness {fairness:.4}");
         assert!(used >= 0.99 && cv <= 0.05 && fairness >= 0.95, "{used} {cv} {fairness}");
         assert_eq!(report.most_in(SECOND), 200);
@@ -39,18 +40,18 @@ fn a_saturated_fleet_uses_its_budget_evenly_and_fairly() {
 }
 
 #[test]
-fn callers_that_leave_cost_nothing_of_the_budget() {
+fn dropped_callers_cost_no_part_of_the_budget() {
     for seed in 0..SEEDS {
-        let report = run(seed, 50, Calls::Leaving(SECOND));
+        let report = run(seed, 50, CallPattern::Dropped(SECOND));
         println!("seed {seed}: used {:.4}", used(&report));
         assert!(used(&report) >= 0.97, "{}", used(&report));
     }
 }
 
 #[test]
-fn at_four_times_the_load_the_impatient_still_use_the_budget() {
+fn callers_with_max_wait_use_the_budget_at_four_times_the_load() {
     for seed in 0..SEEDS {
-        let report = run(seed, 50, Calls::Impatient(SECOND / 5));
+        let report = run(seed, 50, CallPattern::MaxWait(SECOND / 5));
         println!("seed {seed}: used {:.4}", used(&report));
         assert!(used(&report) >= 0.97, "{}", used(&report));
     }

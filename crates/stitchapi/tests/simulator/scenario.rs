@@ -1,4 +1,4 @@
-//! A fleet, its limits, its load and its troubles, drawn from a seed.
+//! A scenario, drawn from a seed: the fleet, its limits, its load and its disturbance.
 
 use std::fmt;
 use std::ops::Range;
@@ -9,223 +9,211 @@ use stitchapi_core::pace::{Limit, LimitId, LimitSpec, default_guard, limits};
 use stitchapi_core::{StoreLimits, StoreTime};
 use stitchapi_testing::{Allowance, Fault, FaultKind, FleetReport, Promise, SimFleet, Window};
 
-use crate::alone::Alone;
-use crate::draw::Draw;
-use crate::load::{Calls, Costs, Load, work};
+use crate::disturbance::{DISTURBANCES, Disturbance};
+use crate::load::{CallPattern, Costs, Load, spawn_tasks};
+use crate::outage_tracker::OutageTracker;
+use crate::random_choice::RandomChoice;
 
 const SECOND: Duration = Duration::from_secs(1);
-/// How long a process that holds bookings may not have heard from the store.
-const TOUCH: Duration = Duration::from_millis(110);
+/// Longest time between two contacts with the store of a process that has bookings.
+const TOUCH_INTERVAL: Duration = Duration::from_millis(110);
 const MICRO: Duration = Duration::from_micros(1);
 
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Trouble {
-    Nothing,
-    FarStore,
-    Loss,
-    WorkersStopped,
-    WorkersKilled,
-    Flush,
-    Restart,
-    RestartEmpty,
-    ClockBack,
-    ClockAhead,
-    Partial,
-    Down,
-    Hangs,
-    Rollout,
-    Mixed,
-}
-
-pub(crate) const TROUBLES: [Trouble; 15] = [
-    Trouble::Nothing,
-    Trouble::FarStore,
-    Trouble::Loss,
-    Trouble::WorkersStopped,
-    Trouble::WorkersKilled,
-    Trouble::Flush,
-    Trouble::Restart,
-    Trouble::RestartEmpty,
-    Trouble::ClockBack,
-    Trouble::ClockAhead,
-    Trouble::Partial,
-    Trouble::Down,
-    Trouble::Hangs,
-    Trouble::Rollout,
-    Trouble::Mixed,
-];
-
+/// Scenario of one seed.
 #[derive(Debug)]
 pub(crate) struct Scenario {
     pub(crate) seed: u64,
-    pub(crate) trouble: Trouble,
+    pub(crate) disturbance: Disturbance,
     workers: u32,
-    /// Whether requests to the store are lost.
-    loses: bool,
+    /// `true` if requests to the store or replies are lost.
+    has_loss: bool,
     fleet: SimFleet,
     limits: Vec<Limit>,
     throttle: Throttle,
     change: Option<Change>,
     promise: Promise,
     load: Load,
-    lasts: Duration,
-    about: String,
+    /// Duration of the run, in virtual time.
+    duration: Duration,
+    /// Settings in words, for the output.
+    description: String,
 }
 
-/// Another limit, brought by one worker after the other.
+/// Change of the first limit, made by one worker after the other.
 #[derive(Debug)]
 struct Change {
     throttle: Throttle,
-    /// When each worker brings it.
+    /// Time of the change in each worker.
     at: Vec<Duration>,
-    /// What holds from when on, if it is stricter than before.
-    then: Option<(Duration, Promise)>,
+    /// Promise of a stricter limit, and the time from which it holds.
+    stricter: Option<(Duration, Promise)>,
 }
 
-/// What a run showed.
+/// Result of a run.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct RunResult {
     pub(crate) report: FleetReport,
-    /// How many workers were without the store for long.
-    alone: u32,
+    /// Number of workers that may have paced alone.
+    paced_alone: u32,
 }
 
-/// What a run showed that broke nothing.
+/// Figures of a run that kept its promise.
 #[derive(Debug)]
-pub(crate) struct Seen {
+pub(crate) struct RunSummary {
+    /// Window closest to its bound.
     pub(crate) fullest: Option<Window>,
-    /// What part of the budget was used.
+    /// Share of the budget that was used.
     pub(crate) used: f64,
 }
 
 impl Scenario {
+    /// Draws the scenario of a seed.
     pub(crate) fn draw(seed: u64) -> Self {
-        let draw = Draw::new(seed);
-        let trouble = TROUBLES[(seed % TROUBLES.len() as u64) as usize];
+        let draw = RandomChoice::new(seed);
+        let disturbance = DISTURBANCES[(seed % DISTURBANCES.len() as u64) as usize];
         let workers = draw.one_of(&[2, 3, 4, 4, 5]);
-        let way = match trouble {
-            Trouble::FarStore => draw.millis(1, 5)..draw.millis(5, 20),
+        let latency = match disturbance {
+            Disturbance::FarStore => draw.millis(1, 5)..draw.millis(5, 20),
             _ => Duration::from_micros(200)..draw.one_of(&[201, 500, 1_000]) * MICRO,
         };
         let (mut declared, costs) = declare(&draw);
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap();
-        // A worker must know the store's clock to half the guard: the longest round trip it may have learned it by.
-        let guard = default_guard(shortest).max(4 * way.end);
+        // A worker must know the store's clock to half the guard, and the longest round trip bounds its error.
+        let guard = default_guard(shortest).max(4 * latency.end);
         let throttle = |declared: &[LimitSpec]| throttle(declared).guard(guard).fleet_size(workers);
         let throttle_before = throttle(&declared);
         let load = Load {
-            tasks: if trouble == Trouble::Rollout { draw.one_of(&[1, 5]) } else { draw.one_of(&[1, 5, 20]) },
-            calls: draw.one_of(&[
-                Calls::Steady,
-                Calls::Paused(draw.millis(10, 1_000)),
-                Calls::Crowds(draw.millis(100, 1_500)),
-                Calls::Leaving(draw.millis(5, 500)),
-                Calls::Impatient(draw.millis(1, 200)),
+            tasks: if disturbance == Disturbance::Rollout { draw.one_of(&[1, 5]) } else { draw.one_of(&[1, 5, 20]) },
+            pattern: draw.one_of(&[
+                CallPattern::Steady,
+                CallPattern::Paused(draw.millis(10, 1_000)),
+                CallPattern::Crowds(draw.millis(100, 1_500)),
+                CallPattern::Dropped(draw.millis(5, 500)),
+                CallPattern::MaxWait(draw.millis(1, 200)),
             ]),
             costs,
         };
-        let volatile = matches!(trouble, Trouble::Flush | Trouble::RestartEmpty | Trouble::Mixed) || draw.below(2) == 0;
+        let volatile = matches!(disturbance, Disturbance::Flush | Disturbance::RestartEmpty | Disturbance::Mixed)
+            || draw.below(2) == 0;
         let fleet = SimFleet::new(seed)
             .workers(workers as usize)
-            .latency(way.clone())
+            .latency(latency.clone())
             .wall_clock_step(draw.one_of(&[Duration::ZERO, Duration::from_millis(150), 3_600 * SECOND]))
             .store_clock(StoreTime(draw.below(1 << 40)), draw.one_of(&[0, 20, -20, 200, -200]))
             .timer_lag(Duration::ZERO..draw.one_of(&[0, 100, 2_000]) * MICRO);
         let limits_of_store = StoreLimits::unlimited();
         let fleet = fleet.store_limits(if volatile { limits_of_store.with_volatile() } else { limits_of_store });
-        let (fleet, loses, mut lasts) = go_wrong(fleet, trouble, &draw);
-        let of =
+        let (fleet, has_loss, mut duration) = add_faults(fleet, disturbance, &draw);
+        let limits_and_promise =
             |declared: &[LimitSpec]| (limits(declared).unwrap(), Promise::of(&limits(declared).unwrap()).guard(guard));
-        let (mut limits, mut promise) = of(&declared);
+        let (mut limits, mut promise) = limits_and_promise(&declared);
         let mut change = None;
-        // While the version changes there are more processes than was told, which matters in an outage, and newcomers that
-        // remember nothing, which matters when state is lost.
+        // During the change there are more processes than the declared fleet size, which matters in an outage, and new
+        // processes without snapshots, which matters when state is lost.
         let allowances = allowances(&fleet, workers);
-        let may_change = allowances.is_empty() && !loses && !loses_state(&fleet.faults());
-        if trouble == Trouble::Rollout || trouble == Trouble::Mixed && may_change {
+        let may_change = allowances.is_empty() && !has_loss && !loses_state(&fleet.faults());
+        if disturbance == Disturbance::Rollout || disturbance == Disturbance::Mixed && may_change {
             let at: Vec<Duration> = (0..workers).map(|_| draw.millis(500, 2_000)).collect();
             let is_stricter = draw.below(2) == 0;
             let permits = &mut declared[0].permits;
             *permits = if is_stricter { *permits / 2 } else { *permits * 2 };
-            let (new, promise_of_new) = of(&declared);
-            let mut then = None;
-            if trouble == Trouble::Mixed {
-                // A cell that is lost knows the stricter one no more.
+            let (new, promise_of_new) = limits_and_promise(&declared);
+            let mut stricter = None;
+            if disturbance == Disturbance::Mixed {
+                // A lost cell no longer contains the stricter limit.
                 promise = if is_stricter { promise } else { promise_of_new };
             } else if is_stricter {
-                // The first one brings it with the first call after those that it has made. What is booked by then
-                // starts as it was booked.
-                let pause = match load.calls {
-                    Calls::Paused(pause) | Calls::Crowds(pause) => pause,
+                // The first worker applies the change with its next call. Calls that are booked by then start at their
+                // slots.
+                let pause = match load.pattern {
+                    CallPattern::Paused(pause) | CallPattern::Crowds(pause) => pause,
                     _ => Duration::ZERO,
                 };
                 let from = *at.iter().min().unwrap() + pause + 2 * booked_ahead(&limits, &load, workers);
-                then = Some((from, promise_of_new));
-                lasts += from;
+                stricter = Some((from, promise_of_new));
+                duration += from;
                 limits = new;
             }
-            change = Some(Change { throttle: throttle(&declared), at, then });
+            change = Some(Change { throttle: throttle(&declared), at, stricter });
         }
         let promise = allowances.into_iter().fold(promise, Promise::allowing);
         let throttle = throttle_before;
-        let about = format!("{workers} workers, ways of {way:?}, guard {guard:?}, volatile {volatile}, {declared:?}");
-        Self { seed, trouble, workers, loses, fleet, limits, throttle, change, promise, load, lasts, about }
+        let description =
+            format!("{workers} workers, latencies of {latency:?}, guard {guard:?}, volatile {volatile}, {declared:?}");
+        Self {
+            seed,
+            disturbance,
+            workers,
+            has_loss,
+            fleet,
+            limits,
+            throttle,
+            change,
+            promise,
+            load,
+            duration,
+            description,
+        }
     }
 
-    pub(crate) fn run(&self) -> Ran {
-        let alone = Alone::default();
-        let report = self.fleet.run(self.lasts, |worker| {
+    /// Runs the fleet in virtual time.
+    pub(crate) fn run(&self) -> RunResult {
+        let outages = OutageTracker::default();
+        let report = self.fleet.run(self.duration, |worker| {
             let change = self.change.as_ref().map(|change| (change.at[worker.number()], change.throttle.clone()));
-            work(&worker, self.throttle.clone(), change, self.load, &alone);
+            spawn_tasks(&worker, self.throttle.clone(), change, self.load, &outages);
             async {}
         });
-        Ran { report, alone: alone.workers() }
+        RunResult { report, paced_alone: outages.paced_alone() }
     }
 
-    pub(crate) fn judge(&self, Ran { report, alone }: &Ran) -> Result<Seen, String> {
+    /// Checks the promise in every window, and that the fleet still makes calls at the end.
+    pub(crate) fn validate(&self, RunResult { report, paced_alone }: &RunResult) -> Result<RunSummary, String> {
         let mut promise = self.promise.clone();
-        // One whose answers are lost one after the other is cut off, and so is one that was stopped while it was without
-        // its store, where others never missed it.
-        let some_are_alone = (1..self.workers).contains(alone);
-        if self.loses && *alone > 0 || self.trouble == Trouble::Mixed && some_are_alone {
+        // A worker may pace alone while others reach the store: if several of its replies in a row are lost, or if it was
+        // stopped during an outage that the others did not notice.
+        let some_paced_alone = (1..self.workers).contains(paced_alone);
+        if self.has_loss && *paced_alone > 0 || self.disturbance == Disturbance::Mixed && some_paced_alone {
             promise = promise.allowing(Allowance::LocalPacing { workers: self.workers });
-            promise = promise.allowing(Allowance::Share { workers: *alone, of: self.workers });
+            promise = promise.allowing(Allowance::Share { workers: *paced_alone, of: self.workers });
         }
-        let mut fullest = promise.validate(report).map_err(|found| found.to_string())?;
-        if let Some((from, promise)) = self.change.as_ref().and_then(|change| change.then.as_ref()) {
+        let mut fullest = promise.validate(report).map_err(|violation| violation.to_string())?;
+        if let Some((from, promise)) = self.change.as_ref().and_then(|change| change.stricter.as_ref()) {
             let mut since = report.clone();
             since.starts.retain(|start| start.at >= *from);
-            fullest = promise.validate(&since).map_err(|found| format!("after the change: {found}"))?;
+            fullest = promise.validate(&since).map_err(|violation| format!("after the change: {violation}"))?;
         }
         let pace = self.limits.iter().min_by_key(|limit| limit.id.period()).unwrap();
-        let used = report.utilisation(pace.permits, pace.id.period(), Duration::ZERO..self.lasts);
-        if !report.starts.iter().any(|start| start.at + SECOND > self.lasts) && self.somebody_calls_at_the_end(report) {
-            return Err(format!("nobody starts any more\n{report}"));
+        let used = report.utilisation(pace.permits, pace.id.period(), Duration::ZERO..self.duration);
+        if !report.starts.iter().any(|start| start.at + SECOND > self.duration) && self.must_start_at_the_end(report) {
+            return Err(format!("no call started in the last second\n{report}"));
         }
-        Ok(Seen { fullest, used })
+        Ok(RunSummary { fullest, used })
     }
 
-    /// Whether a second without a start shows that something is stuck. What was booked may have been lost with its holders, or
-    /// with the store: those starts never come. And where answers are lost all may be waiting to pace alone.
-    fn somebody_calls_at_the_end(&self, report: &FleetReport) -> bool {
-        let loses = |fault: &Fault| matches!(fault, Fault::Kill { .. } | Fault::StoreClockBack(_));
-        let loses = loses_state(&report.faults) || report.faults.iter().any(|(_, fault)| loses(fault));
-        self.load.calls == Calls::Steady && self.limits.len() == 1 && !loses && !self.loses
+    /// Returns `true` if a last second without a start shows a defect.
+    ///
+    /// It does not if bookings were lost with a killed worker or with the store's state, because their slots stay unused,
+    /// nor if replies are lost, because then all workers may be waiting for local pacing.
+    fn must_start_at_the_end(&self, report: &FleetReport) -> bool {
+        let loses_bookings = |fault: &Fault| matches!(fault, Fault::Kill { .. } | Fault::StoreClockBack(_));
+        let bookings_are_lost =
+            loses_state(&report.faults) || report.faults.iter().any(|(_, fault)| loses_bookings(fault));
+        self.load.pattern == CallPattern::Steady && self.limits.len() == 1 && !bookings_are_lost && !self.has_loss
     }
 }
 
-/// How far ahead a fleet can have booked: a call for every task.
+/// Returns the longest time that a fleet can have booked ahead: one call for every task.
 fn booked_ahead(limits: &[Limit], load: &Load, workers: u32) -> Duration {
     let longest = limits.iter().map(|limit| {
-        let units = load.costs.most(limit.id.unit()) * load.tasks as u32 * workers;
+        let units = load.costs.max(limit.id.unit()) * load.tasks as u32 * workers;
         (limit.id.period() + SECOND / 100) * units / limit.permits
     });
     longest.max().unwrap() + SECOND / 10
 }
 
-/// The rates and what calls cost of them.
-fn declare(draw: &Draw) -> (Vec<LimitSpec>, Costs) {
+/// Draws the declared limits and the costs of calls.
+fn declare(draw: &RandomChoice) -> (Vec<LimitSpec>, Costs) {
     let period = draw.one_of(&[SECOND, SECOND, SECOND, SECOND / 4]);
     let permits = draw.one_of(&[20, 50, 200, 200, 500]);
     let burst = draw.one_of(&[1, 5, 50]);
@@ -240,7 +228,7 @@ fn declare(draw: &Draw) -> (Vec<LimitSpec>, Costs) {
         1 => {
             let id = LimitId::new("tokens", period);
             let tokens = LimitSpec { id, permits: permits * 50, burst: draw.one_of(&[None, Some(500)]) };
-            // Two limits of one period: both pace.
+            // Both limits have the same period, so both pace.
             (vec![first, tokens], Costs::Tokens(100))
         }
         2 => (vec![first], Costs::Calls(draw.one_of(&[2, 7]))),
@@ -248,6 +236,7 @@ fn declare(draw: &Draw) -> (Vec<LimitSpec>, Costs) {
     }
 }
 
+/// Returns the throttle with these limits.
 fn throttle(declared: &[LimitSpec]) -> Throttle {
     let rate = |declared: &LimitSpec| {
         let rate = Rate::new(declared.permits, declared.id.period());
@@ -262,31 +251,31 @@ fn throttle(declared: &[LimitSpec]) -> Throttle {
     others.iter().fold(throttle, |throttle, declared| burst(throttle.and_rate(rate(declared)), declared))
 }
 
-/// The fleet with its troubles, whether some requests are lost, and how long it is watched.
-fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, bool, Duration) {
-    let drawn = |kinds: &[FaultKind], most: u64, within: Range<Duration>, lasts: u64| {
-        let faults = 1 + draw.below(most) as usize;
-        (fleet.clone().random_faults(faults, kinds, within), false, Duration::from_millis(lasts))
+/// Adds the faults of a disturbance to a fleet. Returns the fleet, whether messages are lost, and the duration of the run.
+fn add_faults(fleet: SimFleet, disturbance: Disturbance, draw: &RandomChoice) -> (SimFleet, bool, Duration) {
+    let drawn = |kinds: &[FaultKind], max_faults: u64, within: Range<Duration>, millis: u64| {
+        let faults = 1 + draw.below(max_faults) as usize;
+        (fleet.clone().random_faults(faults, kinds, within), false, Duration::from_millis(millis))
     };
     let early = SECOND / 2..2 * SECOND;
-    match trouble {
-        Trouble::Nothing | Trouble::FarStore => (fleet, false, 3 * SECOND),
-        Trouble::Rollout => (fleet, false, 4 * SECOND),
-        Trouble::Loss => {
+    match disturbance {
+        Disturbance::None | Disturbance::FarStore => (fleet, false, 3 * SECOND),
+        Disturbance::Rollout => (fleet, false, 4 * SECOND),
+        Disturbance::Loss => {
             let loss = || draw.one_of(&[0.0, 0.003, 0.01]);
             (fleet.loss(loss(), 0.003 + loss()), true, 4 * SECOND)
         }
-        Trouble::WorkersStopped => drawn(&[FaultKind::Freeze], 4, early, 5_000),
-        Trouble::WorkersKilled => drawn(&[FaultKind::Kill], 3, early, 4_000),
-        Trouble::Flush => drawn(&[FaultKind::Flush], 4, early, 4_000),
-        Trouble::Restart => drawn(&[FaultKind::Restart], 2, early, 4_000),
-        Trouble::RestartEmpty => drawn(&[FaultKind::RestartEmpty], 2, early, 4_000),
-        Trouble::ClockBack => drawn(&[FaultKind::StoreClockBack], 2, early, 5_000),
-        Trouble::ClockAhead => drawn(&[FaultKind::StoreClockAhead], 2, early, 4_000),
-        Trouble::Partial => drawn(&[FaultKind::Partial], 2, early, 5_000),
-        Trouble::Down => drawn(&[FaultKind::Down], 1, early, 5_000),
-        Trouble::Hangs => drawn(&[FaultKind::FreezeStore], 1, early, 5_000),
-        Trouble::Mixed => {
+        Disturbance::WorkersStopped => drawn(&[FaultKind::Freeze], 4, early, 5_000),
+        Disturbance::WorkersKilled => drawn(&[FaultKind::Kill], 3, early, 4_000),
+        Disturbance::Flush => drawn(&[FaultKind::Flush], 4, early, 4_000),
+        Disturbance::Restart => drawn(&[FaultKind::Restart], 2, early, 4_000),
+        Disturbance::RestartEmpty => drawn(&[FaultKind::RestartEmpty], 2, early, 4_000),
+        Disturbance::ClockBack => drawn(&[FaultKind::StoreClockBack], 2, early, 5_000),
+        Disturbance::ClockAhead => drawn(&[FaultKind::StoreClockAhead], 2, early, 4_000),
+        Disturbance::Partial => drawn(&[FaultKind::Partial], 2, early, 5_000),
+        Disturbance::Down => drawn(&[FaultKind::Down], 1, early, 5_000),
+        Disturbance::Hangs => drawn(&[FaultKind::FreezeStore], 1, early, 5_000),
+        Disturbance::Mixed => {
             let kinds = [
                 FaultKind::Flush,
                 FaultKind::Restart,
@@ -298,33 +287,34 @@ fn go_wrong(fleet: SimFleet, trouble: Trouble, draw: &Draw) -> (SimFleet, bool, 
                 FaultKind::Kill,
             ];
             let loss = draw.one_of(&[0.0, 0.0, 0.002]);
-            let (fleet, _, lasts) = drawn(&kinds, 4, early, 5_000);
-            (fleet.loss(loss, loss), loss > 0.0, lasts)
+            let (fleet, _, duration) = drawn(&kinds, 4, early, 5_000);
+            (fleet.loss(loss, loss), loss > 0.0, duration)
         }
     }
 }
 
+/// Returns `true` if a fault deletes the store's state.
 fn loses_state(faults: &[(Duration, Fault)]) -> bool {
     faults.iter().any(|(_, fault)| matches!(fault, Fault::Flush | Fault::Restart { keeps_state: false, .. }))
 }
 
-/// What may be more than promised, after such faults.
+/// Returns by how much the faults of a fleet of `of` workers allow more starts than promised.
 fn allowances(fleet: &SimFleet, of: u32) -> Vec<Allowance> {
     let mut allowances = Vec::new();
-    let (mut alone, mut cut_off) = (false, 0);
+    let (mut paces_alone, mut cut_off) = (false, 0);
     for (_, fault) in fleet.faults() {
         match fault {
-            // What passes while the clock is set ahead is given away, and what is used before everybody knows.
-            Fault::StoreClockAhead(by) => allowances.push(Allowance::Longer(by + TOUCH)),
+            // The time by which the clock jumps counts as passed, and so does the time until every worker notices.
+            Fault::StoreClockAhead(by) => allowances.push(Allowance::Longer(by + TOUCH_INTERVAL)),
             Fault::Partial { workers, .. } => {
                 cut_off += workers as u32;
-                alone = true;
+                paces_alone = true;
             }
-            Fault::Down(_) | Fault::FreezeStore(_) => alone = true,
+            Fault::Down(_) | Fault::FreezeStore(_) => paces_alone = true,
             _ => {}
         }
     }
-    if alone {
+    if paces_alone {
         allowances.push(Allowance::LocalPacing { workers: of });
     }
     if cut_off > 0 {
@@ -333,44 +323,9 @@ fn allowances(fleet: &SimFleet, of: u32) -> Vec<Allowance> {
     allowances
 }
 
-impl Trouble {
-    pub(crate) fn what(self) -> &'static str {
-        match self {
-            Self::Nothing => "nothing",
-            Self::FarStore => "the store is up to 20 ms away",
-            Self::Loss => "requests and answers are lost",
-            Self::WorkersStopped => "processes are stopped for up to 2 s",
-            Self::WorkersKilled => "processes are killed",
-            Self::Flush => "the store loses its state",
-            Self::Restart => "the store restarts",
-            Self::RestartEmpty => "the store restarts empty",
-            Self::ClockBack => "the store's clock goes back, up to 1 s",
-            Self::ClockAhead => "the store's clock jumps ahead, up to 1 s",
-            Self::Partial => "some cannot reach the store, up to 2 s",
-            Self::Down => "the store refuses, up to 2 s",
-            Self::Hangs => "the store hangs, up to 2 s",
-            Self::Rollout => "the limit is halved or doubled, process by process",
-            Self::Mixed => "several of these",
-        }
-    }
-
-    /// The bound that is checked.
-    pub(crate) fn bound(self) -> &'static str {
-        match self {
-            Self::ClockAhead => "exact, as if the time it jumped had passed",
-            Self::Loss => "exact; 1 + k/n if k of n lose several in a row",
-            Self::Partial => "1 + k/n",
-            Self::Down | Self::Hangs => "exact; one call of each of n processes at once",
-            Self::Rollout => "exact, the stricter of the two",
-            Self::Mixed => "the weakest of its faults; 1 + k/n if k of n went on alone",
-            _ => "exact",
-        }
-    }
-}
-
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, trouble, load, about, .. } = self;
-        write!(f, "seed {seed}: {trouble:?}, {about}, {load:?}")
+        let Self { seed, disturbance, load, description, .. } = self;
+        write!(f, "seed {seed}: {disturbance:?}, {description}, {load:?}")
     }
 }
