@@ -1,6 +1,6 @@
-//! What is made of many figures, and how it is printed: as Markdown, to be put into the docs as it is.
+//! Statistics over measured figures, and Markdown tables that can be copied into the docs.
 
-/// Prints a table under a heading.
+/// Prints a Markdown table under a heading.
 pub fn table(heading: &str, head: &[&str], rows: &[Vec<String>]) {
     println!("\n### {heading}\n");
     println!("| {} |", head.join(" | "));
@@ -10,27 +10,27 @@ pub fn table(heading: &str, head: &[&str], rows: &[Vec<String>]) {
     }
 }
 
-/// In order.
+/// Returns the figures in ascending order.
 pub fn sorted(figures: impl IntoIterator<Item = f64>) -> Vec<f64> {
     let mut figures: Vec<f64> = figures.into_iter().collect();
     figures.sort_by(f64::total_cmp);
     figures
 }
 
-/// The figure below which this share of them lies; not a number if there are none.
+/// Returns the quantile for a share between 0 and 1, or `NaN` if there are no figures.
 pub fn quantile(figures: impl IntoIterator<Item = f64>, share: f64) -> f64 {
     let figures = sorted(figures);
     let last = figures.len().saturating_sub(1) as f64;
     figures.get((last * share).round() as usize).copied().unwrap_or(f64::NAN)
 }
 
-/// The one in the middle.
+/// Returns the median, or `NaN` if there are no figures.
 pub fn median(figures: impl IntoIterator<Item = f64>) -> f64 {
     quantile(figures, 0.5)
 }
 
-/// The most stamps in any half-open window.
-pub fn most_in(window: u64, stamps: &[u64]) -> usize {
+/// Returns the maximum number of stamps in any half-open window of this length, both in the same unit.
+pub fn max_in_window(window: u64, stamps: &[u64]) -> usize {
     let mut stamps = stamps.to_vec();
     stamps.sort_unstable();
     let mut oldest = 0;
@@ -43,27 +43,30 @@ pub fn most_in(window: u64, stamps: &[u64]) -> usize {
     counts.max().unwrap_or(0)
 }
 
-/// A ratio beside what is wanted of it.
-pub fn against(figure: f64, goal: Goal) -> String {
+/// Formats a goal, and states whether the figure misses it.
+pub fn format_goal(figure: f64, goal: Goal) -> String {
     match goal {
         Goal::AtLeast(least) => format!(">= {least}{}", missed(figure < least)),
         Goal::AtMost(most) => format!("<= {most}{}", missed(figure > most)),
     }
 }
 
-/// What is wanted of a figure.
+/// Bound that a figure should keep.
 #[derive(Debug, Clone, Copy)]
 pub enum Goal {
+    /// Lower bound.
     AtLeast(f64),
+    /// Upper bound.
     AtMost(f64),
 }
 
+/// Returns the remark for a missed goal.
 fn missed(is_missed: bool) -> &'static str {
     if is_missed { ", **missed**" } else { "" }
 }
 
-/// A number with so many digits that one can tell it from its neighbours.
-pub fn shown(figure: f64) -> String {
+/// Formats a figure with about three significant digits, or with commas from 1,000 on.
+pub fn format_figure(figure: f64) -> String {
     match figure {
         _ if figure.is_nan() => "-".to_owned(),
         _ if figure.abs() < 1_000.0 && figure.fract() == 0.0 => format!("{figure:.0}"),

@@ -1,4 +1,4 @@
-//! What the programs that measure have in common.
+//! Code that the benchmark programs share: statistics and tables, a Redis server, and a transport.
 
 pub mod figures;
 pub mod server;

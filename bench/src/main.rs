@@ -1,29 +1,29 @@
-//! Each measured thing beside what it is compared with, in turn, in one run: shared machines are noisy, so what counts
-//! is the median of the ratios. `bench` measures everything, `bench throttle` the throttle.
+//! Measures StitchAPI and its peers in turn, in one run. Shared machines are noisy, so only the median of the ratios is
+//! meaningful. `bench` measures everything, `bench throttle` only the throttle.
 //!
-//! It fails if something does not run, never because of a figure.
+//! The program fails if a part does not run, never because of a figure.
 
-mod alone;
-mod client;
-mod delay;
+mod comparison;
+mod delay_proxy;
 mod fleet;
+mod idle_caller;
 mod in_process;
 mod permit;
-mod shared;
+mod recording_client;
+mod shared_limiter;
 mod sqlite;
-mod turns;
 
 use std::error::Error;
 use std::fs::read_to_string;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use shared::Servers;
-use turns::Table;
+use comparison::ComparisonTable;
+use shared_limiter::Servers;
 
 fn main() -> ExitCode {
-    let words: Vec<String> = std::env::args().skip(1).collect();
-    let everything = match words.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let everything = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => true,
         ["throttle"] => false,
         _ => {
@@ -34,48 +34,49 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     println!("{}", machine());
     if everything {
-        let mut table = Table::new("The parts, in process and on SQLite", 15);
+        let mut table = ComparisonTable::new("Parts, in process and on SQLite", 15);
         in_process::measure(&mut table);
         sqlite::measure(&mut table);
         table.print();
     }
-    let mut wrong = Vec::new();
-    if let Err(error) = throttle(&mut wrong) {
-        wrong.push(error.to_string());
+    let mut failures = Vec::new();
+    if let Err(error) = throttle(&mut failures) {
+        failures.push(error.to_string());
     }
     println!("\n{}; {:.0} s in all", machine(), begun.elapsed().as_secs_f64());
-    for wrong in &wrong {
-        eprintln!("did not run: {wrong}");
+    for failure in &failures {
+        eprintln!("did not run: {failure}");
     }
-    if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// What is measured of the throttle; what did not run is put into `wrong`.
-fn throttle(wrong: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+/// Measures the throttle. Adds an entry to `failures` for each part that did not run.
+fn throttle(failures: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     {
-        let _within = runtime.enter();
+        let _runtime = runtime.enter();
         permit::uncontended();
     }
-    runtime.block_on(permit::woken());
-    memory(wrong)?;
+    runtime.block_on(permit::wake_up());
+    memory(failures)?;
     let mut servers = Servers::start()?;
-    runtime.block_on(alone::near(&mut servers.redis))?;
-    runtime.block_on(alone::far(&mut servers.redis))?;
-    shared::huge(&mut servers, wrong)?;
-    shared::saturated(&mut servers, wrong)?;
+    runtime.block_on(idle_caller::local(&mut servers.redis))?;
+    runtime.block_on(idle_caller::distant(&mut servers.redis))?;
+    shared_limiter::unreached_budget(&mut servers, failures)?;
+    shared_limiter::saturated_budget(&mut servers, failures)?;
     Ok(())
 }
 
-/// In a process of its own, in which every allocation is counted.
-fn memory(wrong: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
-    let memory = Command::new(fleet::sibling("memory")?).status()?;
+/// Measures memory in a separate process that counts every allocation.
+fn memory(failures: &mut Vec<String>) -> Result<(), Box<dyn Error>> {
+    let memory = Command::new(fleet::program("memory")?).status()?;
     if !memory.success() {
-        wrong.push(format!("the figures of memory: {memory}"));
+        failures.push(format!("memory: {memory}"));
     }
     Ok(())
 }
 
+/// Returns the number of processors and the load average of the last minute.
 fn machine() -> String {
     let processors = std::thread::available_parallelism().map_or(0, usize::from);
     let load = read_to_string("/proc/loadavg").unwrap_or_default();

@@ -1,4 +1,4 @@
-//! A permit in process, with no store: what one takes, and how late those who wait are woken.
+//! A permit in process, without a store: the time of an uncontended permit, and the lateness of a waiter's wake-up.
 
 use std::hint::black_box;
 use std::num::NonZeroU32;
@@ -12,43 +12,55 @@ use governor::{Quota, RateLimiter};
 use stitchapi::{Rate, Seam, Throttle};
 use stitchapi_core::Tick;
 
+use crate::comparison::{ComparisonTable, nanos_per_run};
 use crate::in_process::{BURST, PERMITS};
-use crate::turns::{Table, nanos};
-use measure::figures::{Goal, against, median, quantile, shown, table};
-use measure::transport::Instantly;
+use measure::figures::{Goal, format_figure, format_goal, median, quantile, table};
+use measure::transport::InstantTransport;
 
-/// So few at a time that a turn is seldom interrupted.
+/// Permits per turn: few, so that the system seldom interrupts a turn.
 const TIMES: u32 = 1_000;
+/// Turns per comparison.
 const TURNS: usize = 201;
+/// Tasks that wait for permits.
 const WAITERS: u64 = 50;
+/// Slots that are measured, over all tasks.
 const SLOTS: u64 = 1_000;
-/// At 200/s: the guard, and with it the spacing.
+/// Guard of the rate 200/s.
 const GUARD: Duration = Duration::from_millis(5);
+/// Time between two slots of the rate 200/s, guard included.
 const SPACING: Duration = Duration::from_micros(5_025);
 
-/// What an uncontended permit takes, beside `governor` on the same clock and on its own. Within a tokio runtime.
+/// Measures an uncontended permit in nanoseconds, beside `governor` on the same clock and on its own clock.
+///
+/// Must run within a Tokio runtime.
 pub fn uncontended() {
     let seam = seam(Throttle::rate(Rate::per_second(PERMITS)).burst(BURST));
     let quota = Quota::per_second(NonZeroU32::MIN.saturating_add(PERMITS - 1));
-    let same = RateLimiter::direct_with_clock(quota, BootClock);
-    let own = RateLimiter::direct(quota);
+    let same_clock = RateLimiter::direct_with_clock(quota, BootClock);
+    let own_clock = RateLimiter::direct(quota);
 
-    let permit =
-        || nanos(TIMES, || drop(black_box(seam.permit(1).now_or_never()).expect("at once").expect("a permit")));
-    let mut table = Table::new("In process, no store, nobody waiting", TURNS);
-    let check = || nanos(TIMES, || black_box(same.check()).expect("a permit"));
-    // Both wait if they must; a check only says yes or no.
-    let until_ready = || nanos(TIMES, || black_box(same.until_ready().now_or_never()).expect("at once"));
+    let permit = || {
+        nanos_per_run(TIMES, || {
+            drop(black_box(seam.permit(1).now_or_never()).expect("no wait is needed").expect("the permit is given"))
+        })
+    };
+    let mut table = ComparisonTable::new("In process, no store, no waiter", TURNS);
+    let check = || nanos_per_run(TIMES, || black_box(same_clock.check()).expect("the permit is given"));
+    // `until_ready` waits like a permit does; `check` only accepts or rejects.
+    let until_ready =
+        || nanos_per_run(TIMES, || black_box(same_clock.until_ready().now_or_never()).expect("no wait is needed"));
     table.compare("a permit (goal < 100 ns)", permit, "`governor` `until_ready`, same clock (goal <= 2)", until_ready);
     table.compare("a permit", permit, "`governor` `check`, the same clock", check);
-    let check = || nanos(TIMES, || black_box(own.check()).expect("a permit"));
+    let check = || nanos_per_run(TIMES, || black_box(own_clock.check()).expect("the permit is given"));
     table.compare("a permit", permit, "`governor` `check`, its own clock (the processor's counter)", check);
-    let boot = || nanos(TIMES, || _ = black_box(Tick::of_boot_clock()));
-    table.compare("the boot clock alone", boot, "`Instant::now`", || nanos(TIMES, || _ = black_box(Instant::now())));
+    let boot = || nanos_per_run(TIMES, || _ = black_box(Tick::of_boot_clock()));
+    table.compare("the boot clock alone", boot, "`Instant::now`", || {
+        nanos_per_run(TIMES, || _ = black_box(Instant::now()))
+    });
     table.print();
 }
 
-/// The boot clock, which ours reads, for `governor`.
+/// Boot clock for `governor`, which StitchAPI reads, too.
 #[derive(Debug, Clone)]
 struct BootClock;
 
@@ -62,8 +74,8 @@ impl Clock for BootClock {
 
 impl ReasonablyRealtime for BootClock {}
 
-/// How late 50 who wait at 200/s are woken, and as many who sleep as long by tokio's own timer.
-pub async fn woken() {
+/// Measures, in microseconds, how late 50 waiters at 200/s are woken, beside 50 tasks that sleep by Tokio's own timer.
+pub async fn wake_up() {
     let seam = Arc::new(seam(Throttle::rate(Rate::per_second(200))));
     let tasks: Vec<_> = (0..WAITERS)
         .map(|_| {
@@ -71,14 +83,14 @@ pub async fn woken() {
             tokio::spawn(async move {
                 let mut starts = Vec::new();
                 for _ in 0..SLOTS / WAITERS {
-                    let permit = seam.permit(1).await.expect("a permit");
-                    starts.push((permit.at().expect("a throttle"), Tick::of_boot_clock()));
+                    let permit = seam.permit(1).await.expect("the permit is given");
+                    starts.push((permit.at().expect("the seam has a throttle"), Tick::of_boot_clock()));
                 }
                 starts
             })
         })
         .collect();
-    let (ours, missed) = lateness(gathered(tasks).await);
+    let (permits, missed) = lateness(join_all(tasks).await);
 
     let begun = tokio::time::Instant::now();
     let tasks: Vec<_> = (0..WAITERS)
@@ -94,22 +106,23 @@ pub async fn woken() {
             })
         })
         .collect();
-    let tokios = gathered(tasks).await;
+    let sleeps = join_all(tasks).await;
 
-    let row = |what: &str, late: &[f64], goal: String| {
+    let row = |name: &str, late: &[f64], goal: String| {
         let p99 = quantile(late.iter().copied(), 0.99);
-        vec![what.to_owned(), shown(median(late.iter().copied())), shown(p99), goal]
+        vec![name.to_owned(), format_figure(median(late.iter().copied())), format_figure(p99), goal]
     };
-    let goal = format!("p99 {}", against(quantile(ours.iter().copied(), 0.99), Goal::AtMost(1_000.0)));
+    let goal = format!("p99 {}", format_goal(quantile(permits.iter().copied(), 0.99), Goal::AtMost(1_000.0)));
     let rows = [
-        row(&format!("a permit at 200/s, 50 waiting; {missed} of {SLOTS} slots missed"), &ours, goal),
-        row("tokio's own sleep to the same slots", &tokios, String::new()),
+        row(&format!("a permit at 200/s, 50 waiters; {missed} of {SLOTS} slots missed"), &permits, goal),
+        row("Tokio's own sleep until the same slots", &sleeps, String::new()),
     ];
-    table("How late who waits is woken, no store", &["", "p50, us", "p99, us", "goal"], &rows);
+    table("Wake-up after the slot, no store", &["", "p50, us", "p99, us", "goal"], &rows);
 }
 
-/// How late each was woken, in microseconds, and how many slots were missed by more than the guard: each slot is one
-/// spacing after the one before, or, after one that was missed, when the next caller started.
+/// Returns the lateness of each wake-up in microseconds, and the number of slots that were missed by more than the guard.
+///
+/// Each slot is one spacing after the previous one. After a missed slot, the next slot is the start of the next caller.
 fn lateness(mut starts: Vec<(Tick, Tick)>) -> (Vec<f64>, usize) {
     starts.sort_unstable();
     let (mut late, mut missed) = (Vec::new(), 0);
@@ -126,15 +139,17 @@ fn lateness(mut starts: Vec<(Tick, Tick)>) -> (Vec<f64>, usize) {
     (late, missed)
 }
 
-async fn gathered<T>(tasks: Vec<tokio::task::JoinHandle<Vec<T>>>) -> Vec<T> {
+/// Waits for all tasks and returns their results in one list.
+async fn join_all<T>(tasks: Vec<tokio::task::JoinHandle<Vec<T>>>) -> Vec<T> {
     let mut all = Vec::new();
     for task in tasks {
-        all.extend(task.await.expect("a task that ends"));
+        all.extend(task.await.expect("the task does not panic"));
     }
     all
 }
 
+/// Builds a seam in process.
 fn seam(throttle: Throttle) -> Seam {
-    let seam = Seam::builder("https://api.example.com").throttle(throttle).transport(Instantly);
-    seam.build().expect("a seam")
+    let seam = Seam::builder("https://api.example.com").throttle(throttle).transport(InstantTransport);
+    seam.build().expect("the seam is valid")
 }

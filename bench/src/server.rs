@@ -1,4 +1,4 @@
-//! A server of one's own, on a port of its own, and what it says about its work.
+//! A Redis server for one benchmark, and the load that it reports.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, TcpListener};
@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// How often a server that starts is asked whether it is there, 20 ms apart.
-const ATTEMPTS: u32 = 500;
+/// Maximum number of attempts to connect to a starting server, 20 ms apart.
+const CONNECT_ATTEMPTS: u32 = 500;
 
-/// It ends with this.
+/// Running Redis or Valkey server on a free local port, without persistence. It is killed on drop.
 pub struct Server {
     child: Child,
     port: u16,
@@ -20,19 +20,20 @@ pub struct Server {
     _folder: TempDir,
 }
 
-/// What it has done since it was last [reset](Server::reset).
+/// Load of a server since its last [reset](Server::reset).
 #[derive(Debug, Clone, Copy)]
-pub struct Work {
-    /// Microseconds of processor.
+pub struct ServerLoad {
+    /// Processor time, in microseconds.
     pub processor: f64,
-    /// Scripts run.
+    /// Number of scripts that were run.
     pub scripts: f64,
 }
 
 impl Server {
-    /// Starts the program that a variable names.
+    /// Starts the program whose path is in this environment variable.
     pub fn start(variable: &str) -> Result<Self, Box<dyn Error>> {
-        let program = std::env::var_os(variable).ok_or_else(|| format!("{variable} names no server"))?;
+        let program =
+            std::env::var_os(variable).ok_or_else(|| format!("{variable} is not set to the path of a server"))?;
         let folder = tempfile::tempdir()?;
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
         let mut child = Command::new(PathBuf::from(program))
@@ -41,7 +42,7 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()?;
         let client = redis::Client::open(url(port))?;
-        for _ in 0..ATTEMPTS {
+        for _ in 0..CONNECT_ATTEMPTS {
             sleep(Duration::from_millis(20));
             if let Ok(connection) = client.get_connection() {
                 return Ok(Self { child, port, connection, _folder: folder });
@@ -49,19 +50,20 @@ impl Server {
         }
         child.kill()?;
         child.wait()?;
-        Err("the server did not answer".into())
+        Err("the server did not accept a connection within 10 s".into())
     }
 
-    /// Where it is.
+    /// Returns the URL of the server.
     pub fn url(&self) -> String {
         url(self.port)
     }
 
+    /// Returns the port of the server.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Its version and name.
+    /// Returns the name and the version of the server.
     pub fn version(&mut self) -> Result<String, Box<dyn Error>> {
         let info = self.info("server")?;
         let (name, version) = match field(&info, "valkey_version") {
@@ -71,25 +73,25 @@ impl Server {
         Ok(format!("{name} {version}"))
     }
 
-    /// Forgets all keys, and what it has done; whoever is connected stays so.
-    pub fn forget(&mut self) -> Result<(), Box<dyn Error>> {
+    /// Deletes all keys. Connections stay open.
+    pub fn flush(&mut self) -> Result<(), Box<dyn Error>> {
         redis::cmd("FLUSHALL").exec(&mut self.connection)?;
         Ok(())
     }
 
-    /// Starts to count.
-    pub fn reset(&mut self) -> Result<Work, Box<dyn Error>> {
+    /// Resets the command statistics and returns the load so far, for [`since`](Self::since).
+    pub fn reset(&mut self) -> Result<ServerLoad, Box<dyn Error>> {
         redis::cmd("CONFIG").arg("RESETSTAT").exec(&mut self.connection)?;
-        self.work()
+        self.load()
     }
 
-    /// What it has done since `before`, which is what [`reset`](Self::reset) gave.
-    pub fn since(&mut self, before: Work) -> Result<Work, Box<dyn Error>> {
-        let now = self.work()?;
-        Ok(Work { processor: now.processor - before.processor, scripts: now.scripts - before.scripts })
+    /// Returns the load since `before`, which [`reset`](Self::reset) has returned.
+    pub fn since(&mut self, before: ServerLoad) -> Result<ServerLoad, Box<dyn Error>> {
+        let now = self.load()?;
+        Ok(ServerLoad { processor: now.processor - before.processor, scripts: now.scripts - before.scripts })
     }
 
-    fn work(&mut self) -> Result<Work, Box<dyn Error>> {
+    fn load(&mut self) -> Result<ServerLoad, Box<dyn Error>> {
         let cpu = self.info("cpu")?;
         let seconds = ["used_cpu_user", "used_cpu_sys"].map(|name| field(&cpu, name).unwrap_or("0").parse::<f64>());
         let [user, system] = seconds;
@@ -102,16 +104,16 @@ impl Server {
         for calls in calls {
             scripts += calls?;
         }
-        Ok(Work { processor: (user? + system?) * 1e6, scripts })
+        Ok(ServerLoad { processor: (user? + system?) * 1e6, scripts })
     }
 
-    /// How many bytes its data takes.
+    /// Returns the used memory, in bytes.
     pub fn bytes(&mut self) -> Result<f64, Box<dyn Error>> {
         let info = self.info("memory")?;
-        Ok(field(&info, "used_memory").ok_or("it does not tell how much memory it uses")?.parse()?)
+        Ok(field(&info, "used_memory").ok_or("INFO memory has no used_memory")?.parse()?)
     }
 
-    /// How many keys it has, and how many of these will expire.
+    /// Returns the number of keys, and the number of keys with a ttl.
     pub fn keys(&mut self) -> Result<(f64, f64), Box<dyn Error>> {
         let info = self.info("keyspace")?;
         let line = field(&info, "db0").unwrap_or("keys=0,expires=0");
@@ -119,6 +121,7 @@ impl Server {
         Ok((part("keys=")?, part("expires=")?))
     }
 
+    /// Returns a section of `INFO`.
     fn info(&mut self, section: &str) -> Result<String, Box<dyn Error>> {
         Ok(redis::cmd("INFO").arg(section).query(&mut self.connection)?)
     }
@@ -135,6 +138,7 @@ fn url(port: u16) -> String {
     format!("redis://127.0.0.1:{port}/")
 }
 
+/// Returns a field of an `INFO` section.
 fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     info.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')).map(str::trim)
 }

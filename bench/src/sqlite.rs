@@ -1,4 +1,4 @@
-//! On one file: a booking, beside the bare transaction that it needs.
+//! A booking in the SQLite store beside the bare transaction that it needs, in nanoseconds.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,33 +10,30 @@ use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, limits};
 use stitchapi_core::{Key, StitchStore};
 use stitchapi_sqlite::SqliteStore;
 
-use crate::turns::{Table, nanos};
+use crate::comparison::{ComparisonTable, nanos_per_run};
 
-pub fn measure(table: &mut Table) {
+/// Measures one reserve, and one call of 50 in a reserve.
+pub fn measure(table: &mut ComparisonTable) {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let store = Arc::new(SqliteStore::open(folder.path().join("ours.db")).expect("a store"));
+    let store = Arc::new(SqliteStore::open(folder.path().join("stitchapi.db")).expect("the file can be opened"));
     let pacer = store.pacer().expect("a SQLite store has a pacer");
     let declared = LimitSpec { id: LimitId::calls(Duration::from_secs(1)), permits: 1_000_000, burst: None };
-    let limits = limits(&[declared]).expect("a rate that can be");
+    let limits = limits(&[declared]).expect("the rate is valid");
     let request = |calls| ReserveRequest::new(limits.clone(), Duration::from_millis(5), 7).with_calls(calls);
     let key = Key::new("bench");
-    let reserve =
-        |request: &ReserveRequest| nanos(500, || drop(block_on(pacer.reserve(&key, request)).expect("a booking")));
+    let reserve = |request: &ReserveRequest| {
+        nanos_per_run(500, || drop(block_on(pacer.reserve(&key, request)).expect("the store reserves")))
+    };
 
-    let mut connection = bare(&folder.path().join("bare.db")).expect("a database");
-    let mut transact = || nanos(500, || transaction(&mut connection).expect("a transaction"));
+    let mut connection = open_bare(&folder.path().join("bare.db")).expect("the file can be opened");
+    let mut bare = || nanos_per_run(500, || transaction(&mut connection).expect("the transaction commits"));
     let (one, many) = (request(1), request(50));
-    table.compare("SQLite, reserve one", || reserve(&one), "bare transaction, same thread", &mut transact);
-    table.compare(
-        "SQLite, one of 50 in a reserve",
-        || reserve(&many) / 50.0,
-        "bare transaction, same thread",
-        transact,
-    );
+    table.compare("SQLite, reserve one", || reserve(&one), "bare transaction, same thread", &mut bare);
+    table.compare("SQLite, one of 50 in a reserve", || reserve(&many) / 50.0, "bare transaction, same thread", bare);
 }
 
-/// The same settings and the same number of statements, on the caller's own thread.
-fn bare(path: &Path) -> rusqlite::Result<Connection> {
+/// Opens a database with the settings of the store. The caller's own thread runs its transactions.
+fn open_bare(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
@@ -45,6 +42,7 @@ fn bare(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
+/// Runs the statements that a booking needs: reads one value and writes another.
 fn transaction(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let value: Vec<u8> =

@@ -1,4 +1,5 @@
-// `bottleneck` with its cluster on ioredis: evenly spaced by `minTime`, unless the budget is below its millisecond.
+// `bottleneck` with its cluster on ioredis. `minTime` spaces permits evenly, for budgets whose spacing is at least its
+// resolution of one millisecond.
 
 import Bottleneck from 'bottleneck';
 import Redis from 'ioredis';

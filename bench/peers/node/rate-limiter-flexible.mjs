@@ -1,4 +1,4 @@
-// `rate-limiter-flexible` with its queue, which is what waits.
+// `rate-limiter-flexible` with its queue, which makes callers wait.
 
 import Redis from 'ioredis';
 import { RateLimiterQueue, RateLimiterRedis } from 'rate-limiter-flexible';

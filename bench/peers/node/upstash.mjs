@@ -1,5 +1,5 @@
-// `@upstash/ratelimit`, whose client speaks HTTP to a service, on a stand-in for that client over ioredis: in its favour,
-// since there is no HTTP.
+// `@upstash/ratelimit`. Its client sends HTTP requests to a service; here a replacement over ioredis sends the commands
+// to a Redis server, which favours this limiter, because HTTP takes longer.
 
 import { createHash } from 'node:crypto';
 
@@ -20,22 +20,23 @@ export async function start({ url, key, budget }) {
   };
 }
 
-// Its scripts begin with a flag of the service that a plain Redis refuses: without that line they have other names.
+// Returns a client with the methods that the limiter calls. The limiter's scripts begin with a flag line that a plain
+// Redis rejects. The line is removed, which changes the scripts' hashes, so `hashes` maps each original hash.
 function clientOn(redis) {
-  const named = (script) => createHash('sha1').update(script).digest('hex');
-  const names = new Map();
-  const plain = (script) => {
+  const hashOf = (script) => createHash('sha1').update(script).digest('hex');
+  const hashes = new Map();
+  const withoutFlags = (script) => {
     const text = script.replace(/^#!lua[^\n]*\n/, '');
-    names.set(named(script), named(text));
+    hashes.set(hashOf(script), hashOf(text));
     return text;
   };
   return {
-    evalsha: async (name, keys, args) => {
-      if (!names.has(name)) throw new Error('NOSCRIPT');
-      return redis.evalsha(names.get(name), keys.length, ...keys, ...args);
+    evalsha: async (hash, keys, args) => {
+      if (!hashes.has(hash)) throw new Error('NOSCRIPT');
+      return redis.evalsha(hashes.get(hash), keys.length, ...keys, ...args);
     },
-    eval: (script, keys, args) => redis.eval(plain(script), keys.length, ...keys, ...args),
-    scriptLoad: (script) => redis.script('LOAD', plain(script)),
-    get: (name) => redis.get(name),
+    eval: (script, keys, args) => redis.eval(withoutFlags(script), keys.length, ...keys, ...args),
+    scriptLoad: (script) => redis.script('LOAD', withoutFlags(script)),
+    get: (key) => redis.get(key),
   };
 }

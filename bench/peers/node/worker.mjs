@@ -1,12 +1,12 @@
-// One worker of a fleet that shares one limiter: `node worker.mjs NAME URL KEY BUDGET TASKS`.
+// Worker process of a fleet that shares one limiter: `node worker.mjs NAME URL KEY BUDGET TASKS`.
 //
-// Each limiter is a module whose `start` connects and gives the function that waits until one call may start; the worker
-// around it is the same for all, and the same as `../rust/worker.rs`.
+// Each limiter is a module whose `start` connects and returns a function that waits until one call may start. The worker
+// around it is the same for all limiters, and does the same as `../rust/worker.rs`.
 
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const few = 10_000; // when permits are few, each one's time is told, too
+const maxStampedBudget = 10_000; // largest budget at which the time of each permit is recorded
 const [name, url, key, budget, tasks] = process.argv.slice(2);
 
 const { start } = await import(`./${name}.mjs`);
@@ -15,7 +15,7 @@ await permit();
 console.log('ready');
 const lines = createInterface({ input: process.stdin });
 const [line] = await new Promise((resolve) => lines.once('line', (line) => resolve([line])));
-const lasts = Number(line) * 1_000;
+const duration = Number(line) * 1_000;
 
 let permits = 0;
 const stamps = [];
@@ -23,15 +23,15 @@ const begun = performance.now();
 const processor = process.cpuUsage();
 for (let task = 0; task < Number(tasks); task += 1) {
   (async () => {
-    while (performance.now() - begun < lasts) {
+    while (performance.now() - begun < duration) {
       await permit();
       permits += 1;
-      if (Number(budget) <= few) stamps.push(process.hrtime.bigint());
+      if (Number(budget) <= maxStampedBudget) stamps.push(process.hrtime.bigint());
     }
   })();
 }
-await sleep(lasts);
+await sleep(duration);
 const seconds = (performance.now() - begun) / 1_000;
 const used = process.cpuUsage(processor);
-const told = [`permits ${permits}`, `seconds ${seconds}`, `processor ${used.user + used.system}`, `at ${stamps.join(' ')}`];
-process.stdout.write(`${told.join('\n')}\n`, () => process.exit(0)); // what still waits is of no interest
+const result = [`permits ${permits}`, `seconds ${seconds}`, `processor ${used.user + used.system}`, `at ${stamps.join(' ')}`];
+process.stdout.write(`${result.join('\n')}\n`, () => process.exit(0)); // tasks that still wait are abandoned

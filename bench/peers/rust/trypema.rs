@@ -1,4 +1,4 @@
-//! `trypema` with its Redis provider, the exact one of its two; who is refused waits as long as it says.
+//! `trypema` with the exact one of its two Redis limiters. A rejected task waits for the `retry_after` of the response.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -7,35 +7,36 @@ use std::time::Duration;
 use trypema::redis::{RedisKey, RedisRateLimiterProvider};
 use trypema::{BucketSize, RateLimit, RateLimitDecision, RateLimiterBuilder as _, WindowSize};
 
-use crate::Peer;
+use crate::arguments::WorkerArgs;
 use crate::incr::manager;
-use crate::worker::Told;
+use crate::limiter::Limiter;
 
+/// Limiter of the crate `trypema`.
 pub struct Trypema {
     provider: Arc<RedisRateLimiterProvider>,
     key: RedisKey,
     rate: RateLimit,
 }
 
-impl Peer for Trypema {
-    async fn start(told: &Told) -> Result<Self, Box<dyn Error>> {
-        let provider = RedisRateLimiterProvider::builder(manager(&told.url).await?)
+impl Limiter for Trypema {
+    async fn start(arguments: &WorkerArgs) -> Result<Self, Box<dyn Error>> {
+        let provider = RedisRateLimiterProvider::builder(manager(&arguments.url).await?)
             .prefix(RedisKey::try_from("trypema".to_owned())?)
             .window_size(WindowSize::seconds_or_panic(1))
             .bucket_size(BucketSize::milliseconds_or_panic(10))
             .build()?;
-        let rate = RateLimit::per_second_or_panic(told.budget.into());
-        Ok(Self { provider, key: RedisKey::try_from(told.key.clone())?, rate })
+        let rate = RateLimit::per_second_or_panic(arguments.budget.into());
+        Ok(Self { provider, key: RedisKey::try_from(arguments.key.clone())?, rate })
     }
 
     async fn permit(&self) {
         loop {
-            match self.provider.absolute().inc(&self.key, &self.rate, 1).await.expect("an answer") {
+            match self.provider.absolute().inc(&self.key, &self.rate, 1).await.expect("the provider replies") {
                 RateLimitDecision::Rejected { retry_after, .. } => {
                     tokio::time::sleep(retry_after.max(Duration::from_millis(1))).await;
                 }
                 RateLimitDecision::Allowed => return,
-                other => panic!("asked to decide, it said {other:?}"),
+                other => panic!("expected Allowed or Rejected, got {other:?}"),
             }
         }
     }

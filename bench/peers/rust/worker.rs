@@ -1,4 +1,4 @@
-//! What a worker does, whatever limiter it has.
+//! The worker around a limiter: takes permits and prints the result.
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -8,63 +8,56 @@ use std::time::{Duration, Instant};
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::Peer;
+use crate::arguments::WorkerArgs;
+use crate::limiter::Limiter;
 
-/// When permits are few, each one's time is told, too.
-const FEW: u32 = 10_000;
+/// Largest budget at which the time of each permit is recorded.
+const MAX_STAMPED_BUDGET: u32 = 10_000;
 
-/// What a worker is told.
-#[derive(Debug)]
-pub struct Told {
-    /// The server.
-    pub url: String,
-    /// What the fleet shares.
-    pub key: String,
-    /// Permits a second, of the whole fleet.
-    pub budget: u32,
-    /// How many take permits at once, one after the other each.
-    pub tasks: usize,
-}
-
-/// Connects and takes one permit, says `ready`, waits for a line with a number of seconds, takes permits for so long, and
-/// says how many it got, how many microseconds of processor it took, and when each was given if they are few.
-pub async fn run<P: Peer>(told: &Told) -> Result<(), Box<dyn Error>> {
-    let peer = Arc::new(P::start(told).await?);
-    peer.permit().await;
-    say("ready")?;
+/// Runs the worker.
+///
+/// It connects, takes one permit, prints `ready`, and reads a line with a number of seconds. It takes permits for that time
+/// and prints the number of permits, the seconds, its processor time in microseconds, and the time of each permit in
+/// nanoseconds if the budget is small.
+pub async fn run<L: Limiter>(arguments: &WorkerArgs) -> Result<(), Box<dyn Error>> {
+    let limiter = Arc::new(L::start(arguments).await?);
+    limiter.permit().await;
+    print_line("ready")?;
     let mut line = String::new();
     io::stdin().read_line(&mut line)?;
-    let lasts = Duration::from_secs_f64(line.trim().parse()?);
+    let duration = Duration::from_secs_f64(line.trim().parse()?);
 
     let (permits, stamps) = (Arc::new(AtomicU64::new(0)), Arc::new(Mutex::new(Vec::new())));
     let (begun, processor) = (Instant::now(), nanos(ClockId::ProcessCPUTime));
-    for _ in 0..told.tasks {
-        let (peer, permits, stamps, few) = (peer.clone(), permits.clone(), stamps.clone(), told.budget <= FEW);
+    for _ in 0..arguments.tasks {
+        let (limiter, permits, stamps) = (limiter.clone(), permits.clone(), stamps.clone());
+        let has_stamps = arguments.budget <= MAX_STAMPED_BUDGET;
         tokio::spawn(async move {
-            while begun.elapsed() < lasts {
-                peer.permit().await;
+            while begun.elapsed() < duration {
+                limiter.permit().await;
                 permits.fetch_add(1, Ordering::Relaxed);
-                if few {
+                if has_stamps {
                     stamps.lock().unwrap_or_else(PoisonError::into_inner).push(nanos(ClockId::Monotonic));
                 }
             }
         });
     }
-    tokio::time::sleep(lasts).await;
+    tokio::time::sleep(duration).await;
     let (permits, took) = (permits.load(Ordering::Relaxed), begun.elapsed());
     let processor = (nanos(ClockId::ProcessCPUTime) - processor) / 1_000;
     let stamps = std::mem::take(&mut *stamps.lock().unwrap_or_else(PoisonError::into_inner));
-    say(&format!("permits {permits}\nseconds {}\nprocessor {processor}", took.as_secs_f64()))?;
+    print_line(&format!("permits {permits}\nseconds {}\nprocessor {processor}", took.as_secs_f64()))?;
     let stamps: Vec<String> = stamps.iter().map(u64::to_string).collect();
-    say(&format!("at {}", stamps.join(" ")))
+    print_line(&format!("at {}", stamps.join(" ")))
 }
 
-fn say(line: &str) -> Result<(), Box<dyn Error>> {
+fn print_line(line: &str) -> Result<(), Box<dyn Error>> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     Ok(out.flush()?)
 }
 
+/// Returns the time of a clock in nanoseconds.
 fn nanos(clock: ClockId) -> u64 {
     let time = clock_gettime(clock);
     time.tv_sec.unsigned_abs() * 1_000_000_000 + time.tv_nsec.unsigned_abs()

@@ -1,7 +1,7 @@
-//! The names of RocksDB that `limitador` 0.14 uses, and nothing behind them.
+//! The part of RocksDB's API that `limitador` 0.14 uses, without an implementation.
 //!
-//! Its Redis storage calls functions that are compiled with its disk storage only, and the real RocksDB is C++ that takes
-//! longer to build than all else here together. A database of this crate cannot be opened.
+//! The Redis storage of `limitador` calls functions that are compiled only with its disk storage. The real RocksDB is C++
+//! and takes longer to build than the rest of the benchmarks. `open` always fails.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -98,7 +98,7 @@ pub enum ErrorKind {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("this is a stand-in for RocksDB")
+        f.write_str("RocksDB is not included: this crate only replaces its API")
     }
 }
 
