@@ -1,4 +1,32 @@
-//! One budget for all calls of a seam, and for a whole fleet if the seam's store is shared: so fast, so many at a time.
+//! Throttles: how fast calls may start and how many run at once, in one process or in a whole fleet if the seam has a store.
+//!
+//! `declaration/` has the public types. [`BucketRegistry`] makes a [`Bucket`] of each declaration; a bucket has a rate limit
+//! and, if declared, a concurrency limit. `docs/pacing.md` explains the algorithm.
+//!
+//! The walk of one permit without a store:
+//!
+//! 1. `seam/permit.rs`: passes the cost to the seam's throttle
+//! 2. `registry.rs`: returns the bucket of the caller's principal
+//! 3. `bucket.rs`: converts the cost into units
+//! 4. `rate_limit.rs`: takes the lock, or waits
+//! 5. `pacing/planner.rs`: starts the call if none waits
+//! 6. `pacing/in_process_pacer.rs`: draws the units
+//! 7. `permit.rs`: wraps the start
+//!
+//! With a store:
+//!
+//! 1. `seam/permit.rs`: passes the cost to the seam's throttle
+//! 2. `registry.rs`: returns the bucket of the caller's principal
+//! 3. `bucket.rs`: converts the cost into units
+//! 4. `rate_limit.rs`: queues the caller; its future returns the start
+//! 5. `queue/fair_queue.rs`: stores the waiter in its flow
+//! 6. `agent.rs`: takes turns while callers wait
+//! 7. `pacing/planner.rs`: serves due slots, plans the next request
+//! 8. `pacing/cell_source.rs`: makes a reserve request for uncovered waiters
+//! 9. `cell_client.rs`: sends it to the bucket's cell
+//! 10. `store/client.rs`: bounds the operation in time
+//! 11. `pacing/cell_view.rs`: checks the bookings, converts their times
+//! 12. `pacing/slot_allocator.rs`: gives the due slot to the waiter
 
 mod agent;
 mod bucket;

@@ -2,7 +2,7 @@
 //!
 //! In: units of a call and the bounds of its wait. Out: a [`Start`], or an error. [`Bucket`](super::bucket::Bucket) calls it.
 //! While a request is in flight callers queue, and the next request books for all of them: round trips per call fall as the
-//! load rises. A caller without company sends its requests itself; otherwise the [agent](super::agent) sends them,
+//! load rises. A caller without company sends its requests itself; otherwise the [agent] sends them,
 //! confirms the bookings and serves the queue. Read on in `pacing/planner.rs`, which decides everything.
 
 use std::fmt;
