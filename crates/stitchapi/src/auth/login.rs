@@ -88,13 +88,14 @@ pub trait Login: Debug + Send + Sync + 'static {
     /// It becomes a part of a store key, hashed. It holds no secret nevertheless.
     fn account(&self) -> String;
 
-    /// Logs in. `previous` is the last session this process knows of, expired or rejected, with which the login may be
-    /// a refresh.
+    /// Logs in. `previous` is the last session that the store or this process has, expired or rejected; the login may
+    /// refresh it.
     ///
     /// * It runs once for all callers of the fleet that wait for it.
     /// * It runs in a task of its own, which is not dropped with its callers. In a runtime where callers
     ///   [cannot join](stitchapi_core::Runtime::joins_callers) each other, it runs in the caller's future.
-    /// * It is dropped at the deadline that the seam sets for a whole call, counted from the login's begin.
+    /// * It is dropped at the deadline that the seam sets for a whole call, which counts from the begin of the first login
+    ///   and includes the retries.
     ///
     /// # Errors
     ///

@@ -30,8 +30,8 @@ pub(super) const MAX_OPEN_FOR: Duration = Duration::from_secs(3600);
 /// * A redirect to another origin passes no circuit.
 ///
 /// **With a store** the circuit belongs to the fleet. Each process counts its own attempts. The first process that opens the
-/// circuit opens it for every process that makes calls, within a second, and it closes in the same way. While calls are
-/// made, a process reads the circuit from the store at most twice a second, beside the calls; a process that would probe
+/// circuit opens it for every process that makes calls, within a second if a store operation takes at most 150 ms, and it
+/// closes in the same way. While calls are made, a process reads the circuit from the store at most twice a second, beside the calls; a process that would probe
 /// additionally requests the probe's lease, at most four times a second. A failed store fails no call: meanwhile each
 /// process has a circuit of its own.
 ///

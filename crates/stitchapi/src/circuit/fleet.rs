@@ -12,8 +12,8 @@ use super::state::{PROBE_RETRY_PAUSE, StateChange};
 use crate::store::{Acquired, Client, LeaseGuard, Record, Stored};
 use crate::trace::{Trace, Unreadable};
 
-/// Interval at which a process reads the record while calls are made. With the time of one operation, a change in one
-/// process reaches the others within a second.
+/// Interval at which a process reads the record while calls are made. A change takes two operations to be stored and one to
+/// be read, so that it reaches the other processes within a second if an operation takes at most 150 ms.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 /// Shortest lifetime of the record of a closed circuit.
 const MIN_CLOSED_TTL: Duration = Duration::from_secs(10);

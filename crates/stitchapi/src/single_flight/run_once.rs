@@ -10,7 +10,7 @@ use super::outcome::Outcome;
 use super::task::{FetchResult, FlightResult, FlightTask};
 use crate::store::{Acquired, LeaseGuard, PollInterval, Stored};
 
-/// Longest interval at which a follower reads the outcome.
+/// Longest interval at which a follower reads the outcome from a store that is not slow.
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Lifetime of an outcome, unless it is a failure of a task with a back-off.
 const OUTCOME_TTL: Duration = Duration::from_secs(5);
@@ -19,8 +19,8 @@ const MAX_FAILURE_TTL: Duration = Duration::from_secs(60);
 
 /// Runs `task` once in the whole fleet, and returns what this process gets of it. Called after a miss.
 ///
-/// If the store fails twice in succession, or has no leases or no versioned values, this process runs the task for itself:
-/// a failed store fails no caller.
+/// This process runs the task for itself if the store has no leases or no versioned values, if an operation fails twice in
+/// succession, or if the store fails for the lifetime of a lease while this process follows: a failed store fails no caller.
 ///
 /// Dropped: the task is dropped, and a background task releases the lease.
 pub(crate) async fn run_once<T: FlightTask>(record: &FlightRecord, task: &T) -> FlightResult<T::Output, T::Failure> {
