@@ -53,20 +53,20 @@ const FLAGS: &[&str] = &[
 /// [`Stop::Failed`] if the report is missing or lacks a timeline, [`Stop::Skipped`] without a browser.
 pub(crate) fn update(runner: &mut Runner) -> Verdict {
     let to = runner.root().join(PICTURE);
-    picture(runner, &to)
+    picture(runner, &to, &[])
 }
 
-/// Writes a report and a picture into the target directory. The picture in the repository is not changed.
+/// Writes the report of a short run and its picture into the target directory. The picture in the repository is not changed.
 ///
 /// # Errors
 ///
 /// Those of [`update`].
 pub(crate) fn check(runner: &mut Runner) -> Verdict {
     let to = Workspace::load(runner)?.target.join("report.png");
-    picture(runner, &to)
+    picture(runner, &to, &["--duration", "3s"])
 }
 
-fn picture(runner: &mut Runner, to: &Path) -> Verdict {
+fn picture(runner: &mut Runner, to: &Path, arguments: &[&str]) -> Verdict {
     let target = Workspace::load(runner)?.target;
     let browser = browser(runner, &target)?;
 
@@ -74,7 +74,7 @@ fn picture(runner: &mut Runner, to: &Path) -> Verdict {
     // A report of an earlier run must not be used.
     remove(fs::remove_file(&report), &report)?;
     let mut command = runner.cargo(["run", "--release", "--", "fleet", "--report"]);
-    command.arg(&report);
+    command.arg(&report).args(arguments);
     runner.run(command)?;
 
     let folder = target.join("report-picture");
