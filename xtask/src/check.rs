@@ -16,12 +16,8 @@ pub(crate) const STEPS: &[Lane] = &[
     step("fmt", "the code is formatted", fmt),
     step("packages", "every crate has a README, repository and documentation; helpers are not published", packages),
     step("unrun", "no test and no snippet of the docs is switched off", unrun),
-    on_request(
-        "layers",
-        "imports point one way: no cycle between files, the order of docs/architecture.md",
-        layers::check,
-    ),
-    on_request("language", "comments, docs and messages without the words that STYLE bans", language::check),
+    step("layers", "imports point one way: no cycle between files, the order of docs/architecture.md", layers::check),
+    step("language", "comments, docs and messages name what they mean: no word of a short list", language::check),
     step("arrows", "our crates depend on each other only as CONTRIBUTING.md draws it", budget::arrows),
     step("budget", "no crate has more dependencies than it may", budget::dependencies),
     step("package", "every crate can be packaged for a registry", package),
@@ -32,12 +28,7 @@ pub(crate) const STEPS: &[Lane] = &[
 ];
 
 const fn step(name: &'static str, about: &'static str, run: fn(&mut Runner) -> Verdict) -> Lane {
-    Lane { name, about, is_on_request: false, packages: &[], run }
-}
-
-/// A step that the tree does not pass yet: it runs only where it is named.
-const fn on_request(name: &'static str, about: &'static str, run: fn(&mut Runner) -> Verdict) -> Lane {
-    Lane { is_on_request: true, ..step(name, about, run) }
+    Lane { name, about, packages: &[], run }
 }
 
 fn fmt(runner: &mut Runner) -> Verdict {

@@ -14,23 +14,20 @@ pub(crate) struct Lane {
     pub(crate) name: &'static str,
     /// Description in one line for `--list`.
     pub(crate) about: &'static str,
-    /// `true` if it runs only where it is named.
-    pub(crate) is_on_request: bool,
     /// Packages whose tests this lane runs, and the lane `workspace` does not.
     pub(crate) packages: &'static [&'static str],
     /// Sets up what the lane needs and runs it.
     pub(crate) run: fn(&mut Runner) -> Verdict,
 }
 
-/// Returns the lanes with these names in the order of the names, each once. Without names, returns all lanes except those
-/// on request.
+/// Returns the lanes with these names in the order of the names, each once. Without names, returns all lanes.
 ///
 /// # Errors
 ///
 /// The first name that is not the name of a lane.
 pub(crate) fn select<'a>(lanes: &'a [Lane], names: &[String]) -> Result<Vec<&'a Lane>, String> {
     if names.is_empty() {
-        return Ok(lanes.iter().filter(|lane| !lane.is_on_request).collect());
+        return Ok(lanes.iter().collect());
     }
     let mut selected: Vec<&Lane> = Vec::new();
     for name in names {
@@ -134,11 +131,10 @@ impl fmt::Display for Line {
 mod tests {
     use super::*;
 
-    const LANES: &[Lane] =
-        &[lane("one"), lane("two"), lane("three"), Lane { is_on_request: true, ..lane("on-request") }];
+    const LANES: &[Lane] = &[lane("one"), lane("two"), lane("three")];
 
     const fn lane(name: &'static str) -> Lane {
-        Lane { name, about: "", is_on_request: false, packages: &[], run: |_| Ok(()) }
+        Lane { name, about: "", packages: &[], run: |_| Ok(()) }
     }
 
     fn selected(names: &[&str]) -> Result<Vec<&'static str>, String> {
@@ -161,14 +157,13 @@ mod tests {
     }
 
     #[test]
-    fn without_names_every_lane_that_is_not_on_request_is_selected() {
+    fn without_names_every_lane_is_selected() {
         assert_eq!(selected(&[]), Ok(vec!["one", "two", "three"]));
     }
 
     #[test]
     fn names_select_in_their_order_and_once() {
         assert_eq!(selected(&["three", "one", "three"]), Ok(vec!["three", "one"]));
-        assert_eq!(selected(&["on-request"]), Ok(vec!["on-request"]));
     }
 
     #[test]

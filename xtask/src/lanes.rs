@@ -48,7 +48,7 @@ const fn lane(
     packages: &'static [&'static str],
     run: fn(&mut Runner) -> Verdict,
 ) -> Lane {
-    Lane { name, about, is_on_request: false, packages, run }
+    Lane { name, about, packages, run }
 }
 
 fn run_checks(runner: &mut Runner) -> Verdict {

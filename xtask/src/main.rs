@@ -120,8 +120,7 @@ fn exit_code(task: &str, verdict: Verdict) -> ExitCode {
 
 fn list(lanes: &[Lane]) -> ExitCode {
     for lane in lanes {
-        let note = if lane.is_on_request { " (only where it is named)" } else { "" };
-        println!("{:<12} {}{note}", lane.name, lane.about);
+        println!("{:<12} {}", lane.name, lane.about);
     }
     ExitCode::SUCCESS
 }
