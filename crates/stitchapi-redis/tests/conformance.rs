@@ -4,12 +4,10 @@
 
 mod common;
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::{RedisServer, TokioRuntime, tokio};
+use common::{RedisServer, SetBackClient, TokioRuntime, tokio};
 use redis::aio::ConnectionManager;
 use stitchapi_core::{BoxFuture, Key, Prefix, StitchStore};
 use stitchapi_redis::RedisStore;
@@ -17,15 +15,13 @@ use stitchapi_testing::{ContractOptions, TestBinary, verify_store_contract};
 
 /// Environment variable with the URL of the server, for child processes.
 const URL: &str = "STITCHAPI_REDIS_URL";
-/// Variable with the path of libfaketime.
-const FAKETIME: &str = "STITCHAPI_FAKETIME";
 
 async fn connect(url: &str) -> RedisStore {
     RedisStore::connect(url).await.unwrap_or_else(|error| panic!("{error:?}"))
 }
 
-/// Runs the kit on `store`, or on new stores on the same server.
-async fn verify(server: &RedisServer, store: Option<RedisStore>, clock: Option<FakeClock>) {
+/// Runs the kit on `store`, or on new stores on the same server; with `clock`, also the clauses that set a clock back.
+async fn verify(server: &RedisServer, store: Option<RedisStore>, clock: Option<SetBackClient>) {
     let url = server.url();
     let client = redis::Client::open(&*url).unwrap();
     let raw = ConnectionManager::new(client).await.unwrap();
@@ -48,7 +44,7 @@ async fn verify(server: &RedisServer, store: Option<RedisStore>, clock: Option<F
             clock.set_back(by);
             Box::pin(async {})
         }),
-        None => options.cannot_set_clock(format!("{FAKETIME} names no libfaketime, which sets a server's clock")),
+        None => options.cannot_set_clock("a client cannot set the clock of its server"),
     };
     let make = move || -> BoxFuture<'static, Arc<dyn StitchStore>> {
         let (url, store) = (plain.clone(), store.clone());
@@ -64,47 +60,19 @@ async fn verify(server: &RedisServer, store: Option<RedisStore>, clock: Option<F
     report.assert_clean();
 }
 
-/// The clock of a server under libfaketime: the offset is in a file that the server reads at every call.
-#[derive(Debug)]
-struct FakeClock {
-    folder: tempfile::TempDir,
-    /// In seconds.
-    set_back: AtomicU64,
-}
-
-impl FakeClock {
-    /// Starts a server with this clock; `None` for the clock if there is no libfaketime, and for the server if there is none.
-    fn start_server() -> (Option<RedisServer>, Option<Self>) {
-        let Some(library) = std::env::var_os(FAKETIME) else { return (RedisServer::start(&[]), None) };
-        let clock = Self { folder: tempfile::tempdir().unwrap(), set_back: AtomicU64::new(0) };
-        clock.set_back(Duration::ZERO);
-        let file = clock.file();
-        let envs = [
-            ("LD_PRELOAD", library.to_str().unwrap()),
-            ("FAKETIME_TIMESTAMP_FILE", file.to_str().unwrap()),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-        ];
-        (RedisServer::start_with(&[], &envs), Some(clock))
-    }
-
-    fn set_back(&self, by: Duration) {
-        let seconds = by.as_secs() + self.set_back.fetch_add(by.as_secs(), Ordering::Relaxed);
-        // The server never reads a part of the file: it is replaced as a whole.
-        let next = self.folder.path().join("next");
-        std::fs::write(&next, format!("-{seconds}s\n")).unwrap();
-        std::fs::rename(next, self.file()).unwrap();
-    }
-
-    fn file(&self) -> PathBuf {
-        self.folder.path().join("offset")
-    }
+#[test]
+fn the_server_keeps_the_contract() {
+    let server = server!();
+    tokio().block_on(verify(&server, None, None));
 }
 
 #[test]
-fn the_server_keeps_the_contract() {
-    let (Some(server), clock) = FakeClock::start_server() else { return };
-    tokio().block_on(verify(&server, None, clock));
+fn a_server_whose_clock_is_set_back_keeps_the_contract() {
+    let server = server!();
+    tokio().block_on(async {
+        let client = SetBackClient::connect(&server.url()).await;
+        verify(&server, Some(RedisStore::new(client.clone())), Some(client)).await;
+    });
 }
 
 #[test]

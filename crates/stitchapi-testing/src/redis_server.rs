@@ -36,7 +36,6 @@ pub struct RedisServer {
     folder: TempDir,
     port: u16,
     options: Vec<String>,
-    envs: Vec<(String, String)>,
     child: Child,
 }
 
@@ -54,28 +53,17 @@ impl RedisServer {
     /// * If the server does not start.
     #[must_use]
     pub fn start(options: &[&str]) -> Option<Self> {
-        Self::start_with(options, &[])
-    }
-
-    /// Starts a server as [`start`](Self::start) does, with these environment variables.
-    ///
-    /// # Panics
-    ///
-    /// As [`start`](Self::start).
-    #[must_use]
-    pub fn start_with(options: &[&str], envs: &[(&str, &str)]) -> Option<Self> {
         let Some(program) = find_program() else {
             println!("skipped: no redis-server in PATH, and {} is not set", Self::PROGRAM);
             return None;
         };
         let options: Vec<_> = options.iter().map(|&option| option.to_owned()).collect();
-        let envs: Vec<_> = envs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect();
         for _ in 0..MAX_PORTS {
             let folder = tempfile::tempdir().expect("the system has a folder for temporary files");
             let port = free_port();
-            let mut child = spawn(&program, &folder, port, &options, &envs);
+            let mut child = spawn(&program, &folder, port, &options);
             if wait_for_reply(&mut child, port) {
-                return Some(Self { program, folder, port, options, envs, child });
+                return Some(Self { program, folder, port, options, child });
             }
         }
         panic!("{} ends at once on {MAX_PORTS} ports: run it by hand to see why", program.display());
@@ -129,7 +117,7 @@ impl RedisServer {
     pub fn restart(&mut self) {
         self.stop();
         for _ in 0..50 {
-            self.child = spawn(&self.program, &self.folder, self.port, &self.options, &self.envs);
+            self.child = spawn(&self.program, &self.folder, self.port, &self.options);
             if wait_for_reply(&mut self.child, self.port) {
                 return;
             }
@@ -193,13 +181,12 @@ fn free_port() -> u16 {
     listener.local_addr().expect("a bound listener has an address").port()
 }
 
-fn spawn(program: &Path, folder: &TempDir, port: u16, options: &[String], envs: &[(String, String)]) -> Child {
+fn spawn(program: &Path, folder: &TempDir, port: u16, options: &[String]) -> Child {
     Command::new(program)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .arg("--dir")
         .arg(folder.path())
         .args(options)
-        .envs(envs.iter().map(|(name, value)| (name, value)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()

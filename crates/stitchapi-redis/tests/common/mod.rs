@@ -1,11 +1,13 @@
 //! Helpers that the test files share.
 #![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+pub(crate) mod clock;
 pub(crate) mod dice;
 pub(crate) mod proxy;
 pub(crate) mod recorder;
 pub(crate) mod runtime;
 
+pub(crate) use clock::SetBackClient;
 pub(crate) use dice::Dice;
 pub(crate) use proxy::Proxy;
 pub(crate) use recorder::Recorder;

@@ -9,6 +9,7 @@
 //! A driver passes that holds a lock while it updates, runs the update inside the backend, or takes a lock after some lost
 //! races.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,11 +18,11 @@ use std::time::Duration;
 
 use futures_util::future::{Either, join, join_all, select};
 use futures_util::task::AtomicWaker;
-use stitchapi_core::{BoxFuture, StoreError};
+use stitchapi_core::{BoxFuture, StoreError, StoreErrorKind};
 
 use crate::clauses::leases::lease_key::owners;
 use crate::clauses::pacer::requests;
-use crate::harness::{ClauseResult, Fixture, NotPassed};
+use crate::harness::{ClauseResult, Fixture, NotPassed, ensure};
 
 /// Number of other updates that complete while one update is under way. The update must complete before the last of them.
 const OVERTAKING: usize = 256;
@@ -33,6 +34,8 @@ const BLOCKED: Duration = Duration::from_millis(100);
 const CALLERS: usize = 32;
 /// Number of updates of each caller.
 const UPDATES: usize = 8;
+/// Number of attempts of an update that times out on a busy machine.
+const ATTEMPTS: usize = 5;
 
 /// Future of one update.
 type Update = BoxFuture<'static, Result<(), StoreError>>;
@@ -87,30 +90,34 @@ async fn expect_progress(
     operation: &str,
     update: impl Fn(usize, usize) -> Update + Send + Sync,
 ) -> ClauseResult {
-    for victim in 0..OVERTAKEN {
-        let client = victim % 2;
-        let mut number = victim * (OVERTAKING + 1);
-        let overtaken = update(client, number);
-        let next = || {
-            number += 1;
-            update(1 - client, number)
-        };
-        overtake(fixture, operation, overtaken, next).await?;
+    let mut numbers = 0..;
+    let mut next = |client: usize| update(client, numbers.next().unwrap_or(0));
+    for overtaken in 0..OVERTAKEN {
+        let client = overtaken % 2;
+        let mut attempts = 1..=ATTEMPTS;
+        while let Err(failure) = overtake(fixture, next(client), || next(1 - client)).await {
+            attempts.next();
+            ensure!(failure.is_overload() && !attempts.is_empty(), "{operation} {failure}");
+        }
     }
+    let first = numbers.start;
     let callers = (0..CALLERS).map(|caller| {
         let update = &update;
         async move {
-            for number in 0..UPDATES {
-                update(caller % 2, (OVERTAKEN + 1) * OVERTAKING + caller * UPDATES + number).await?;
+            for number in (first + caller..).step_by(CALLERS).take(UPDATES) {
+                let mut attempts = 1..=ATTEMPTS;
+                while let Err(error) = update(caller % 2, number).await {
+                    attempts.next();
+                    ensure!(
+                        is_overload(&error) && !attempts.is_empty(),
+                        "with {CALLERS} callers that update one key again and again, {operation} failed: {error}"
+                    );
+                }
             }
-            Ok::<_, StoreError>(())
+            Ok::<_, NotPassed>(())
         }
     });
-    join_all(callers).await.into_iter().collect::<Result<(), _>>().map_err(|error| {
-        NotPassed::Violated(format!(
-            "with {CALLERS} callers that update one key again and again, {operation} failed: {error}"
-        ))
-    })
+    join_all(callers).await.into_iter().collect()
 }
 
 /// Polls `update` to its end, and completes another update after each poll.
@@ -118,36 +125,62 @@ async fn expect_progress(
 /// An update that is not woken is not polled, so a slow connection does not count against the store.
 async fn overtake(
     fixture: &Fixture,
-    operation: &str,
     mut update: Update,
     mut next: impl FnMut() -> Update + Send,
-) -> ClauseResult {
+) -> Result<(), Failure> {
     let notification = Arc::new(Notification::new());
     let waker = Waker::from(notification.clone());
     for completed in 0..OVERTAKING {
+        let failed = |error| Failure { completed, error: Some(error) };
         notification.received().await;
         let polled = update.as_mut().poll(&mut Context::from_waker(&waker));
         if let Poll::Ready(result) = polled {
-            return result.map_err(|error| {
-                NotPassed::Violated(format!(
-                    "{operation} failed after {completed} other updates of the key had completed during it: {error}"
-                ))
-            });
+            return result.map_err(failed);
         }
         match select(next(), Box::pin(fixture.sleep(BLOCKED))).await {
             Either::Left((Ok(()), _)) => {}
-            // Another update may time out at a lock that the kit keeps from being released.
+            // The other update may time out at a lock that the kit keeps from being released.
             Either::Left((Err(error), _)) if error.is_retryable() => {}
-            Either::Left((Err(error), _)) => return Err(error.into()),
+            Either::Left((Err(error), _)) => return Err(failed(error)),
             Either::Right((_, blocked)) => {
-                let (updated, unblocked) = join(update, blocked).await;
-                return updated
-                    .and(unblocked.or_else(|error| if error.is_retryable() { Ok(()) } else { Err(error) }))
-                    .map_err(NotPassed::from);
+                let (updated, _) = join(update, blocked).await;
+                return updated.map_err(failed);
             }
         }
     }
-    Err(NotPassed::Violated(format!("{operation} had not completed after {OVERTAKING} other updates of the key had")))
+    Err(Failure { completed: OVERTAKING, error: None })
+}
+
+/// How an update failed that others have overtaken.
+#[derive(Debug)]
+struct Failure {
+    /// Number of other updates that completed meanwhile.
+    completed: usize,
+    /// `None` if the update has not ended.
+    error: Option<StoreError>,
+}
+
+impl Failure {
+    fn is_overload(&self) -> bool {
+        self.error.as_ref().is_some_and(is_overload)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { completed, error } = self;
+        match error {
+            Some(error) => {
+                write!(f, "failed after {completed} other updates of the key had completed during it: {error}")
+            }
+            None => write!(f, "had not completed after {completed} other updates of the key had"),
+        }
+    }
+}
+
+/// Returns `true` for an error that a busy machine causes. The update is then repeated, [`ATTEMPTS`] times in all.
+fn is_overload(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Timeout | StoreErrorKind::Unavailable)
 }
 
 /// Whether an update has been woken since it was last polled.

@@ -6,7 +6,7 @@
 use stitchapi_core::StoreErrorKind::TooLarge;
 
 use super::values::versions;
-use crate::clauses::plain::sizes::largest_and_too_large;
+use crate::clauses::plain::sizes::{largest_and_too_large, transfer};
 use crate::clauses::plain::values::expect_same_bytes;
 use crate::harness::{ClauseResult, Fixture, ensure, expect_error};
 
@@ -14,11 +14,12 @@ pub(crate) async fn largest(fixture: Fixture) -> ClauseResult {
     let (versioned, key, ttl) = (fixture.first.versioned()?, fixture.key("value"), Some(Fixture::HOUR));
     let (largest, too_large) = largest_and_too_large(&fixture)?;
     let [one, two] = versions(&fixture);
-    let is_written = versioned.write_if(&key, None, &one, largest.clone(), ttl).await?;
+    let is_written = transfer(&fixture, || versioned.write_if(&key, None, &one, largest.clone(), ttl)).await?;
     ensure!(is_written, "write_if of `max_value` bytes returned false");
     let write = versioned.write_if(&key, Some(&one), &two, too_large, ttl).await;
     expect_error(write, TooLarge, "write_if of a value one byte larger than `max_value`")?;
-    let found = fixture.second.versioned()?.read(&key).await?;
+    let second = fixture.second.versioned()?;
+    let found = transfer(&fixture, || second.read(&key)).await?;
     fixture.store().delete(&key).await?;
     let version = found.as_ref().map(|(_, version)| *version);
     ensure!(version == Some(one), "read after a refused write_if returned the version {version:?}, expected {one}");

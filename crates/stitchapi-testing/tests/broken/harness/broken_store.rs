@@ -11,7 +11,7 @@ use stitchapi_core::{
 };
 
 use super::defect::Defect;
-use super::sound::{Ask, SoundClient, Write};
+use super::sound::{AcquireArgs, SoundClient, WriteArgs};
 
 /// A client whose operations are those of the defect, every facet included.
 #[derive(Debug)]
@@ -93,8 +93,8 @@ impl<D: Defect> Leases for BrokenStore<D> {
         owner: &Owner,
         park: Duration,
     ) -> Result<Lease, StoreError> {
-        let ask = Ask { limit, ttl, owner: *owner, park };
-        self.defect.acquire(&self.sound, &self.key(key, "acquire")?, ask).await
+        let args = AcquireArgs { limit, ttl, owner: *owner, park };
+        self.defect.acquire(&self.sound, &self.key(key, "acquire")?, args).await
     }
     async fn renew(&self, key: &Key, ttl: Duration, owner: &Owner) -> Result<bool, StoreError> {
         self.defect.renew(&self.sound, &self.key(key, "renew")?, ttl, *owner).await
@@ -118,7 +118,7 @@ impl<D: Defect> Versioned for BrokenStore<D> {
         ttl: Option<Duration>,
     ) -> Result<bool, StoreError> {
         self.defect.check_value(&value, "write_if")?;
-        let write = Write { expected: expected.copied(), new: *new, value, ttl };
+        let write = WriteArgs { expected: expected.copied(), new: *new, value, ttl };
         self.defect.write_if(&self.sound, &self.key(key, "write_if")?, write).await
     }
 }

@@ -9,7 +9,7 @@ use stitchapi_core::{
     Key, Lease, Owner, Prefix, StitchStore, StoreError, StoreErrorKind, StoreLimits, StoreTime, Version, async_trait,
 };
 
-use super::sound::{Ask, Id, SoundClient, Write};
+use super::sound::{AcquireArgs, Id, SoundClient, WriteArgs};
 
 /// Longest key of the stores here, in bytes.
 pub(crate) const MAX_KEY: usize = 4_096;
@@ -70,8 +70,8 @@ pub(crate) trait Defect: Default + Debug + Send + Sync + 'static {
     async fn hold(&self, sound: &SoundClient, key: &Key, until: StoreTime, cap: Duration) -> Result<(), StoreError> {
         sound.pacer.hold(key, until, cap).await
     }
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Result<Lease, StoreError> {
-        sound.acquire(key, ask).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
+        sound.acquire(key, args).await
     }
     async fn renew(&self, sound: &SoundClient, key: &Key, ttl: Duration, owner: Owner) -> Result<bool, StoreError> {
         sound.leases.renew(key, ttl, &owner).await
@@ -82,7 +82,7 @@ pub(crate) trait Defect: Default + Debug + Send + Sync + 'static {
     async fn read(&self, sound: &SoundClient, key: &Key) -> Result<Option<(Bytes, Version)>, StoreError> {
         sound.versioned.read(key).await
     }
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Result<bool, StoreError> {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Result<bool, StoreError> {
         sound.write_if(key, write).await
     }
 }

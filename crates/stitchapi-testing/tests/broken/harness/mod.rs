@@ -12,4 +12,4 @@ pub(crate) use backend::report_of;
 pub(crate) use defect::{Defect, MAX_KEY, MAX_VALUE, NoDefect};
 pub(crate) use lock::Lock;
 pub(crate) use optimistic::{AfterLostRaces, Optimistic};
-pub(crate) use sound::{Ask, Id, SoundClient, Write, is_corrupt};
+pub(crate) use sound::{AcquireArgs, Id, SoundClient, WriteArgs, is_corrupt};

@@ -34,7 +34,7 @@ pub(crate) struct Id {
 
 /// Arguments of `acquire`.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask {
+pub(crate) struct AcquireArgs {
     pub(crate) limit: u32,
     pub(crate) ttl: Duration,
     pub(crate) owner: Owner,
@@ -43,7 +43,7 @@ pub(crate) struct Ask {
 
 /// Arguments of `write_if`.
 #[derive(Debug, Clone)]
-pub(crate) struct Write {
+pub(crate) struct WriteArgs {
     pub(crate) expected: Option<Version>,
     pub(crate) new: Version,
     pub(crate) value: Bytes,
@@ -144,12 +144,12 @@ impl SoundClient {
         read.await.expect("a memory store does not fail")
     }
 
-    pub(crate) async fn acquire(&self, key: &Key, ask: Ask) -> Result<Lease, StoreError> {
-        self.leases.acquire(key, ask.limit, ask.ttl, &ask.owner, ask.park).await
+    pub(crate) async fn acquire(&self, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
+        self.leases.acquire(key, args.limit, args.ttl, &args.owner, args.park).await
     }
 
-    pub(crate) async fn write_if(&self, key: &Key, write: Write) -> Result<bool, StoreError> {
-        let Write { expected, new, value, ttl } = write;
+    pub(crate) async fn write_if(&self, key: &Key, write: WriteArgs) -> Result<bool, StoreError> {
+        let WriteArgs { expected, new, value, ttl } = write;
         self.versioned.write_if(key, expected.as_ref(), &new, value, ttl).await
     }
 
@@ -183,13 +183,13 @@ impl SoundClient {
     }
 
     /// Reads the leases, computes, lets other tasks run, and writes them.
-    pub(crate) async fn acquire_slowly(&self, key: &Key, ask: Ask) -> Result<Lease, StoreError> {
-        if self.tag(key).await.is_some_and(|tag| tag != b'l') || ask.ttl.is_zero() || ask.limit == 0 {
-            return self.acquire(key, ask).await;
+    pub(crate) async fn acquire_slowly(&self, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
+        if self.tag(key).await.is_some_and(|tag| tag != b'l') || args.ttl.is_zero() || args.limit == 0 {
+            return self.acquire(key, args).await;
         }
         let (cell, now) = (self.leases_of(key).await, self.now().await);
         self.pause().await;
-        let stepped = lease::transition::acquire(cell.as_ref(), now, ask.limit, ask.ttl, &ask.owner, ask.park);
+        let stepped = lease::transition::acquire(cell.as_ref(), now, args.limit, args.ttl, &args.owner, args.park);
         if let Some(cell) = stepped.write {
             self.put_leases(key, &cell).await;
         }
@@ -209,7 +209,7 @@ impl SoundClient {
     }
 
     /// Compares the version, lets other tasks run, and writes.
-    pub(crate) async fn write_slowly(&self, key: &Key, write: Write) -> Result<bool, StoreError> {
+    pub(crate) async fn write_slowly(&self, key: &Key, write: WriteArgs) -> Result<bool, StoreError> {
         if self.tag(key).await.is_some_and(|tag| tag != b'v') || write.ttl.is_some_and(|ttl| ttl.is_zero()) {
             return self.write_if(key, write).await;
         }

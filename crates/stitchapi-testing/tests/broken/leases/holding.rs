@@ -6,7 +6,7 @@ use std::time::Duration;
 use stitchapi_core::lease::{Holder, LeaseCell};
 use stitchapi_core::{Key, Lease, Owner, StitchStore, StoreError, StoreErrorKind, async_trait, check_limit};
 
-use crate::harness::{Ask, Defect, Lock, SoundClient, is_corrupt};
+use crate::harness::{AcquireArgs, Defect, Lock, SoundClient, is_corrupt};
 
 type Acquired = Result<Lease, StoreError>;
 type Renewed = Result<bool, StoreError>;
@@ -26,8 +26,8 @@ impl Defect for GrantsOneLeaseOnly {
         "leases/fence-grows",
         "leases/queue-free-leases",
     ];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { limit: ask.limit.min(1), ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { limit: args.limit.min(1), ..args }).await
     }
 }
 
@@ -64,9 +64,9 @@ impl Defect for GrantsOneLeaseMore {
         "leases/plain-access",
         "leases/clock-back",
     ];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        check_limit(ask.limit, "memory", "acquire")?;
-        sound.acquire(key, Ask { limit: ask.limit + 1, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        check_limit(args.limit, "memory", "acquire")?;
+        sound.acquire(key, AcquireArgs { limit: args.limit + 1, ..args }).await
     }
 }
 
@@ -75,8 +75,8 @@ pub(crate) struct ReadsThenGrants;
 #[async_trait]
 impl Defect for ReadsThenGrants {
     const BREAKS: &'static [&'static str] = &["leases/concurrent", "leases/processes"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire_slowly(key, ask).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire_slowly(key, args).await
     }
 }
 
@@ -85,8 +85,8 @@ pub(crate) struct LocksPerProcess(Lock);
 #[async_trait]
 impl Defect for LocksPerProcess {
     const BREAKS: &'static [&'static str] = &["leases/processes"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        self.0.with(sound.id.process, sound, sound.acquire_slowly(key, ask)).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        self.0.with(sound.id.process, sound, sound.acquire_slowly(key, args)).await
     }
 }
 
@@ -113,8 +113,8 @@ impl Defect for SharesLeasesBetweenKeys {
         "leases/other-facet",
         "versioned/other-facet",
     ];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(&Self::together(key), ask).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(&Self::together(key), args).await
     }
     async fn renew(&self, sound: &SoundClient, key: &Key, ttl: Duration, owner: Owner) -> Renewed {
         sound.leases.renew(&Self::together(key), ttl, &owner).await
@@ -130,16 +130,16 @@ pub(crate) struct GrantsASecondLeaseToTheHolder;
 #[async_trait]
 impl Defect for GrantsASecondLeaseToTheHolder {
     const BREAKS: &'static [&'static str] = &["leases/same-owner"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        let again = sound.holds(key, &ask.owner).await;
-        let lent = sound.acquire(key, ask).await?;
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        let again = sound.holds(key, &args.owner).await;
+        let lease = sound.acquire(key, args).await?;
         let another = |cell: &mut LeaseCell| {
-            let own = cell.holders.iter().find(|holder| holder.owner == ask.owner).copied();
-            let free = again && cell.holders.len() < ask.limit as usize;
+            let own = cell.holders.iter().find(|holder| holder.owner == args.owner).copied();
+            let free = again && cell.holders.len() < args.limit as usize;
             cell.holders.extend(own.filter(|_| free));
         };
         sound.change_leases(key, another).await;
-        Ok(lent)
+        Ok(lease)
     }
 }
 
@@ -158,11 +158,11 @@ impl Defect for GivesTheHolderANewFence {
         "leases/other-facet",
         "versioned/other-facet",
     ];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        if !ask.ttl.is_zero() && ask.limit > 0 && sound.holds(key, &ask.owner).await {
-            sound.leases.release(key, &ask.owner).await?;
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        if !args.ttl.is_zero() && args.limit > 0 && sound.holds(key, &args.owner).await {
+            sound.leases.release(key, &args.owner).await?;
         }
-        sound.acquire(key, ask).await
+        sound.acquire(key, args).await
     }
 }
 
@@ -202,8 +202,8 @@ impl Defect for RenewsFreeLeases {
     const BREAKS: &'static [&'static str] =
         &["leases/renew-released", "leases/non-holder", "leases/delete", "leases/renew-late"];
     async fn renew(&self, sound: &SoundClient, key: &Key, ttl: Duration, owner: Owner) -> Renewed {
-        let ask = Ask { limit: 1, ttl, owner, park: Duration::ZERO };
-        Ok(matches!(sound.acquire(key, ask).await?, Lease::Held { .. }))
+        let args = AcquireArgs { limit: 1, ttl, owner, park: Duration::ZERO };
+        Ok(matches!(sound.acquire(key, args).await?, Lease::Held { .. }))
     }
 }
 
@@ -255,9 +255,9 @@ pub(crate) struct ReturnsTheCallersTtlAsRetryAfter;
 #[async_trait]
 impl Defect for ReturnsTheCallersTtlAsRetryAfter {
     const BREAKS: &'static [&'static str] = &["leases/retry-after"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        Ok(match sound.acquire(key, ask).await? {
-            Lease::Busy { .. } => Lease::Busy { retry_after: ask.ttl },
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        Ok(match sound.acquire(key, args).await? {
+            Lease::Busy { .. } => Lease::Busy { retry_after: args.ttl },
             held @ Lease::Held { .. } => held,
         })
     }
@@ -268,8 +268,8 @@ pub(crate) struct ReturnsARetryAfterOfZero;
 #[async_trait]
 impl Defect for ReturnsARetryAfterOfZero {
     const BREAKS: &'static [&'static str] = &["leases/retry-after"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        Ok(match sound.acquire(key, ask).await? {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        Ok(match sound.acquire(key, args).await? {
             Lease::Busy { .. } => Lease::Busy { retry_after: Duration::ZERO },
             held @ Lease::Held { .. } => held,
         })
@@ -292,12 +292,12 @@ pub(crate) struct KeepsALockAfterADrop(AtomicBool);
 #[async_trait]
 impl Defect for KeepsALockAfterADrop {
     const BREAKS: &'static [&'static str] = &["leases/dropped", "leases/contended"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         // The lock is released after 100 attempts, so that no later clause is affected.
         for _ in 0..100 {
             if !self.0.swap(true, Ordering::Relaxed) {
                 sound.pause().await;
-                let done = sound.acquire(key, ask).await;
+                let done = sound.acquire(key, args).await;
                 self.0.store(false, Ordering::Relaxed);
                 return done;
             }
@@ -313,8 +313,8 @@ pub(crate) struct TreatsLimitZeroAsUnlimited;
 #[async_trait]
 impl Defect for TreatsLimitZeroAsUnlimited {
     const BREAKS: &'static [&'static str] = &["leases/limit-zero"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { limit: if ask.limit == 0 { u32::MAX } else { ask.limit }, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { limit: if args.limit == 0 { u32::MAX } else { args.limit }, ..args }).await
     }
 }
 
@@ -323,13 +323,13 @@ pub(crate) struct GrantsOverPlainValues;
 #[async_trait]
 impl Defect for GrantsOverPlainValues {
     const BREAKS: &'static [&'static str] = &["leases/foreign-value", "leases/other-facet", "versioned/other-facet"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        let lent = sound.acquire(key, ask).await;
-        if is_corrupt(&lent) {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        let lease = sound.acquire(key, args).await;
+        if is_corrupt(&lease) {
             sound.store.delete(key).await?;
-            return sound.acquire(key, ask).await;
+            return sound.acquire(key, args).await;
         }
-        lent
+        lease
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stitchapi_core::lease::LeaseCell;
 use stitchapi_core::{Key, Lease, Owner, StoreError, StoreTime, async_trait};
 
-use crate::harness::{Ask, Defect, SoundClient};
+use crate::harness::{AcquireArgs, Defect, SoundClient};
 
 type Acquired = Result<Lease, StoreError>;
 
@@ -22,8 +22,8 @@ impl Defect for HasNoQueue {
         "leases/queue-free-leases",
         "leases/queue-park",
     ];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { park: Duration::ZERO, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { park: Duration::ZERO, ..args }).await
     }
 }
 
@@ -32,16 +32,16 @@ pub(crate) struct GrantsToTheLatestWaiter;
 #[async_trait]
 impl Defect for GrantsToTheLatestWaiter {
     const BREAKS: &'static [&'static str] = &["leases/queue-order", "leases/queue-keeps-turn"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         let before = sound.leases_of(key).await.map_or(0, |cell| cell.waiters.len());
-        let lent = sound.acquire(key, ask).await?;
+        let lease = sound.acquire(key, args).await?;
         let to_the_front = |cell: &mut LeaseCell| {
             if cell.waiters.len() > before {
                 cell.waiters.rotate_right(1);
             }
         };
         sound.change_leases(key, to_the_front).await;
-        Ok(lent)
+        Ok(lease)
     }
 }
 
@@ -51,16 +51,16 @@ pub(crate) struct MovesAWaiterToTheEnd;
 #[async_trait]
 impl Defect for MovesAWaiterToTheEnd {
     const BREAKS: &'static [&'static str] = &["leases/queue-keeps-turn"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        let lent = sound.acquire(key, ask).await?;
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        let lease = sound.acquire(key, args).await?;
         let to_the_end = |cell: &mut LeaseCell| {
-            if let Some(place) = cell.waiters.iter().position(|waiter| waiter.owner == ask.owner) {
-                let waiter = cell.waiters.remove(place);
+            if let Some(index) = cell.waiters.iter().position(|waiter| waiter.owner == args.owner) {
+                let waiter = cell.waiters.remove(index);
                 cell.waiters.push(waiter);
             }
         };
         sound.change_leases(key, to_the_end).await;
-        Ok(lent)
+        Ok(lease)
     }
 }
 
@@ -69,14 +69,14 @@ pub(crate) struct GrantsNothingWhileAnOwnerWaits;
 #[async_trait]
 impl Defect for GrantsNothingWhileAnOwnerWaits {
     const BREAKS: &'static [&'static str] = &["leases/queue-free-leases"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         let now = sound.now().await;
         let waiters = sound.leases_of(key).await.map_or(Vec::new(), |cell| cell.waiters);
         let first = waiters.iter().find(|waiter| waiter.deadline > now);
-        if first.is_some_and(|first| first.owner != ask.owner) && !sound.holds(key, &ask.owner).await {
-            return sound.acquire(key, Ask { limit: ask.limit.min(1), ..ask }).await;
+        if first.is_some_and(|first| first.owner != args.owner) && !sound.holds(key, &args.owner).await {
+            return sound.acquire(key, AcquireArgs { limit: args.limit.min(1), ..args }).await;
         }
-        sound.acquire(key, ask).await
+        sound.acquire(key, args).await
     }
 }
 
@@ -85,8 +85,8 @@ pub(crate) struct KeepsTurnsForever;
 #[async_trait]
 impl Defect for KeepsTurnsForever {
     const BREAKS: &'static [&'static str] = &["leases/queue-park"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { park: if ask.park.is_zero() { ask.park } else { HOUR }, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { park: if args.park.is_zero() { args.park } else { HOUR }, ..args }).await
     }
 }
 
@@ -96,8 +96,8 @@ pub(crate) struct KeepsTurnsFor30Milliseconds;
 #[async_trait]
 impl Defect for KeepsTurnsFor30Milliseconds {
     const BREAKS: &'static [&'static str] = &["leases/queue-park"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { park: ask.park.min(Duration::from_millis(30)), ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { park: args.park.min(Duration::from_millis(30)), ..args }).await
     }
 }
 
@@ -106,8 +106,8 @@ pub(crate) struct QueuesOwnersWithAParkOfZero;
 #[async_trait]
 impl Defect for QueuesOwnersWithAParkOfZero {
     const BREAKS: &'static [&'static str] = &["leases/queue-park-zero"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { park: ask.park.max(Duration::from_millis(200)), ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { park: args.park.max(Duration::from_millis(200)), ..args }).await
     }
 }
 
@@ -117,10 +117,10 @@ pub(crate) struct KeepsTheTurnOfALeavingWaiter;
 #[async_trait]
 impl Defect for KeepsTheTurnOfALeavingWaiter {
     const BREAKS: &'static [&'static str] = &["leases/queue-park-zero"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        let waits = sound.leases_of(key).await.is_some_and(|cell| cell.waiters.iter().any(|it| it.owner == ask.owner));
-        let park = if ask.park.is_zero() && waits { Duration::from_micros(1) } else { ask.park };
-        sound.acquire(key, Ask { park, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        let waits = sound.leases_of(key).await.is_some_and(|cell| cell.waiters.iter().any(|it| it.owner == args.owner));
+        let park = if args.park.is_zero() && waits { Duration::from_micros(1) } else { args.park };
+        sound.acquire(key, AcquireArgs { park, ..args }).await
     }
 }
 
@@ -165,11 +165,11 @@ impl Defect for RepliesOnlyWithALease {
         "leases/queue-holds-nothing",
         "leases/queue-reply",
     ];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         loop {
-            let lent = sound.acquire(key, ask).await?;
-            if matches!(lent, Lease::Held { .. }) || ask.park.is_zero() {
-                return Ok(lent);
+            let lease = sound.acquire(key, args).await?;
+            if matches!(lease, Lease::Held { .. }) || args.park.is_zero() {
+                return Ok(lease);
             }
             sound.sim.sleep(Duration::from_millis(10)).await;
         }
@@ -182,18 +182,18 @@ pub(crate) struct GrantsNothingToWaiters;
 #[async_trait]
 impl Defect for GrantsNothingToWaiters {
     const BREAKS: &'static [&'static str] = &["leases/processes", "leases/queue-granted"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         let now = sound.now().await;
-        let waits = |cell: LeaseCell| cell.waiters.iter().any(|it| it.owner == ask.owner && it.deadline > now);
-        if !ask.park.is_zero() && sound.leases_of(key).await.is_some_and(waits) {
-            let until = now + ask.park;
+        let waits = |cell: LeaseCell| cell.waiters.iter().any(|it| it.owner == args.owner && it.deadline > now);
+        if !args.park.is_zero() && sound.leases_of(key).await.is_some_and(waits) {
+            let until = now + args.park;
             let own = |cell: &mut LeaseCell| {
-                let own = cell.waiters.iter_mut().filter(|waiter| waiter.owner == ask.owner);
+                let own = cell.waiters.iter_mut().filter(|waiter| waiter.owner == args.owner);
                 own.for_each(|waiter| waiter.deadline = until.max(StoreTime(waiter.deadline.0)));
             };
             sound.change_leases(key, own).await;
-            return Ok(Lease::Busy { retry_after: ask.park });
+            return Ok(Lease::Busy { retry_after: args.park });
         }
-        sound.acquire(key, ask).await
+        sound.acquire(key, args).await
     }
 }

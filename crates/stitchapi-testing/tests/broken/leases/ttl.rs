@@ -7,7 +7,7 @@ use std::time::Duration;
 use stitchapi_core::lease::LeaseCell;
 use stitchapi_core::{Key, Lease, Owner, StoreError, async_trait, check_ttl};
 
-use crate::harness::{Ask, Defect, SoundClient};
+use crate::harness::{AcquireArgs, Defect, SoundClient};
 
 type Acquired = Result<Lease, StoreError>;
 type Renewed = Result<bool, StoreError>;
@@ -19,8 +19,8 @@ pub(crate) struct AcceptsTtlZero;
 #[async_trait]
 impl Defect for AcceptsTtlZero {
     const BREAKS: &'static [&'static str] = &["leases/ttl-zero"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { ttl: if ask.ttl.is_zero() { HOUR } else { ask.ttl }, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { ttl: if args.ttl.is_zero() { HOUR } else { args.ttl }, ..args }).await
     }
 }
 
@@ -44,9 +44,9 @@ pub(crate) struct RoundsTheTtlUpToSeconds;
 impl Defect for RoundsTheTtlUpToSeconds {
     const BREAKS: &'static [&'static str] =
         &["leases/ttl-ends", "leases/renew", "leases/reacquire", "leases/renew-late"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        let whole = Duration::from_secs(u64::try_from(ask.ttl.as_millis().div_ceil(1_000)).unwrap_or(0));
-        sound.acquire(key, Ask { ttl: whole, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        let whole = Duration::from_secs(u64::try_from(args.ttl.as_millis().div_ceil(1_000)).unwrap_or(0));
+        sound.acquire(key, AcquireArgs { ttl: whole, ..args }).await
     }
 }
 
@@ -56,14 +56,14 @@ pub(crate) struct ExpiresWithTheLastHolder;
 #[async_trait]
 impl Defect for ExpiresWithTheLastHolder {
     const BREAKS: &'static [&'static str] = &["leases/ttl-ends"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         let now = sound.now().await;
         let last = |cell: &mut LeaseCell| {
             let last = cell.holders.iter().map(|holder| holder.deadline).max().filter(|last| *last > now);
             cell.holders.iter_mut().for_each(|holder| holder.deadline = last.unwrap_or(holder.deadline));
         };
         sound.change_leases(key, last).await;
-        sound.acquire(key, ask).await
+        sound.acquire(key, args).await
     }
 }
 
@@ -72,8 +72,8 @@ pub(crate) struct ExpiresAtHalfOfTheTtl;
 #[async_trait]
 impl Defect for ExpiresAtHalfOfTheTtl {
     const BREAKS: &'static [&'static str] = &["leases/ttl-not-early", "leases/renew", "leases/reacquire"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        sound.acquire(key, Ask { ttl: ask.ttl / 2, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        sound.acquire(key, AcquireArgs { ttl: args.ttl / 2, ..args }).await
     }
 }
 
@@ -93,9 +93,9 @@ pub(crate) struct DoesNotExtendOnReacquire;
 #[async_trait]
 impl Defect for DoesNotExtendOnReacquire {
     const BREAKS: &'static [&'static str] = &["leases/reacquire"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
-        let holds = !ask.ttl.is_zero() && sound.holds(key, &ask.owner).await;
-        sound.acquire(key, Ask { ttl: if holds { Duration::from_micros(1) } else { ask.ttl }, ..ask }).await
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
+        let holds = !args.ttl.is_zero() && sound.holds(key, &args.owner).await;
+        sound.acquire(key, AcquireArgs { ttl: if holds { Duration::from_micros(1) } else { args.ttl }, ..args }).await
     }
 }
 
@@ -122,9 +122,9 @@ pub(crate) struct DerivesFencesFromTheClockOnly;
 #[async_trait]
 impl Defect for DerivesFencesFromTheClockOnly {
     const BREAKS: &'static [&'static str] = &["leases/concurrent", "leases/fence-grows", "leases/clock-back"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         sound.change_leases(key, |cell| cell.fence = 0).await;
-        sound.acquire(key, ask).await
+        sound.acquire(key, args).await
     }
 }
 
@@ -134,10 +134,10 @@ pub(crate) struct CountsFencesPerKey(Mutex<HashMap<(Key, u64), u64>>);
 #[async_trait]
 impl Defect for CountsFencesPerKey {
     const BREAKS: &'static [&'static str] = &["leases/fence-delete", "leases/fence-end"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Acquired {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         let fresh = sound.raw(key).await.is_none();
-        let lent = sound.acquire(key, ask).await?;
-        let Lease::Held { fence } = lent else { return Ok(lent) };
+        let lease = sound.acquire(key, args).await?;
+        let Lease::Held { fence } = lease else { return Ok(lease) };
         let mut counted = self.0.lock().expect("no holder of the lock panics");
         if fresh {
             counted.retain(|(of, _), _| of != key);

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use stitchapi_core::pace::{Reservation, ReserveRequest};
 use stitchapi_core::{Key, Lease, Owner, StitchStore as _, StoreError, Version, async_trait};
 
-use crate::harness::{Ask, Defect, SoundClient};
+use crate::harness::{AcquireArgs, Defect, SoundClient};
 
 /// The store's time at the latest operation.
 #[derive(Debug, Default)]
@@ -68,9 +68,9 @@ pub(crate) struct LosesLeases(LatestTime);
 #[async_trait]
 impl Defect for LosesLeases {
     const BREAKS: &'static [&'static str] = &["leases/clock-back"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Result<Lease, StoreError> {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
         self.0.expire_if_set_back(sound, key).await?;
-        sound.acquire(key, ask).await
+        sound.acquire(key, args).await
     }
     async fn renew(&self, sound: &SoundClient, key: &Key, ttl: Duration, owner: Owner) -> Result<bool, StoreError> {
         self.0.expire_if_set_back(sound, key).await?;
@@ -84,11 +84,11 @@ pub(crate) struct LetsFencesGoBack;
 #[async_trait]
 impl Defect for LetsFencesGoBack {
     const BREAKS: &'static [&'static str] = &["leases/clock-back"];
-    async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Result<Lease, StoreError> {
+    async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
         let now = sound.now().await.0;
         // Half a second: more than the fences of one clause are ahead of the clock, less than it is set back by.
         sound.change_leases(key, |cell| cell.fence = cell.fence.min(now + 500_000)).await;
-        sound.acquire(key, ask).await
+        sound.acquire(key, args).await
     }
 }
 

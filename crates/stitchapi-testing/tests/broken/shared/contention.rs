@@ -8,7 +8,7 @@ use bytes::Bytes;
 use stitchapi_core::pace::{Reservation, ReserveRequest};
 use stitchapi_core::{Counter as _, Key, Lease, Leases as _, Pacer as _, StitchStore as _, StoreError, async_trait};
 
-use crate::harness::{AfterLostRaces, Ask, Defect, Optimistic, SoundClient};
+use crate::harness::{AcquireArgs, AfterLostRaces, Defect, Optimistic, SoundClient};
 
 const CONTENDED: &[&str] = &["plain/contended", "counter/contended", "pacer/contended", "leases/contended"];
 
@@ -46,9 +46,9 @@ macro_rules! optimistic {
             ) -> Result<Reservation, StoreError> {
                 self.store(sound).facets().reserve(key, &request).await
             }
-            async fn acquire(&self, sound: &SoundClient, key: &Key, ask: Ask) -> Result<Lease, StoreError> {
+            async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
                 let leases = self.store(sound).facets();
-                leases.acquire(key, ask.limit, ask.ttl, &ask.owner, ask.park).await
+                leases.acquire(key, args.limit, args.ttl, &args.owner, args.park).await
             }
         }
     };

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use stitchapi_core::{Key, StitchStore, StoreError, StoreErrorKind, Version, async_trait};
 
-use crate::harness::{Defect, Lock, SoundClient, Write, is_corrupt};
+use crate::harness::{Defect, Lock, SoundClient, WriteArgs, is_corrupt};
 
 type Read = Result<Option<(Bytes, Version)>, StoreError>;
 type Written = Result<bool, StoreError>;
@@ -51,11 +51,11 @@ impl Defect for CachesReadsInTheClient {
         "versioned/clock-back",
     ];
     async fn read(&self, sound: &SoundClient, key: &Key) -> Read {
-        let place = (sound.id.client, key.clone());
-        let seen = self.0.lock().expect("no holder of the lock panics").get(&place).cloned();
+        let slot = (sound.id.client, key.clone());
+        let seen = self.0.lock().expect("no holder of the lock panics").get(&slot).cloned();
         let read = sound.versioned.read(key).await?;
         if let Some(read) = &read {
-            self.0.lock().expect("no holder of the lock panics").entry(place).or_insert_with(|| read.clone());
+            self.0.lock().expect("no holder of the lock panics").entry(slot).or_insert_with(|| read.clone());
         }
         Ok(read.map(|read| seen.unwrap_or(read)))
     }
@@ -75,7 +75,7 @@ impl Defect for KeepsTheFirstVersion {
         "versioned/ttl-kept",
         "versioned/clock-back",
     ];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let before = sound.version(key).await;
         let (value, ttl) = (write.value.clone(), write.ttl);
         let written = sound.write_if(key, write).await?;
@@ -92,10 +92,10 @@ pub(crate) struct WritesOverAnyVersion;
 impl Defect for WritesOverAnyVersion {
     const BREAKS: &'static [&'static str] =
         &["versioned/stale-version", "versioned/concurrent", "versioned/unique-versions", "versioned/keys-apart"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let stored = sound.version(key).await.map(|(version, _)| version);
         let expected = write.expected.and(stored).or(write.expected);
-        sound.write_if(key, Write { expected, ..write }).await
+        sound.write_if(key, WriteArgs { expected, ..write }).await
     }
 }
 
@@ -112,7 +112,7 @@ impl Defect for WritesWhatItRefuses {
         "versioned/keys-apart",
         "versioned/delete",
     ];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let written = sound.write_if(key, write.clone()).await?;
         if !written && write.expected.is_some() {
             sound.put_version(key, &write.new, &write.value, write.ttl).await;
@@ -132,9 +132,9 @@ impl Defect for TreatsNoneAsAnyVersion {
         "versioned/empty-value",
         "versioned/ttl-kept",
     ];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let stored = sound.version(key).await.map(|(version, _)| version);
-        sound.write_if(key, Write { expected: write.expected.or(stored), ..write }).await
+        sound.write_if(key, WriteArgs { expected: write.expected.or(stored), ..write }).await
     }
 }
 
@@ -143,9 +143,9 @@ pub(crate) struct CreatesAbsentValuesOverAVersion;
 #[async_trait]
 impl Defect for CreatesAbsentValuesOverAVersion {
     const BREAKS: &'static [&'static str] = &["versioned/replace-absent", "versioned/delete"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let stored = sound.version(key).await;
-        sound.write_if(key, Write { expected: write.expected.filter(|_| stored.is_some()), ..write }).await
+        sound.write_if(key, WriteArgs { expected: write.expected.filter(|_| stored.is_some()), ..write }).await
     }
 }
 
@@ -154,7 +154,7 @@ pub(crate) struct RefusesARepeatedWrite;
 #[async_trait]
 impl Defect for RefusesARepeatedWrite {
     const BREAKS: &'static [&'static str] = &["versioned/repeated-write"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let stored = sound.version(key).await.map(|(version, _)| version);
         let own = stored == Some(write.new) && write.expected != stored;
         Ok(sound.write_if(key, write).await? && !own)
@@ -166,7 +166,7 @@ pub(crate) struct WritesARepeatedWriteAgain;
 #[async_trait]
 impl Defect for WritesARepeatedWriteAgain {
     const BREAKS: &'static [&'static str] = &["versioned/repeated-write", "versioned/ttl-kept"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let written = sound.write_if(key, write.clone()).await?;
         if written {
             sound.put_version(key, &write.new, &write.value, write.ttl).await;
@@ -180,7 +180,7 @@ pub(crate) struct ReadsThenWrites;
 #[async_trait]
 impl Defect for ReadsThenWrites {
     const BREAKS: &'static [&'static str] = &["versioned/concurrent", "versioned/processes"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         sound.write_slowly(key, write).await
     }
 }
@@ -190,7 +190,7 @@ pub(crate) struct LocksPerProcess(Lock);
 #[async_trait]
 impl Defect for LocksPerProcess {
     const BREAKS: &'static [&'static str] = &["versioned/processes"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         self.0.with(sound.id.process, sound, sound.write_slowly(key, write)).await
     }
 }
@@ -201,7 +201,7 @@ pub(crate) struct ComparesVersionCounts(Mutex<HashMap<(Key, Version), u64>>);
 #[async_trait]
 impl Defect for ComparesVersionCounts {
     const BREAKS: &'static [&'static str] = &["versioned/unique-versions"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let stored = sound.version(key).await.map(|(version, _)| version);
         let number =
             |version| self.0.lock().expect("no holder of the lock panics").get(&(key.clone(), version)).copied();
@@ -209,7 +209,7 @@ impl Defect for ComparesVersionCounts {
         let same = before.is_some() && before == expected;
         let new = write.new;
         let written =
-            sound.write_if(key, Write { expected: if same { stored } else { write.expected }, ..write }).await?;
+            sound.write_if(key, WriteArgs { expected: if same { stored } else { write.expected }, ..write }).await?;
         if written && stored != Some(new) {
             self.0.lock().expect("no holder of the lock panics").insert((key.clone(), new), before.unwrap_or(0) + 1);
         }
@@ -243,7 +243,7 @@ impl Defect for SharesOneValueForAllKeys {
     async fn read(&self, sound: &SoundClient, key: &Key) -> Read {
         sound.versioned.read(&Self::together(key)).await
     }
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         sound.write_if(&Self::together(key), write).await
     }
 }
@@ -263,9 +263,9 @@ pub(crate) struct StoresTextOnly;
 #[async_trait]
 impl Defect for StoresTextOnly {
     const BREAKS: &'static [&'static str] = &["versioned/concurrent", "versioned/any-bytes", "versioned/largest-value"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let text = String::from_utf8_lossy(&write.value).into_owned();
-        sound.write_if(key, Write { value: text.into(), ..write }).await
+        sound.write_if(key, WriteArgs { value: text.into(), ..write }).await
     }
 }
 
@@ -304,11 +304,11 @@ pub(crate) struct WritesInTwoSteps;
 #[async_trait]
 impl Defect for WritesInTwoSteps {
     const BREAKS: &'static [&'static str] = &["versioned/processes", "versioned/dropped"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let before = sound.version(key).await.map(|(version, _)| version);
         let old = sound.versioned.read(key).await?.map_or(Bytes::new(), |(value, _)| value);
         let (value, ttl, new) = (write.value.clone(), write.ttl, write.new);
-        let written = sound.write_if(key, Write { value: old, ..write }).await?;
+        let written = sound.write_if(key, WriteArgs { value: old, ..write }).await?;
         if written && before != Some(new) {
             sound.pause().await;
             sound.put_version(key, &new, &value, ttl).await;
@@ -323,7 +323,7 @@ pub(crate) struct KeepsALockAfterADrop(AtomicBool);
 #[async_trait]
 impl Defect for KeepsALockAfterADrop {
     const BREAKS: &'static [&'static str] = &["versioned/dropped"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         // The lock is released after 100 attempts, so that no later clause is affected.
         for _ in 0..100 {
             if !self.0.swap(true, Ordering::Relaxed) {
@@ -344,7 +344,7 @@ pub(crate) struct WritesOverPlainValues;
 #[async_trait]
 impl Defect for WritesOverPlainValues {
     const BREAKS: &'static [&'static str] = &["versioned/foreign-value", "versioned/other-facet"];
-    async fn write_if(&self, sound: &SoundClient, key: &Key, write: Write) -> Written {
+    async fn write_if(&self, sound: &SoundClient, key: &Key, write: WriteArgs) -> Written {
         let written = sound.write_if(key, write.clone()).await;
         if is_corrupt(&written) {
             sound.store.delete(key).await?;
