@@ -13,13 +13,15 @@ const SWEEP: usize = 8;
 /// Capacity of the table below which its memory is not released.
 const SHRINK_FROM: usize = 1_024;
 
-/// Store within one process, with every facet: for one process, and for tests.
+/// Store in the memory of one process. It has every facet (counter, pacer, leases, versioned values) and suits a single
+/// process and tests.
 ///
 /// * Clones share their content; [`with_prefix`](Self::with_prefix) returns a view with keys of its own.
 /// * Every operation holds a mutex from its read to its write, and never across an `.await`.
 /// * Each write removes up to 8 expired entries and releases memory. There is no thread: without writes, nothing is
 ///   removed.
-/// * The store's time is the clock of a runtime ([`MemoryStore::on`]) or the machine's boot clock ([`MemoryStore::new`]).
+/// * The store's time is the clock of a runtime ([`MemoryStore::on`]) or the machine's boot clock
+///   ([`MemoryStore::new`]).
 ///
 /// ```
 /// use std::time::Duration;
@@ -44,7 +46,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     entries: HashMap<Arc<str>, Entry>,
-    /// Time at which to check an entry for expiry: its deadline, or earlier if the deadline has moved since.
+    /// Expiry checks by time, each with the key of its entry. An entry whose deadline was extended keeps its earlier
+    /// check.
     checks: BTreeSet<(u64, Arc<str>)>,
 }
 
@@ -52,7 +55,7 @@ struct Entry {
     value: Bytes,
     /// Deadline in microseconds of the store's clock; `None` for an entry without a ttl.
     deadline: Option<u64>,
-    /// Time of the entry in `checks`.
+    /// Time under which `checks` lists this entry; `None` if it never expires.
     check: Option<u64>,
 }
 

@@ -25,7 +25,8 @@ pub struct Tick(pub u64);
 
 /// Point on the clock of a store, in microseconds from an origin of its own.
 ///
-/// It orders everything that the store decides, and is never compared with local time or with the time of another store.
+/// It orders everything that the store decides, and is never compared with local time or with the time of another
+/// store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -38,10 +39,11 @@ pub struct Tick(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StoreTime(pub u64);
 
-/// Largest time and count in a stored cell, `2^53 - 1`: the largest integer range that the doubles of Lua hold exactly.
+/// Largest time and largest count in a stored cell: `2^53 - 1`. Scripts of the Redis driver compute with doubles, which
+/// hold integers up to it exactly.
 pub(crate) const MAX_STORED: u64 = (1 << 53) - 1;
 
-/// Returns the microseconds of `duration`, rounded up, and `u64::MAX` beyond that.
+/// Returns the microseconds of `duration`, rounded up, and `u64::MAX` if they do not fit.
 ///
 /// ```
 /// use std::time::Duration;
@@ -92,9 +94,9 @@ point!(StoreTime);
 impl Tick {
     /// Reads the machine's boot clock: `CLOCK_BOOTTIME` on Linux, `CLOCK_MONOTONIC` on other unix systems.
     ///
-    /// The boot clock counts through a suspend (on Linux), cannot be set, and has the same reading in every process.
-    /// On Windows it counts from the first reading of this process. It does not exist on wasm32: a Worker provides its
-    /// own [`Runtime`](crate::Runtime).
+    /// The boot clock cannot be set, has the same reading in every process, and on Linux counts through a suspend. The
+    /// Windows version of this function counts from the first reading of its process. On wasm32 the function does not
+    /// exist, because a [`Runtime`](crate::Runtime) of the host provides the clock.
     #[cfg(unix)]
     #[must_use]
     pub fn of_boot_clock() -> Self {

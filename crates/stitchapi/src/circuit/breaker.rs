@@ -1,4 +1,4 @@
-//! One circuit breaker: it admits attempts by the circuit of this process and by what the fleet shares.
+//! One circuit breaker: it decides on attempts from the state of this process and the record that the fleet shares.
 
 use std::sync::Arc;
 
@@ -24,7 +24,8 @@ impl Breaker {
         Self { local, fleet: fleet.map(Arc::new) }
     }
 
-    /// Admits an attempt whose call ends at `ends`. Only an attempt that may probe waits for the store.
+    /// Admits an attempt of a call with the deadline `ends`. A probe must be sent before that deadline. Only an attempt
+    /// that becomes the probe waits for the store; for any other the record is read in the background.
     ///
     /// # Errors
     ///
@@ -41,7 +42,8 @@ impl Breaker {
         }
     }
 
-    /// Makes sure that the attempt is the only probe of the fleet, and that no other process has probed already.
+    /// Acquires the probe lease of the fleet, then reads the record: the attempt is refused if another process holds
+    /// the lease or has closed or reopened the circuit.
     async fn probe(&self, mut permit: AttemptPermit, trace: &Trace) -> Result<AttemptPermit> {
         let mut lease = None;
         if let Some(fleet) = &self.fleet {

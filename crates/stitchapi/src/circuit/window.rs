@@ -19,8 +19,8 @@ pub(crate) enum OpenRule {
 
 /// Counter of the attempts of a closed circuit, in constant memory.
 ///
-/// The window is divided into slots that are reused in turn (the "partial aggregation" of resilience4j), so that the counter
-/// covers between nine and ten tenths of it.
+/// The window is divided into ten slots, and the oldest slot is reused for the newest attempts. So the counter covers
+/// between nine tenths of the window and all of it. Resilience4j calls the method partial aggregation.
 #[derive(Debug, Default)]
 pub(super) struct FailureCounter {
     consecutive: u32,
@@ -29,7 +29,7 @@ pub(super) struct FailureCounter {
 
 #[derive(Debug, Default, Clone, Copy)]
 struct Slot {
-    /// Number of the slot since the origin of the clock.
+    /// Index of the slot: the time divided by the length of a slot.
     number: u64,
     attempts: u32,
     failures: u32,
@@ -73,8 +73,8 @@ impl FailureCounter {
 mod tests {
     use super::*;
 
-    /// Returns the number of attempts after which the circuit opens. An attempt is the millisecond of its end, and whether
-    /// it failed.
+    /// Returns the number of attempts after which the circuit opens. An attempt is the millisecond of its end, and
+    /// whether it failed.
     fn opens_after(rule: OpenRule, attempts: impl IntoIterator<Item = (u64, bool)>) -> Option<usize> {
         let mut counter = FailureCounter::default();
         let mut attempts = attempts.into_iter();

@@ -1,4 +1,4 @@
-//! What is left of one limit, as a response states it, and the parsers that the dialects share.
+//! What is left of one limit, as a response states it, and parsers that several header formats share.
 
 use std::time::Duration;
 
@@ -23,7 +23,8 @@ impl Quota {
     }
 }
 
-/// Returns the value of a field that has one line; `None` if it has several, because none of them takes precedence.
+/// Returns the value of a header that occurs once; `None` if it occurs several times, because no occurrence takes
+/// precedence.
 pub(super) fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let mut values = headers.get_all(name).iter();
     let value = values.next()?.to_str().ok()?.trim();

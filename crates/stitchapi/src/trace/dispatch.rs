@@ -1,4 +1,4 @@
-//! The queue between the calls and the sinks: a call only pushes, a task of its own delivers.
+//! The queue between the calls and the sinks: a call pushes its events, and a spawned task delivers them.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -18,8 +18,8 @@ const BATCH: usize = 16;
 
 /// Queue of the events of a seam on their way to its sinks.
 ///
-/// The first event in an empty queue spawns a task that delivers until the queue is empty and ends. No task lives between
-/// calls.
+/// The first event in an empty queue spawns a task that delivers until the queue is empty and ends. No task lives
+/// between calls.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     sinks: Vec<Arc<dyn TraceSink>>,
@@ -89,7 +89,7 @@ impl Dispatch {
                 queue.events.drain(..length).collect()
             };
             for (event, sink) in batch.iter().flat_map(|event| self.sinks.iter().map(move |sink| (event, sink))) {
-                // The panic hook has reported a sink that panics; the other sinks still receive the event.
+                // The panic hook has reported the panic of a sink; the other sinks still receive the event.
                 let _ = catch_unwind(AssertUnwindSafe(|| sink.record(event)));
             }
             yield_once().await;

@@ -7,8 +7,8 @@ use stitchapi_core::{Body, Chunks, Transport, TransportError, TransportErrorKind
 /// [`Transport`] that sends requests through a `reqwest::Client`.
 ///
 /// By default `reqwest` follows redirects and repeats some requests. Both would send requests that the throttle has not
-/// permitted. [`build`](Self::build) disables them; [`new`](Self::new) takes a client as it is, and a response that arrived
-/// through a redirect is then an error.
+/// permitted. [`build`](Self::build) disables them; [`new`](Self::new) takes a client as it is, and a response that
+/// arrived through a redirect is then an error.
 ///
 /// ```
 /// use stitchapi::transport::ReqwestTransport;
@@ -75,7 +75,8 @@ impl Chunks for RemainingBody {
     }
 }
 
-/// Converts an error of `reqwest`, choosing the kind by whether the request may have been sent.
+/// Converts an error of `reqwest`. `Connect` means that nothing was sent; `Timeout` and `Broken` that the request may
+/// have been sent.
 fn classify(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() {
         TransportErrorKind::Timeout

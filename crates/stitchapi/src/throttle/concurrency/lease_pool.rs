@@ -12,9 +12,9 @@ use crate::store::{HealthProbe, PROBE_INTERVAL, PollInterval};
 use crate::throttle::agent::Effects;
 use crate::trace::EventKind;
 
-/// How long a process passes a permit on among its own callers before it releases the lease to the store, where callers of
-/// other processes may have waited longer. It takes two round trips in this time, and no other caller waits longer for it
-/// than this and one call.
+/// How long a process passes a permit on among its own callers before it releases the lease to the store, where callers
+/// of other processes may have waited longer. One permit costs two round trips per this duration, and a caller of
+/// another process waits for it at most this duration and one call longer.
 const MAX_REUSE: Duration = Duration::from_millis(500);
 /// Upper bound of the leases that are requested at once while leases are free.
 const MAX_BATCH: usize = 16;
@@ -30,9 +30,10 @@ pub(super) struct LeasePool {
     in_flight: HashMap<Owner, RequestKind>,
     /// Place of this process in the store's queue, for all of its callers.
     queued: Option<Queued>,
-    /// Leases to release, each until it expires by itself.
+    /// Leases to release. A release that fails is repeated until the lease expires.
     releases: VecDeque<(Owner, Tick)>,
-    /// Number of leases to request besides the queued one: it grows while leases are free.
+    /// Number of leases to try for at once, besides the one that this process has queued for. It doubles while leases
+    /// are free.
     batch: usize,
     /// Sending time of the newest request to which the store replied that no lease is free.
     busy_as_of: Tick,
@@ -104,7 +105,7 @@ impl LeasePool {
         self.health.as_ref().is_some_and(HealthProbe::is_unavailable)
     }
 
-    /// Returns the last failure, if permits are to be issued by the outage policy: the store failed lately.
+    /// Returns the last failure of the store if it is recent, so that the outage policy decides on permits.
     pub(super) fn outage(&self, inputs: Inputs<'_>) -> Option<&Arc<StoreError>> {
         let health = self.health.as_ref().filter(|health| health.is_fresh(inputs.settings.timeout, inputs.now));
         health.map(HealthProbe::error)
@@ -119,8 +120,8 @@ impl LeasePool {
         })
     }
 
-    /// Returns `true` if a lease may be free for a caller that arrived at `arrived`: the store has not yet replied "busy" to a
-    /// request that was sent after that.
+    /// Returns `true` if a lease may be free for a caller that arrived at `arrived`: the store has not yet replied
+    /// "busy" to a request that was sent after that.
     pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
         !self.is_unavailable() && self.busy_as_of < arrived && self.permits.len() < self.max_in_use(settings)
     }
@@ -204,7 +205,8 @@ impl LeasePool {
             (RequestKind::Acquire, LeaseReply::Acquire(Lease::Busy { retry_after })) => {
                 self.batch = 0;
                 if let Some(queued) = self.queued.as_mut().filter(|queued| queued.owner == owner) {
-                    // The next request is sent before a lease expires by itself, and before the place in the queue does.
+                    // The next request is sent before the first lease expires and before the place in the queue
+                    // expires.
                     let bound = retry_after.max(queued.interval.min()).min(settings.park / 3);
                     queued.next_request = now + queued.interval.next_pause(runtime.random()).min(bound);
                 }
@@ -243,7 +245,7 @@ impl LeasePool {
         effects: &mut Effects<LeaseRequest>,
     ) {
         let LeaseRequest { kind, owner } = request;
-        // The request may have taken effect: what no permit uses is released.
+        // The request may have taken effect, so a lease that no permit uses is released.
         let is_unused = matches!(kind, RequestKind::Acquire | RequestKind::TryAcquire | RequestKind::Release)
             || !self.permits.contains_key(&owner);
         if is_unused && kind != RequestKind::Probe {
@@ -320,7 +322,8 @@ impl LeasePool {
         }
     }
 
-    /// Requests leases for the waiters: one place in the store's queue for all of them, and more leases while some are free.
+    /// Requests leases for the waiters: one place in the store's queue for all of them, and more leases while some are
+    /// free.
     fn plan_acquires(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         let Inputs { settings, now, runtime } = inputs;
         let is_acquire = |kind: &&RequestKind| matches!(kind, RequestKind::Acquire | RequestKind::TryAcquire);

@@ -8,8 +8,8 @@ use crate::throttle::units::Units;
 
 /// Cost of one call in each unit. The default is one call and no other unit.
 ///
-/// * A rate counts the unit that it is [of](crate::Rate::of), `calls` by default. A cost in a unit that no rate counts is
-///   free.
+/// * A rate counts one unit: `calls`, or the unit set with [`Rate::of`](crate::Rate::of). A cost in a unit that no rate
+///   counts is free.
 /// * A call whose cost draws on no rate takes no slot.
 ///
 /// ```
@@ -27,7 +27,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// Returns a cost of `calls` in the unit `calls`.
+    /// Returns a cost of this many calls.
     #[must_use]
     pub const fn new(calls: u32) -> Self {
         Self { calls, others: Vec::new() }

@@ -1,7 +1,8 @@
 //! [`Throttle`]: declaration of rates and of a concurrency limit, and its validation.
 //!
-//! In: the numbers that an application declares. Out: limits and a guard, or a configuration error. `SeamBuilder::build`
-//! and `StitchBuilder::build` call the validation. Read on in `settings.rs`, which adds what the store decides.
+//! In: the numbers that an application declares. Out: limits and a guard, or a configuration error.
+//! `SeamBuilder::build` and `StitchBuilder::build` call the validation. Read on in `settings.rs`, which adds what the
+//! store decides.
 
 use std::fmt;
 use std::time::Duration;
@@ -14,16 +15,16 @@ use crate::error::{Error, Result};
 use crate::outage::OutagePolicy;
 
 /// Declaration of how fast calls may start and how many may run at once. A plain value;
-/// [`SeamBuilder::build`](crate::SeamBuilder::build) and [`StitchBuilder::build`](crate::StitchBuilder::build) validate it,
-/// and reject setters that have no effect.
+/// [`SeamBuilder::build`](crate::SeamBuilder::build) and [`StitchBuilder::build`](crate::StitchBuilder::build) validate
+/// it, and reject setters that have no effect.
 ///
-/// * Starts are **evenly spaced**: at `10/s` one every 100 ms. [`burst`](Self::burst) lets some calls start at once after a
-///   pause; one period can then hold that many more.
-/// * Several rates hold together: the shortest period paces, longer ones are caps. A fleet that saturates a cap gets
-///   about half of it in every period after the first; `.burst(permits / 10)` after the cap gives nine tenths with a
-///   smaller first burst.
-/// * At most `permits + burst - 1` calls start in any half-open window of the shortest period, and at most its permits in
-///   any window of a cap, whatever the number of processes. See [`pace`](stitchapi_core::pace) for the arithmetic.
+/// * Starts are **evenly spaced**: at `10/s` one every 100 ms. [`burst`](Self::burst) lets some calls start at once
+///   after a pause; one period can then hold that many more.
+/// * Several rates apply together: the one with the shortest period paces, longer ones are caps. Under constant load a
+///   fleet can use about half of a cap in every period after the first, because half of its permits are reserved as a
+///   burst. With `.burst(permits / 10)` after the cap it can use nine tenths.
+/// * At most `permits + burst - 1` calls start in any half-open window of the shortest period, and at most its permits
+///   in any window of a cap, whatever the number of processes. See [`pace`](stitchapi_core::pace) for the arithmetic.
 /// * Callers of one process are served first come, first served; several [principals](crate::Seam::as_principal) take
 ///   turns. A call that is dropped while it waits leaves its turn to the next caller.
 /// * A process books for all its waiting callers at once, at most one second ahead.
@@ -32,20 +33,20 @@ use crate::outage::OutagePolicy;
 ///
 /// # Stores that can only count
 ///
-/// A store that has a [`Counter`](stitchapi_core::Counter) and no [`Pacer`](stitchapi_core::Pacer) shares a throttle with a
-/// weaker promise. The event [`WeakerPromise`](crate::trace::EventKind::WeakerPromise) reports it when the throttle is
-/// declared.
+/// A store that has a [`Counter`](stitchapi_core::Counter) and no [`Pacer`](stitchapi_core::Pacer) shares a throttle
+/// with a weaker promise. The event [`WeakerPromise`](crate::trace::EventKind::WeakerPromise) reports it when the
+/// throttle is declared.
 ///
-/// * The workers' wall clocks order the starts. If those clocks differ by up to `D`, a period `W` holds up to `1 + D / W`
-///   times its permits: its permits with clocks that agree, one budget per clock with clocks that are far apart. A store
-///   that loses its counters lets booked starts happen a second time.
+/// * The wall clocks of the processes order the starts. If those clocks differ by up to `D`, up to `1 + D / W` times
+///   the permits start in a period `W`. If the clocks are far apart, each has a budget of its own. If the store loses
+///   its counters, booked starts may happen a second time.
 /// * Only one rate of calls without a burst and without [`fresh_start`](Self::fresh_start) is accepted; `build` rejects
-///   anything else. Every call costs one; any other cost fails as [`Input`](crate::ErrorKind::Input). A call that is
-///   settled at more than one call draws the difference later, and a call that cost less gets no refund.
+///   anything else. Every call costs one; any other cost fails as [`Input`](crate::ErrorKind::Input). If a call is
+///   settled at a higher cost, the difference is drawn after it; a lower cost is not refunded.
 /// * A cooldown that the API requests holds only the process that received the response. Each process returns from an
 ///   outage on its own.
-/// * A call takes at least one trip to the store, and eight are in flight at once: the latency of the store bounds how many
-///   calls one process can start. An idle process takes a few trips to find a ticket whose time has not passed.
+/// * A call takes at least one trip to the store, and eight are in flight at once: the latency of the store bounds how
+///   many calls one process can start. An idle process needs a few trips to find a start time that has not passed.
 /// * During a change of the rate the old and the new rate are two budgets.
 ///
 /// ```
@@ -109,18 +110,18 @@ impl Throttle {
         self
     }
 
-    /// Lets at most `calls` run at once: in this process, or in the whole fleet if the seam has a store. A second number
-    /// replaces the first.
+    /// Lets at most `calls` run at once: in this process, or in the whole fleet if the seam has a store. A second
+    /// number replaces the first.
     ///
-    /// * A call acquires its concurrency permit before it waits for any slot, and holds it until its response has been read
-    ///   or the attempt has failed; between two attempts it holds none. [`Seam::permit`](crate::Seam::permit) acquires one,
-    ///   too.
-    /// * On a store each concurrency permit is a lease of 10 s that is renewed while the call runs: the permits of a process
-    ///   that dies are free after that time. Only three cases exceed the limit: calls whose process was paused for longer
-    ///   than a lease, up to one share per process around the beginning and the end of an outage, and calls that the
-    ///   [outage policy](Self::on_outage) lets pass.
-    /// * Callers are served first come, first served, within a process and between processes; a process may pass a permit on
-    ///   among its own callers for half a second before other processes get it.
+    /// * A call acquires its concurrency permit before it waits for any slot, and holds it until its response has been
+    ///   read or the attempt has failed; between two attempts it holds none. [`Seam::permit`](crate::Seam::permit)
+    ///   acquires one, too.
+    /// * On a store each concurrency permit is a lease of 10 s that is renewed while the call runs: the permits of a
+    ///   process that dies are free after that time. The limit is exceeded in three cases only: a process was paused
+    ///   for longer than a lease; an outage begins or ends, by up to one share of the permits per process; or the
+    ///   [outage policy](Self::on_outage) admits calls.
+    /// * Callers are served first come, first served, within a process and between processes; a process may pass a
+    ///   permit on among its own callers for half a second before other processes get it.
     /// * During an outage of the store each process has its share of the permits, at least one.
     ///
     /// ```
@@ -146,11 +147,11 @@ impl Throttle {
         self
     }
 
-    /// Bounds how long a call waits for its slot. A call that would wait longer fails at once, with the time after which a
-    /// slot is free. The default is the call's deadline.
+    /// Bounds how long a call waits for its slot. A call that would wait longer fails at once, with the time after
+    /// which a slot is free. The default is the call's deadline.
     ///
-    /// The same bound applies to the wait for a [concurrency](Self::and_concurrency) permit. Its end is unknown in advance,
-    /// so the call fails when the bound has passed.
+    /// The same bound applies to the wait for a [concurrency](Self::and_concurrency) permit. When such a permit becomes
+    /// free is unknown in advance, so the call waits for the whole bound before it fails.
     #[must_use]
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);
@@ -158,16 +159,17 @@ impl Throttle {
     }
 
     /// Sets how late after its slot a call may still start; a later call takes another slot. At least 1 ms, at most the
-    /// shortest period. The default is a two-hundredth of the shortest period, between 1 ms and 5 ms; it costs that share
-    /// of the budget. Without a rate, `build` fails.
+    /// shortest period. The default is a two-hundredth of the shortest period, between 1 ms and 5 ms. The guard is
+    /// added to the period, so a guard of 1/200 of the period reduces the rate by 1/201. Without a rate, `build` fails.
     #[must_use]
     pub fn guard(mut self, guard: Duration) -> Self {
         self.guard = Some(guard);
         self
     }
 
-    /// Sets how long a new bucket waits before its first slot. The default is 100 ms on a store that may lose its state and
-    /// zero on others. With zero on a store that may lose its state, a loss can start the bookings of one second twice.
+    /// Sets how long a new bucket waits before its first slot. The default is 100 ms on a store that may lose its state
+    /// and zero on others. With zero on a store that may lose its state, slots of the lost bucket, up to one second of
+    /// the rate, may start beside those of the new one.
     /// Without a rate, and on a store that can only count, `build` fails.
     #[must_use]
     pub fn fresh_start(mut self, pause: Duration) -> Self {
@@ -178,11 +180,11 @@ impl Throttle {
     /// Bounds a cooldown that a response requests: a longer one is cut to this. The default is 60 s; `Duration::ZERO`
     /// disables cooldowns. Without a rate, `build` fails.
     ///
-    /// * Held is the bucket that the response is about: the widest throttle that the call has passed, or the stitch's own
-    ///   where the response reports the budget of a route (Discord) or of a part of the API (GitHub).
-    /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) holds for the time that it states. Without a stated time it
-    ///   holds for one second, and for twice as long with each refusal that follows a hold; every such time without a
-    ///   refusal and every successful call halve it.
+    /// * The hold applies to the widest throttle that the call has passed, or to the stitch's own if the response
+    ///   reports the budget of a route (Discord) or of a part of the API (GitHub).
+    /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) holds for the time that it states. Without a stated time
+    ///   it holds for one second. Each refusal that follows a hold doubles the next hold; a hold's length without a
+    ///   refusal, and each successful call, halves it.
     /// * A response of any status that reports a spent budget holds until the reported reset: `RateLimit` in
     ///   all its drafts, `X-RateLimit-*` and `X-Rate-Limit-*`, Shopify's and Discord's own headers.
     /// * A time counts from its response on: two responses that state one time are one hold. Dates count from the
@@ -202,7 +204,8 @@ impl Throttle {
         self
     }
 
-    /// Sets what a process does while the store is unavailable. The default is [`OutagePolicy::Local`]. Without a store,
+    /// Sets what a process does while the store is unavailable. The default is [`OutagePolicy::Local`]. Without a
+    /// store,
     /// `build` fails.
     #[must_use]
     pub fn on_outage(mut self, policy: OutagePolicy) -> Self {
@@ -210,9 +213,9 @@ impl Throttle {
         self
     }
 
-    /// Sets how many processes share the budget: each paces at that share during an outage of the store. The default is the
-    /// number of processes that the store has counted ([`FleetSize`](crate::FleetSize)), or 8. Without a store, `build`
-    /// fails: each process then has the whole budget.
+    /// Sets how many processes share the budget: each paces at that share during an outage of the store. The default is
+    /// the number of processes that the store has counted ([`FleetSize`](crate::FleetSize)), or 8. Without a store,
+    /// `build` fails: each process then has the whole budget.
     #[must_use]
     pub fn fleet_size(mut self, processes: u32) -> Self {
         self.fleet_size = Some(processes);
@@ -248,8 +251,8 @@ impl Throttle {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid rate, a zero, a guard out of range, and a setter that
-    /// has no effect.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid rate, a zero, a guard out of range, and a setter
+    /// that has no effect.
     pub(in crate::throttle) fn validate(&self) -> Result<(Vec<Limit>, Duration)> {
         let mut declared = Vec::with_capacity(self.rates.len());
         for (rate, burst) in &self.rates {
