@@ -1,6 +1,6 @@
 //! How much of the tests runs: nothing, the short extent or the long extent.
 //!
-//! `cargo xtask test throttle` sets [`VARIABLE`] to `short`: one run of a few seconds per claim. With `--long` it is `long`:
+//! `cargo xtask test throttle` sets `STITCHAPI_LAB` to `short`: one run of a few seconds per claim. With `--long` it is `long`:
 //! every store, burst and kind of fault, and runs of up to a minute.
 
 use std::env;

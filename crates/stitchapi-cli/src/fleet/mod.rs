@@ -1,7 +1,7 @@
 //! `stitch fleet`: worker processes against a rate limit, first without a shared store, then with one.
 //!
 //! In: [`Options`] from the command line. Out: a table or JSON on standard output and optional files. `main` calls
-//! [`run`], and [`run_worker`] in each worker process. Read on in `run.rs`, then `phase/` (runs the workers), `worker/`
+//! [`run()`], and [`run_worker`] in each worker process. Read on in `run.rs`, then `phase/` (runs the workers), `worker/`
 //! (a worker process), `upstream/` (the API that the workers call) and `report/`.
 
 mod options;
