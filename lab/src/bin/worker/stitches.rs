@@ -33,7 +33,10 @@ pub(crate) async fn build(arguments: &Arguments) -> Result<Stitches, BoxError> {
         throttle = throttle.max_wait(wait);
     }
     let target = arguments.target.as_deref();
-    let seam = Seam::builder(target.unwrap_or("http://api.example")).name("lab").retry(Retry::none()).sink(sink());
+    // The workers of one run share a bucket. A second run on the same store has its own: what the first one had booked
+    // when it ended would count against it.
+    let name = format!("lab-{}", arguments.begins().0);
+    let seam = Seam::builder(target.unwrap_or("http://api.example")).name(&name).retry(Retry::none()).sink(sink());
     let seam = seam.store(store(&arguments.store).await?).throttle(throttle);
     let seam = if target.is_some() { seam } else { seam.transport(Immediate) }.build()?;
     let stitch = |cost: &u32| {
