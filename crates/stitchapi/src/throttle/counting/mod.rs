@@ -2,7 +2,7 @@
 //!
 //! Time is divided into windows, and a window into as many tickets as the rate has starts in it. The process whose increment
 //! of a window's counter returns `n` owns the window's `n`th ticket, and may start a call at the time of that ticket, by its
-//! own wall clock. A count beyond the last ticket is none: the process increments the counter of the next window.
+//! own wall clock. If `n` is beyond the last ticket, the process increments the counter of the next window.
 //!
 //! [`CountingPacer`] stands in for a pacer: it books one call per reserve, on the process' own clock. The queue, the lateness
 //! test and the outage policies are those of every other throttle. `docs/promises.md` states the weaker promise.

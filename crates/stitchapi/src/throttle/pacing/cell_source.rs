@@ -169,7 +169,7 @@ impl CellSource {
         }
     }
 
-    /// Plans the next probe during an outage. Returns `false` if there is none, or none any more.
+    /// Plans the next probe during an outage. Returns `false` if no outage lasts, or if it has just ended.
     fn plan_rejoin(
         &mut self,
         settings: &BucketSettings,
