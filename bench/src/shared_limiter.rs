@@ -57,7 +57,7 @@ impl Servers {
     }
 
     /// Runs a fleet with a peer.
-    fn run(&mut self, peer: &Peer, fleet: Fleet) -> Result<Outcome, Box<dyn Error>> {
+    fn run(&mut self, peer: &Peer, fleet: Fleet) -> Result<FleetResult, Box<dyn Error>> {
         let server = match &mut self.valkey {
             Ok(valkey) if peer.needs_valkey => valkey,
             Err(error) if peer.needs_valkey => return Err(error.to_string().into()),
@@ -68,7 +68,7 @@ impl Servers {
     }
 
     /// Runs a fleet with StitchAPI.
-    fn run_stitchapi(&mut self, fleet: Fleet) -> Result<Outcome, Box<dyn Error>> {
+    fn run_stitchapi(&mut self, fleet: Fleet) -> Result<FleetResult, Box<dyn Error>> {
         let url = self.redis.url();
         run(STITCHAPI, &mut self.redis, &url, fleet)
     }

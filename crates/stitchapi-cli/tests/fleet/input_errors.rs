@@ -17,7 +17,7 @@ fn wrong_input_prints_one_line_and_exits_with_status_2() {
         (&["--rate", "0/s"], "rate"),
         (&["--rate", "10/0s"], "rate"),
         (&["--rate", "-1/s"], "whole number"),
-        (&["--rate", "18446744073709551616/s"], "too large"),
+        (&["--rate", "18446744073709551616/s"], "above 4294967295"),
         (&["--rate", "10/99ms"], "100 ms"),
         (&["--workers", "0"], "--workers"),
         (&["--tasks", "many"], "--tasks"),
