@@ -20,13 +20,13 @@ use crate::workspace::Package;
 pub(crate) enum Build {
     /// Without optimisation, with all features.
     Debug,
-    /// Optimised, for the packages whose timing is tested. Their features are nearly those of `cargo run --release`, so most
-    /// of its build is reused.
+    /// Optimised, for the packages whose timing is tested. They ask for the features of `cargo run --release`, so its build
+    /// is reused.
     Release,
 }
 
 /// Packages of [`Build::Release`].
-const RELEASE: &[&str] = &["stitchapi", "stitchapi-cli", "stitchapi-lab"];
+const RELEASE: &[&str] = &["stitchapi-cli", "stitchapi-lab"];
 
 /// Test targets of one package.
 #[derive(Debug, Clone, Copy)]
