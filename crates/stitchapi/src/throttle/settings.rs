@@ -159,15 +159,9 @@ fn validate_on_store(throttle: &Throttle, limits: &[Limit], store: &Client) -> R
     Ok(())
 }
 
-/// Without a store no process knows of another one, and no outage occurs.
+/// The settings of an outage are valid without a store: a program that attaches one in production only declares its throttle
+/// once.
 fn validate_in_process(throttle: &Throttle, runtime: &dyn Runtime) -> Result<()> {
-    let set = [("on_outage", throttle.outage_policy.is_some()), ("fleet_size", throttle.fleet_size.is_some())];
-    if let Some((setter, _)) = set.into_iter().find(|(_, is_set)| *is_set) {
-        return Err(config(format_args!(
-            "{setter}(..) has no effect without a store, where each process has the whole budget: add .store(..) to the \
-             seam, or remove it"
-        )));
-    }
     if throttle.concurrency.is_some() && !runtime.joins_callers() {
         return Err(config(
             "a concurrency limit needs a store with leases on this runtime, where no call waits for another one: add \

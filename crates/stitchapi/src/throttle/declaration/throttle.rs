@@ -204,9 +204,8 @@ impl Throttle {
         self
     }
 
-    /// Sets what a process does while the store is unavailable. The default is [`OutagePolicy::Local`]. Without a
-    /// store,
-    /// `build` fails.
+    /// Sets what a process does while the store is unavailable. The default is [`OutagePolicy::Local`]. Without a store
+    /// it has no effect.
     #[must_use]
     pub fn on_outage(mut self, policy: OutagePolicy) -> Self {
         self.outage_policy = Some(policy);
@@ -214,8 +213,8 @@ impl Throttle {
     }
 
     /// Sets how many processes share the budget: each paces at that share during an outage of the store. The default is
-    /// the number of processes that the store has counted ([`FleetSize`](crate::FleetSize)), or 8. Without a store,
-    /// `build` fails: each process then has the whole budget.
+    /// the number of processes that the store has counted ([`FleetSize`](crate::FleetSize)), or 8. Without a store
+    /// it has no effect: each process then has the whole budget.
     #[must_use]
     pub fn fleet_size(mut self, processes: u32) -> Self {
         self.fleet_size = Some(processes);
