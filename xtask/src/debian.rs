@@ -45,7 +45,7 @@ pub(crate) fn program(runner: &mut Runner, servers: &Path, packaged: &Packaged) 
     }
     let watch = Stopwatch::start();
     unpack(runner, servers, packaged)?;
-    write_script(runner, &home, packaged).map_err(|stop| missing(packaged, stop))?;
+    write_script(runner, &home, packaged).map_err(|stop| skip_without(packaged, stop))?;
     let version = tools::version_line(runner, &script)
         .ok_or_else(|| Stop::Skipped(format!("{} was unpacked but does not run", script.display())))?;
     println!("{version} is ready after {:.1} s", watch.elapsed().as_secs_f64());
@@ -79,7 +79,7 @@ fn unpack(runner: &mut Runner, servers: &Path, packaged: &Packaged) -> Verdict {
     }
     let home = servers.join(packaged.folder);
     println!("fetching Debian's {} into {}; nothing is installed", packaged.package, home.display());
-    unpack_into(runner, servers, &home, packaged.package).map_err(|stop| missing(packaged, stop))
+    unpack_into(runner, servers, &home, packaged.package).map_err(|stop| skip_without(packaged, stop))
 }
 
 /// Fetches the packages into `debs` and unpacks them into `root`.
@@ -87,10 +87,10 @@ fn unpack_into(runner: &mut Runner, servers: &Path, home: &Path, package: &str) 
     let (debs, root) = (home.join("debs"), home.join("root"));
     // An interrupted run may have left files.
     if home.exists() {
-        fs::remove_dir_all(home).map_err(|error| failed("remove", home, &error))?;
+        fs::remove_dir_all(home).map_err(|error| io_error("remove", home, &error))?;
     }
     for folder in [&debs.join("partial"), &root] {
-        fs::create_dir_all(folder).map_err(|error| failed("make", folder, &error))?;
+        fs::create_dir_all(folder).map_err(|error| io_error("make", folder, &error))?;
     }
     fetch(runner, servers, &debs, package)?;
     for deb in entries(&debs)?.iter().filter(|path| path.extension().is_some_and(|extension| extension == "deb")) {
@@ -98,7 +98,7 @@ fn unpack_into(runner: &mut Runner, servers: &Path, home: &Path, package: &str) 
         command.arg("--extract").arg(deb).arg(&root);
         runner.read(command)?;
     }
-    fs::remove_dir_all(&debs).map_err(|error| failed("remove", &debs, &error))
+    fs::remove_dir_all(&debs).map_err(|error| io_error("remove", &debs, &error))
 }
 
 /// Writes the script that runs the program.
@@ -119,7 +119,7 @@ fn write_script(runner: &Runner, home: &Path, packaged: &Packaged) -> Verdict {
 }
 
 /// Turns a failure to fetch into a skip: the tests that need the program cannot run, and have not failed.
-fn missing(packaged: &Packaged, stop: Stop) -> Stop {
+fn skip_without(packaged: &Packaged, stop: Stop) -> Stop {
     stop.into_skipped(&format!("no {}", packaged.name))
 }
 
@@ -138,7 +138,7 @@ fn fetch(runner: &mut Runner, servers: &Path, debs: &Path, package: &str) -> Ver
     println!("the package lists of this machine have no {package}; fetching lists into {}", lists.display());
     for folder in [&lists, &cache] {
         let partial = folder.join("partial");
-        fs::create_dir_all(&partial).map_err(|error| failed("make", &partial, &error))?;
+        fs::create_dir_all(&partial).map_err(|error| io_error("make", &partial, &error))?;
     }
     let lists = format!("Dir::State::lists={}", lists.display());
     let cache = format!("Dir::Cache={}", cache.display());
@@ -217,16 +217,16 @@ fn script_for(program: &str, folders: &[PathBuf], has_fonts: bool) -> String {
 /// Returns the paths in a folder, sorted.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Stop> {
     let read = || fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>();
-    let mut paths = read().map_err(|error| failed("read", folder, &error))?;
+    let mut paths = read().map_err(|error| io_error("read", folder, &error))?;
     paths.sort();
     Ok(paths)
 }
 
 fn write(path: &Path, text: &str) -> Verdict {
-    fs::write(path, text).map_err(|error| failed("write", path, &error))
+    fs::write(path, text).map_err(|error| io_error("write", path, &error))
 }
 
-fn failed(what: &str, path: &Path, error: &io::Error) -> Stop {
+fn io_error(what: &str, path: &Path, error: &io::Error) -> Stop {
     Stop::Failed(format!("cannot {what} {}: {error}", path.display()))
 }
 

@@ -79,7 +79,7 @@ fn picture(runner: &mut Runner, to: &Path, arguments: &[&str]) -> Verdict {
 
     let folder = target.join("report-picture");
     remove(fs::remove_dir_all(&folder), &folder)?;
-    fs::create_dir_all(&folder).map_err(|error| cannot("make", &folder, &error))?;
+    fs::create_dir_all(&folder).map_err(|error| io_error("make", &folder, &error))?;
     let captured = capture(runner, &browser, &report, &folder, to);
     // A process of the browser may still write to the folder. The next run removes it then.
     if fs::remove_dir_all(&folder).is_err() {
@@ -91,8 +91,8 @@ fn picture(runner: &mut Runner, to: &Path, arguments: &[&str]) -> Verdict {
 /// Checks the report and takes its picture. The browser writes its files to `folder`.
 fn capture(runner: &mut Runner, browser: &Path, report: &Path, folder: &Path, to: &Path) -> Verdict {
     let (measured, shot) = (folder.join("measured.html"), folder.join("shot.png"));
-    let html = fs::read_to_string(report).map_err(|error| cannot("read", report, &error))?;
-    fs::write(&measured, with_measuring_script(&html)).map_err(|error| cannot("write", &measured, &error))?;
+    let html = fs::read_to_string(report).map_err(|error| io_error("read", report, &error))?;
+    fs::write(&measured, with_measuring_script(&html)).map_err(|error| io_error("write", &measured, &error))?;
 
     let mut command = sized(runner, browser, folder, MEASURING_HEIGHT);
     command.arg("--dump-dom").arg(&measured);
@@ -108,11 +108,11 @@ fn capture(runner: &mut Runner, browser: &Path, report: &Path, folder: &Path, to
     let mut command = sized(runner, browser, folder, height);
     command.arg(format!("--screenshot={}", shot.display())).arg(report);
     runner.run(command)?;
-    let picture = fs::read(&shot).map_err(|error| cannot("read", &shot, &error))?;
+    let picture = fs::read(&shot).map_err(|error| io_error("read", &shot, &error))?;
     if picture.len() > MAX_BYTES {
         return Err(Stop::Failed(format!("the picture has {} bytes, at most {MAX_BYTES} are allowed", picture.len())));
     }
-    fs::write(to, &picture).map_err(|error| cannot("write", to, &error))?;
+    fs::write(to, &picture).map_err(|error| io_error("write", to, &error))?;
     println!("{}: {WIDTH} x {height}, {} bytes, from {}", to.display(), picture.len(), report.display());
     Ok(())
 }
@@ -172,12 +172,12 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 /// Accepts the removal of a path that does not exist.
 fn remove(removed: io::Result<()>, path: &Path) -> Verdict {
     match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(cannot("remove", path, &error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", path, &error)),
         _ => Ok(()),
     }
 }
 
-fn cannot(what: &str, path: &Path, error: &io::Error) -> Stop {
+fn io_error(what: &str, path: &Path, error: &io::Error) -> Stop {
     Stop::Failed(format!("cannot {what} {}: {error}", path.display()))
 }
 

@@ -48,9 +48,9 @@ pub(crate) fn redis(runner: &mut Runner) -> Result<PathBuf, Stop> {
         (debian::program(runner, &servers, &REDIS_PACKAGED)?, "target/servers")
     };
     let path = program.display();
-    let failed = |reason: &str| Stop::Failed(format!("the Redis server from {source}, {path}: {reason}"));
-    let line = tools::version_line(runner, &program).ok_or_else(|| failed("does not run"))?;
-    check_ping(runner, &program).map_err(|error| failed(&error.to_string()))?;
+    let server_error = |reason: &str| Stop::Failed(format!("the Redis server from {source}, {path}: {reason}"));
+    let line = tools::version_line(runner, &program).ok_or_else(|| server_error("does not run"))?;
+    check_ping(runner, &program).map_err(|error| server_error(&error.to_string()))?;
     println!("Redis server {} from {source} replies: {path}", version(&line).unwrap_or("of an unknown version"));
     Ok(program)
 }

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::{CellStore, Cells, Change, Key, Prefix, Runtime, StoreError, StoreLimits, StoreTime, micros_up};
 
 /// Maximum number of expired entries that one write removes: more than it adds, so expired entries do not accumulate.
-const SWEEP: usize = 8;
+const MAX_REMOVED_PER_WRITE: usize = 8;
 /// Capacity of the table below which its memory is not released.
 const SHRINK_FROM: usize = 1_024;
 
@@ -46,17 +46,17 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     entries: HashMap<Arc<str>, Entry>,
-    /// Expiry checks by time, each with the key of its entry. An entry whose deadline was extended keeps its earlier
-    /// check.
-    checks: BTreeSet<(u64, Arc<str>)>,
+    /// Keys of the entries with a ttl, in the order in which `sweep` visits them. An entry whose deadline was extended stays
+    /// under its earlier time until that visit.
+    expiry_index: BTreeSet<(u64, Arc<str>)>,
 }
 
 struct Entry {
     value: Bytes,
     /// Deadline in microseconds of the store's clock; `None` for an entry without a ttl.
     deadline: Option<u64>,
-    /// Time under which `checks` lists this entry; `None` if it never expires.
-    check: Option<u64>,
+    /// Time under which `expiry_index` lists this entry; `None` if it never expires.
+    indexed_under: Option<u64>,
 }
 
 impl MemoryStore {
@@ -108,39 +108,39 @@ impl Content {
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.value = value;
             entry.deadline = deadline;
-            match (entry.check, deadline) {
-                // `sweep` moves an early check to the deadline, so a cell that is written often costs nothing here.
-                (Some(check), Some(deadline)) if check <= deadline => return,
+            match (entry.indexed_under, deadline) {
+                // `sweep` moves an entry that is listed too early, so a cell that is written often costs nothing here.
+                (Some(indexed), Some(deadline)) if indexed <= deadline => return,
                 (None, None) => return,
-                (Some(check), _) => drop(self.checks.remove(&(check, key.clone()))),
+                (Some(indexed), _) => drop(self.expiry_index.remove(&(indexed, key.clone()))),
                 (None, Some(_)) => {}
             }
-            entry.check = deadline;
+            entry.indexed_under = deadline;
         } else {
-            self.entries.insert(key.clone(), Entry { value, deadline, check: deadline });
+            self.entries.insert(key.clone(), Entry { value, deadline, indexed_under: deadline });
         }
         if let Some(deadline) = deadline {
-            self.checks.insert((deadline, key));
+            self.expiry_index.insert((deadline, key));
         }
     }
 
     fn delete(&mut self, key: &str) {
         let removed = self.entries.remove_entry(key);
-        if let Some((key, Entry { check: Some(check), .. })) = removed {
-            self.checks.remove(&(check, key));
+        if let Some((key, Entry { indexed_under: Some(time), .. })) = removed {
+            self.expiry_index.remove(&(time, key));
         }
         self.release_memory();
     }
 
-    /// Removes a few expired entries.
+    /// Removes up to [`MAX_REMOVED_PER_WRITE`] expired entries.
     fn sweep(&mut self, now: StoreTime) {
-        for _ in 0..SWEEP {
-            let Some((_, key)) = self.checks.first().filter(|(check, _)| *check <= now.0).cloned() else { break };
-            self.checks.pop_first();
+        for _ in 0..MAX_REMOVED_PER_WRITE {
+            let Some((_, key)) = self.expiry_index.first().filter(|(time, _)| *time <= now.0).cloned() else { break };
+            self.expiry_index.pop_first();
             let Some(entry) = self.entries.get_mut(&key) else { continue };
-            entry.check = entry.deadline;
+            entry.indexed_under = entry.deadline;
             match entry.deadline {
-                Some(deadline) if deadline > now.0 => drop(self.checks.insert((deadline, key))),
+                Some(deadline) if deadline > now.0 => drop(self.expiry_index.insert((deadline, key))),
                 Some(_) => drop(self.entries.remove(&key)),
                 None => {}
             }
@@ -249,18 +249,18 @@ mod tests {
             block_on(store.set(&key(n % 10), Bytes::new(), Some(SECOND))).unwrap();
         }
         assert_eq!(store.len(), 10);
-        assert_eq!(store.content.lock().unwrap().checks.len(), 10);
+        assert_eq!(store.content.lock().unwrap().expiry_index.len(), 10);
         assert!(capacity() < full / 100, "{} of {full}", capacity());
     }
 
     #[test]
-    fn a_key_that_is_written_often_has_one_check_and_expires_on_time() {
+    fn a_key_that_is_written_often_is_listed_once_and_expires_on_time() {
         let clock = Arc::new(ManualClock::default());
         let store = MemoryStore::on(clock.clone());
         for n in 0..100 {
             clock.0.store(n * 500_000, Ordering::Relaxed);
             block_on(store.set(&key(0), Bytes::new(), Some(SECOND))).unwrap();
-            assert_eq!(store.content.lock().unwrap().checks.len(), 1);
+            assert_eq!(store.content.lock().unwrap().expiry_index.len(), 1);
         }
         clock.0.store(60_000_000, Ordering::Relaxed);
         block_on(store.set(&key(1), Bytes::new(), None)).unwrap();
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shorter_ttl_moves_the_check_and_no_ttl_removes_it() {
+    fn a_shorter_ttl_moves_the_key_in_the_index_and_no_ttl_removes_it() {
         let clock = Arc::new(ManualClock::default());
         let store = MemoryStore::on(clock.clone());
         block_on(store.set(&key(0), Bytes::new(), Some(60 * SECOND))).unwrap();

@@ -39,9 +39,9 @@ pub struct Tick(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StoreTime(pub u64);
 
-/// Largest time and largest count in a stored cell: `2^53 - 1`. Scripts of the Redis driver compute with doubles, which
-/// hold integers up to it exactly.
-pub(crate) const MAX_STORED: u64 = (1 << 53) - 1;
+/// Largest integer up to which a double holds every integer exactly: `2^53 - 1`. No time and no count in a stored cell is
+/// larger, because the scripts of the Redis driver compute with doubles.
+pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// Returns the microseconds of `duration`, rounded up, and `u64::MAX` if they do not fit.
 ///
@@ -102,10 +102,10 @@ impl Tick {
     pub fn of_boot_clock() -> Self {
         use rustix::time::{ClockId, clock_gettime};
         #[cfg(any(target_os = "linux", target_os = "android"))]
-        const BOOT: ClockId = ClockId::Boottime;
+        const CLOCK: ClockId = ClockId::Boottime;
         #[cfg(not(any(target_os = "linux", target_os = "android")))]
-        const BOOT: ClockId = ClockId::Monotonic;
-        let read = clock_gettime(BOOT);
+        const CLOCK: ClockId = ClockId::Monotonic;
+        let read = clock_gettime(CLOCK);
         Self(read.tv_sec.unsigned_abs() * 1_000_000 + read.tv_nsec.unsigned_abs() / 1_000)
     }
 

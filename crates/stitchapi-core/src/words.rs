@@ -2,7 +2,7 @@
 
 use std::str::Split;
 
-use crate::time::MAX_STORED;
+use crate::time::MAX_SAFE_INTEGER;
 use crate::{Owner, StoreTime};
 
 /// Iterator over the words of a text, with parsers for the next word. A parser returns `None` for a missing or malformed
@@ -17,7 +17,7 @@ impl<'a> Words<'a> {
     /// Parses a number within the range of a cell.
     pub(crate) fn number(&mut self) -> Option<u64> {
         let number = self.next()?.parse().ok()?;
-        (number <= MAX_STORED).then_some(number)
+        (number <= MAX_SAFE_INTEGER).then_some(number)
     }
 
     pub(crate) fn u32(&mut self) -> Option<u32> {

@@ -19,7 +19,7 @@ use crate::worker::Session;
 pub(crate) const MAX_VALUE: usize = 32 << 20;
 
 /// Maximum number of expired rows of each kind that one write deletes: more than it adds, so expired rows do not accumulate.
-const SWEEP: u32 = 4;
+const MAX_DELETED_PER_WRITE: u32 = 4;
 
 const SELECT: &str = "SELECT value, ends, clock, sweep FROM stitchapi WHERE key = ?1";
 const UPSERT: &str = "
@@ -155,7 +155,7 @@ fn sweep(connection: &Connection, clock: &Clock, now: StoreTime) -> rusqlite::Re
     for (name, now) in [("", clock.wall()), (clock.boot(), now)] {
         let now = to_column(now);
         let mut select = connection.prepare_cached(SELECT_DUE)?;
-        let due = select.query_map(params![name, now, SWEEP], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let due = select.query_map(params![name, now, MAX_DELETED_PER_WRITE], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let due: Vec<(Value, Value)> = due.collect::<rusqlite::Result<_>>()?;
         for (key, deadline) in due {
             if matches!(deadline, Value::Integer(deadline) if deadline <= now) {
@@ -165,6 +165,6 @@ fn sweep(connection: &Connection, clock: &Clock, now: StoreTime) -> rusqlite::Re
             }
         }
     }
-    connection.prepare_cached(DELETE_OTHER_BOOTS)?.execute(params![clock.boot(), SWEEP])?;
+    connection.prepare_cached(DELETE_OTHER_BOOTS)?.execute(params![clock.boot(), MAX_DELETED_PER_WRITE])?;
     Ok(())
 }

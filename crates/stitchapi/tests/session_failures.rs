@@ -79,7 +79,7 @@ fn a_single_failure_of_the_store_causes_no_second_login() {
 #[test]
 fn a_short_outage_during_a_login_causes_no_second_login() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().duration = 3 * SECOND;
+    login.lock_state().duration = 3 * SECOND;
     let store = SpyStore::new(sim.clone());
     let fleet = fleet(&sim, &api, &login, &store);
     let outage = async {
@@ -117,11 +117,11 @@ fn a_store_that_hangs_delays_a_call_by_two_timeouts_and_fails_none() {
 #[test]
 fn a_login_that_hangs_ends_at_the_deadline_of_the_seam() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().duration = 3600 * SECOND;
+    login.lock_state().duration = 3600 * SECOND;
     let fleet = fleet(&sim, &api, &login, &SpyStore::new(sim.clone()));
     let scenario = async {
         assert!(all_calls(&fleet, 2).await.iter().all(Result::is_err));
-        login.state().duration = SECOND;
+        login.lock_state().duration = SECOND;
         sim.sleep(5 * SECOND).await;
         assert!(all_calls(&fleet, 2).await.iter().all(Result::is_ok));
     };
@@ -131,7 +131,7 @@ fn a_login_that_hangs_ends_at_the_deadline_of_the_seam() {
 #[test]
 fn a_failed_login_fails_no_call_before_the_old_session_expires() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().lifetime = 100 * SECOND;
+    login.lock_state().lifetime = 100 * SECOND;
     let stitch = stitch(seam(sim.clone(), &api, &login));
     let scenario = async {
         stitch.call(()).send().await.unwrap();
@@ -148,7 +148,7 @@ fn a_failed_login_fails_no_call_before_the_old_session_expires() {
 fn a_failure_with_a_retry_after_delays_the_next_login_and_is_stated_to_callers() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
     login.fail_first(u32::MAX, true);
-    login.state().retry_after = Some(30 * SECOND);
+    login.lock_state().retry_after = Some(30 * SECOND);
     let fleet = fleet(&sim, &api, &login, &SpyStore::new(sim.clone()));
     let scenario = async {
         for _ in 0..50 {

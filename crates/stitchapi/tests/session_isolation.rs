@@ -84,7 +84,7 @@ fn sessions_in_a_store_need_a_vault_and_the_error_says_so() {
 #[test]
 fn a_login_that_is_not_per_principal_has_one_session_for_all_users() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().is_per_principal = false;
+    login.lock_state().is_per_principal = false;
     let stitch = stitch(seam(sim.clone(), &api, &login).store(SpyStore::new(sim.clone())).vault(sealed()));
     for user in ["ada", "grace", "edsger"] {
         sim.block_on(stitch.as_principal(user).call(()).send()).unwrap();

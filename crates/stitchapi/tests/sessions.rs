@@ -117,7 +117,7 @@ fn a_login_continues_when_its_caller_is_dropped() {
 #[test]
 fn an_expiring_session_is_replaced_once_and_the_login_receives_it() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().lifetime = Duration::from_secs(100);
+    login.lock_state().lifetime = Duration::from_secs(100);
     let fleet = fleet(&sim, &api, &login, &SpyStore::new(sim.clone()));
     let scenario = async {
         all_calls(&fleet, 1).await;
@@ -129,7 +129,7 @@ fn an_expiring_session_is_replaced_once_and_the_login_receives_it() {
     };
     sim.block_on(scenario);
     assert_eq!(login.count(), 2);
-    assert_eq!(login.state().previous_tokens, [None, Some("secret-1".to_owned())]);
+    assert_eq!(login.lock_state().previous_tokens, [None, Some("secret-1".to_owned())]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn where_callers_cannot_join_each_call_waits_for_the_lease() {
 #[test]
 fn a_login_longer_than_a_lease_is_the_only_one() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().duration = 20 * SECOND;
+    login.lock_state().duration = 20 * SECOND;
     let fleet = fleet(&sim, &api, &login, &SpyStore::new(sim.clone()).latency(STORE_LATENCY));
     assert!(within_a_minute(&sim, all_calls(&fleet, 3)).iter().all(Result::is_ok));
     assert_eq!(login.count(), 1);
@@ -195,7 +195,7 @@ fn a_login_longer_than_a_lease_is_the_only_one() {
 fn a_session_that_expires_during_the_login_is_overwritten() {
     for seed in 0..20 {
         let (sim, api, login) = (SimRuntime::new(seed), ok_api(), TestLogin::new());
-        login.state().lifetime = 100 * SECOND;
+        login.lock_state().lifetime = 100 * SECOND;
         let store = SpyStore::new(sim.clone());
         let old = fleet(&sim, &api, &login, &store);
         let scenario = async {
@@ -213,8 +213,8 @@ fn a_session_that_expires_during_the_login_is_overwritten() {
 #[test]
 fn an_expired_session_with_a_refresh_token_is_kept_for_the_next_login() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().lifetime = 100 * SECOND;
-    login.state().has_refresh_token = true;
+    login.lock_state().lifetime = 100 * SECOND;
+    login.lock_state().has_refresh_token = true;
     let store = SpyStore::new(sim.clone());
     let scenario = async {
         all_calls(&fleet(&sim, &api, &login, &store), 1).await;
@@ -222,14 +222,14 @@ fn an_expired_session_with_a_refresh_token_is_kept_for_the_next_login() {
         all_calls(&fleet(&sim, &api, &login, &store), 1).await;
     };
     sim.block_on(scenario);
-    assert_eq!(login.state().previous_tokens, [None, Some("secret-1".to_owned())]);
+    assert_eq!(login.lock_state().previous_tokens, [None, Some("secret-1".to_owned())]);
 }
 
 #[test]
 fn a_session_that_the_store_has_lost_is_kept_in_memory_for_the_next_login() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().lifetime = 100 * SECOND;
-    login.state().has_refresh_token = true;
+    login.lock_state().lifetime = 100 * SECOND;
+    login.lock_state().has_refresh_token = true;
     let store = SpyStore::new(sim.clone());
     let fleet = fleet(&sim, &api, &login, &store);
     let scenario = async {
@@ -239,13 +239,13 @@ fn a_session_that_the_store_has_lost_is_kept_in_memory_for_the_next_login() {
         all_calls(&fleet, 1).await;
     };
     sim.block_on(scenario);
-    assert_eq!(login.state().previous_tokens, [None, Some("secret-1".to_owned())]);
+    assert_eq!(login.lock_state().previous_tokens, [None, Some("secret-1".to_owned())]);
 }
 
 #[test]
 fn a_session_that_is_expired_when_it_is_obtained_is_used_for_4_5_s() {
     let (sim, api, login) = (SimRuntime::new(1), ok_api(), TestLogin::new());
-    login.state().lifetime = Duration::ZERO;
+    login.lock_state().lifetime = Duration::ZERO;
     let fleet = fleet(&sim, &api, &login, &SpyStore::new(sim.clone()));
     let logins_after = |pause: Duration| {
         sim.block_on(sim.sleep(pause));

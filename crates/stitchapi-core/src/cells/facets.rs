@@ -49,7 +49,7 @@ impl<S: Cells + StitchStore> CellFacets<S> {
         Arc::new(Self(store))
     }
 
-    fn corrupt(&self, operation: &'static str) -> StoreError {
+    fn corrupt_error(&self, operation: &'static str) -> StoreError {
         StoreError::new(StoreErrorKind::Corrupt, self.0.name(), operation)
     }
 
@@ -80,7 +80,7 @@ impl<S: Cells + StitchStore> CellFacets<S> {
             Err(unreadable) => (Change::Keep, Err(unreadable)),
         };
         let updated = self.update(key, operation, step).await?;
-        updated.map_err(|unreadable| self.corrupt(operation).with_source(unreadable))
+        updated.map_err(|unreadable| self.corrupt_error(operation).with_source(unreadable))
     }
 
     /// Runs a [transition](crate::lease::transition) of the leases under `key`.
@@ -96,7 +96,7 @@ impl<S: Cells + StitchStore> CellFacets<S> {
                 .map_or(Change::Keep, |cell| encode(Tag::Leases, cell.to_text().as_bytes(), now, Some(cell.ttl(now))));
             (change, Some(reply))
         };
-        self.update(key, operation, step).await?.ok_or_else(|| self.corrupt(operation))
+        self.update(key, operation, step).await?.ok_or_else(|| self.corrupt_error(operation))
     }
 }
 
@@ -137,7 +137,7 @@ impl<S: Cells + StitchStore> Counter for CellFacets<S> {
                 None => (Change::Keep, None),
             }
         };
-        self.update(key, "incr", step).await?.ok_or_else(|| self.corrupt("incr"))
+        self.update(key, "incr", step).await?.ok_or_else(|| self.corrupt_error("incr"))
     }
 }
 
@@ -201,7 +201,7 @@ impl<S: Cells + StitchStore> Versioned for CellFacets<S> {
             let found = read_version(old, now);
             (Change::Keep, found.map(|found| found.map(|(version, body)| (Bytes::copy_from_slice(body), version))))
         };
-        self.update(key, "read", step).await?.map_err(|Foreign| self.corrupt("read"))
+        self.update(key, "read", step).await?.map_err(|Foreign| self.corrupt_error("read"))
     }
 
     async fn write_if(
@@ -226,6 +226,6 @@ impl<S: Cells + StitchStore> Versioned for CellFacets<S> {
                 (encode(Tag::Versioned, &body, now, ttl), Some(true))
             }
         };
-        self.update(key, "write_if", step).await?.ok_or_else(|| self.corrupt("write_if"))
+        self.update(key, "write_if", step).await?.ok_or_else(|| self.corrupt_error("write_if"))
     }
 }

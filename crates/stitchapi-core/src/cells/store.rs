@@ -22,10 +22,11 @@ use crate::{
 ///
 /// See [`Cells`] for an example.
 pub trait CellStore: Cells {
-    /// A short lower-case name for messages and events: `memory`, `postgres`.
+    /// The name that [`StitchStore::name`] returns for this store: short, lower-case, for messages and events, such as
+    /// `memory` or `postgres`. It has another name here, so that `store.name()` is never ambiguous.
     fn store_name(&self) -> &'static str;
 
-    /// The limits of the backend and the promises that it makes.
+    /// The limits of the backend and the promises that it makes, which [`StitchStore::limits`] returns for this store.
     fn store_limits(&self) -> StoreLimits;
 }
 

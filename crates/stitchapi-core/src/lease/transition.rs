@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::cell::{Holder, LeaseCell, Waiter};
 use super::reply::Lease;
-use crate::time::MAX_STORED;
+use crate::time::MAX_SAFE_INTEGER;
 use crate::{Owner, StoreTime};
 
 pub use crate::transition::Transition;
@@ -91,7 +91,7 @@ fn without_expired(stored: Option<&LeaseCell>, now: StoreTime) -> LeaseCell {
 
 /// Returns `now + duration`, within the range that a cell can store.
 fn deadline(now: StoreTime, duration: Duration) -> StoreTime {
-    StoreTime((now + duration).0.min(MAX_STORED))
+    StoreTime((now + duration).0.min(MAX_SAFE_INTEGER))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::cell::LimitState;
 use super::limit::Limit;
 use super::tat::Tat;
-use crate::time::MAX_STORED;
+use crate::time::MAX_SAFE_INTEGER;
 use crate::{StoreTime, micros_up};
 
 /// One limit during a transition.
@@ -115,8 +115,8 @@ impl Gcra {
         let permits = i128::from(self.permits);
         let whole = self.tat.div_euclid(permits);
         // The largest time has no remainder: rounded up, it would exceed the range of a cell.
-        if whole >= i128::from(MAX_STORED) {
-            return Tat { micros: MAX_STORED, remainder: 0 };
+        if whole >= i128::from(MAX_SAFE_INTEGER) {
+            return Tat { micros: MAX_SAFE_INTEGER, remainder: 0 };
         }
         let remainder = u32::try_from(self.tat.rem_euclid(permits)).unwrap_or(0);
         Tat { micros: clamped(whole).0, remainder }
@@ -146,5 +146,5 @@ impl Gcra {
 }
 
 fn clamped(micros: i128) -> StoreTime {
-    StoreTime(u64::try_from(micros.clamp(0, i128::from(MAX_STORED))).unwrap_or(MAX_STORED))
+    StoreTime(u64::try_from(micros.clamp(0, i128::from(MAX_SAFE_INTEGER))).unwrap_or(MAX_SAFE_INTEGER))
 }

@@ -8,7 +8,7 @@ use super::gcra::Gcra;
 use super::repair::{spend_shortest_burst, with_bookings};
 use super::request::{Rejoin, ReserveRequest};
 use crate::StoreTime;
-use crate::time::MAX_STORED;
+use crate::time::MAX_SAFE_INTEGER;
 
 /// What a request may do in the cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub(super) fn announce(
     rejoin: Rejoin,
     now: StoreTime,
 ) {
-    cell.local_end = StoreTime((now + rejoin.alone_for).0.min(MAX_STORED));
-    cell.fresh_until = StoreTime((cell.local_end + rejoin.pause).0.min(MAX_STORED)).max(cell.fresh_until);
+    cell.local_end = StoreTime((now + rejoin.alone_for).0.min(MAX_SAFE_INTEGER));
+    cell.fresh_until = StoreTime((cell.local_end + rejoin.pause).0.min(MAX_SAFE_INTEGER)).max(cell.fresh_until);
     cell.seq += 1;
     let (fresh_until, guard) = (cell.fresh_until, cell.guard.value);
     spend_shortest_burst(cell, fresh_until);

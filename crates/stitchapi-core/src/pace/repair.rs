@@ -11,7 +11,7 @@ use super::process_count::ProcessCount;
 use super::request::{CellSnapshot, ReserveRequest};
 use super::strictest::Strictest;
 use super::tat::Tat;
-use crate::time::MAX_STORED;
+use crate::time::MAX_SAFE_INTEGER;
 use crate::{StoreTime, micros_up};
 
 /// Returns the cell that `request` may book in, from the stored one.
@@ -24,7 +24,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, request: &ReserveReq
     let mut cell = booked_in.cloned().unwrap_or_else(|| {
         let mut cell = Cell::empty(new_epoch, Strictest::declared(guard, now));
         cell.held_until = stored.map_or(StoreTime(0), |hold_only| hold_only.held_until);
-        cell.fresh_until = StoreTime((now + request.fresh_start).0.min(MAX_STORED));
+        cell.fresh_until = StoreTime((now + request.fresh_start).0.min(MAX_SAFE_INTEGER));
         cell
     });
 
@@ -32,7 +32,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, request: &ReserveReq
     if let Some(snapshot) = lost {
         restore(&mut cell, snapshot, request, now);
     }
-    changed |= apply_hold(&mut cell, StoreTime((now + request.max_hold).0.min(MAX_STORED)));
+    changed |= apply_hold(&mut cell, StoreTime((now + request.max_hold).0.min(MAX_SAFE_INTEGER)));
 
     // A process that was counted in a cell of another epoch, or in a lost state, was not counted in this one.
     let is_same_epoch =
@@ -112,7 +112,7 @@ fn keep_spent_credit(state: &mut LimitState, full_credit: Tat, guard: u32, now: 
     let tat = state.tat.rounded_up();
     let grown_by = Gcra::new(state, guard).full_credit().rounded_up().0.saturating_sub(full_credit.micros);
     let grown_by = if tat > now { grown_by } else { 0 };
-    state.tat = Tat { micros: (tat.0 + grown_by).min(MAX_STORED), remainder: 0 };
+    state.tat = Tat { micros: (tat.0 + grown_by).min(MAX_SAFE_INTEGER), remainder: 0 };
 }
 
 /// Restores a cell whose state was lost: each tat is at least the one of the snapshot, and no limit has credit.

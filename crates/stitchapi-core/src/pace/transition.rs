@@ -12,7 +12,7 @@ use super::reservation::{Booking, Reservation};
 use super::start_times::StartTimes;
 use super::tat::Tat;
 use crate::StoreTime;
-use crate::time::MAX_STORED;
+use crate::time::MAX_SAFE_INTEGER;
 
 pub use crate::transition::Transition;
 
@@ -61,7 +61,7 @@ pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<Cell, bool
         // A cell that was rolled back may have reached the same seq with other permits, and the remainder counts in `1/N`
         // of those.
         let fits = |state: &LimitState| tat.remainder < state.permits.value;
-        let rounded = Tat { micros: tat.rounded_up().0.min(MAX_STORED), remainder: 0 };
+        let rounded = Tat { micros: tat.rounded_up().0.min(MAX_SAFE_INTEGER), remainder: 0 };
         let tat = if cell.limit(id).is_some_and(fits) { *tat } else { rounded };
         set_tat(&mut cell, id, tat);
     }
@@ -88,7 +88,7 @@ pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64
 /// Stores a hold: see [`Pacer::hold`](crate::Pacer::hold).
 #[must_use]
 pub fn hold(stored: Option<&Cell>, now: StoreTime, until: StoreTime, cap: Duration) -> Transition<Cell, ()> {
-    let until = StoreTime(until.min(now + cap).0.min(MAX_STORED));
+    let until = StoreTime(until.min(now + cap).0.min(MAX_SAFE_INTEGER));
     let mut cell = stored.cloned().unwrap_or_else(|| Cell::hold_only(now));
     if until <= cell.held_until {
         return Transition::unchanged(());
@@ -123,7 +123,7 @@ mod tests {
         let request = per_second(7, 1).with_calls(1);
         let mut cell = reserve(None, StoreTime(10), &request).write.unwrap();
         for before_the_end in 0..200_000 {
-            cell.limits[0].tat = Tat { micros: MAX_STORED - before_the_end, remainder: 0 };
+            cell.limits[0].tat = Tat { micros: MAX_SAFE_INTEGER - before_the_end, remainder: 0 };
             let late = settle(Some(&cell), StoreTime(10), &request.limits[0].id, 1).write.unwrap();
             let changed = reserve(Some(&late), StoreTime(10), &per_second(3, 1)).write.unwrap();
             assert_eq!(changed.to_text().parse(), Ok(changed), "{before_the_end}");
@@ -450,7 +450,7 @@ mod tests {
         let mut request = returning(&per_second(10, 1), None);
         request.rejoin = Some(Rejoin { alone_for: Duration::MAX, pause: Duration::MAX, since: StoreTime(0) });
         let cell = reserve(None, StoreTime(10), &request).write.unwrap();
-        assert_eq!(announced(&cell), (MAX_STORED, MAX_STORED));
+        assert_eq!(announced(&cell), (MAX_SAFE_INTEGER, MAX_SAFE_INTEGER));
         assert_eq!(cell.to_text().parse(), Ok(cell));
         request.rejoin = Some(Rejoin { alone_for: Duration::ZERO, pause: Duration::ZERO, since: StoreTime(0) });
         request.fresh_start = Duration::from_secs(1);

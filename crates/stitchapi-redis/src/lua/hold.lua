@@ -9,7 +9,7 @@ if text and not cell then
   return 'corrupt'
 end
 cell = cell or new_cell(HOLD_ONLY_EPOCH, 0, now)
-local held_until = math.min(until_time, now + cap, MAX_STORED)
+local held_until = math.min(until_time, now + cap, MAX_SAFE_INTEGER)
 if held_until > cell.held_until then
   cell.held_until = held_until
   cell.seq = cell.seq + 1

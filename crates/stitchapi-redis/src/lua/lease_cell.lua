@@ -1,6 +1,6 @@
 -- Shared by the scripts of leases: reads and writes the cell of `stitchapi_core::lease`, without expired entries.
 
-local MAX_STORED = 9007199254740991 -- 2^53 - 1, the largest time and fencing token in a cell
+local MAX_SAFE_INTEGER = 9007199254740991 -- 2^53 - 1, the largest time and fencing token in a cell
 local TTL_MARGIN = 1000000 -- microseconds that a cell outlives its last holder
 
 local function to_digits(number)
@@ -13,11 +13,11 @@ local function server_time()
 end
 
 local function deadline_after(now, micros)
-  return math.min(now + micros, MAX_STORED)
+  return math.min(now + micros, MAX_SAFE_INTEGER)
 end
 
 local function is_storable(text)
-  return tonumber(text) <= MAX_STORED
+  return tonumber(text) <= MAX_SAFE_INTEGER
 end
 
 -- Parses a text; nil if it is not a lease cell.

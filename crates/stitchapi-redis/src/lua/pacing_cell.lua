@@ -1,7 +1,7 @@
 -- Shared by the scripts of pacing: the cell of `stitchapi_core::pace`, and its exact arithmetic in doubles.
 -- The names are those of the Rust code. `tests/vectors` compares both, byte for byte.
 
-local MAX_STORED = 9007199254740991 -- 2^53 - 1, the largest time and count in a cell
+local MAX_SAFE_INTEGER = 9007199254740991 -- 2^53 - 1, the largest time and count in a cell
 local BEYOND = 9007199254740992 -- 2^53, which the driver sends for any larger number
 local MIN_TTL = 3600000000 -- shortest ttl of a cell after a write, in microseconds
 local HOLD_ONLY_EPOCH = '0000000000000000' -- the epoch of a cell that contains only a hold
@@ -69,9 +69,9 @@ local function round_up(time)
     return 0
   end
   if time.high >= TOP then
-    return MAX_STORED
+    return MAX_SAFE_INTEGER
   end
-  return math.min(time.high * TWO_40 + time.low + (time.rest > 0 and 1 or 0), MAX_STORED)
+  return math.min(time.high * TWO_40 + time.low + (time.rest > 0 and 1 or 0), MAX_SAFE_INTEGER)
 end
 
 -- # Limits
@@ -118,9 +118,9 @@ end
 
 -- Stores the tat of a gcra in the state of its limit. Returns true if that changes it.
 local function store_tat(gcra, state)
-  local tat, remainder = MAX_STORED, 0
+  local tat, remainder = MAX_SAFE_INTEGER, 0
   -- The largest time has no remainder: rounded up, it would exceed the range of a cell.
-  if gcra.tat.high < TOP and gcra.tat.high * TWO_40 + gcra.tat.low < MAX_STORED then
+  if gcra.tat.high < TOP and gcra.tat.high * TWO_40 + gcra.tat.low < MAX_SAFE_INTEGER then
     tat, remainder = gcra.tat.high * TWO_40 + gcra.tat.low, gcra.tat.rest
   end
   local changed = tat ~= state.tat or remainder ~= state.remainder
@@ -165,7 +165,7 @@ local function parse_limit(text, position)
     remainder = tonumber(remainder),
   }
   local largest = math.max(state.period, state.permits_at, state.burst_at, state.tat)
-  local is_valid = largest <= MAX_STORED and math.max(state.permits, state.burst) <= U32
+  local is_valid = largest <= MAX_SAFE_INTEGER and math.max(state.permits, state.burst) <= U32
   is_valid = is_valid and state.period > 0 and state.burst > 0 and state.remainder < state.permits
   return is_valid and state or nil, ends
 end
@@ -192,7 +192,7 @@ local function parse(text)
   }
   local largest = math.max(cell.seq, cell.held_until, cell.local_end, cell.fresh_until, cell.guard_at,
     cell.window)
-  if largest > MAX_STORED or math.max(cell.guard, cell.current, cell.previous) > U32 then
+  if largest > MAX_SAFE_INTEGER or math.max(cell.guard, cell.current, cell.previous) > U32 then
     return nil
   end
   while position <= #text do

@@ -19,7 +19,7 @@ for i = FIRST_LIMIT, #ARGV, WORDS_PER_LIMIT do
     -- A cell that was rolled back may have reached the same seq with other permits, and the remainder counts in 1/N of
     -- those.
     if state.remainder >= state.permits then
-      state.tat, state.remainder = math.min(tat_rounded_up(state), MAX_STORED), 0
+      state.tat, state.remainder = math.min(tat_rounded_up(state), MAX_SAFE_INTEGER), 0
     end
   end
 end

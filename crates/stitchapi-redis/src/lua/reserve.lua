@@ -56,9 +56,9 @@ end
 -- Keeps what was spent of the burst spent, after a change of a limit whose full credit was `full_credit` before. If a unit
 -- takes longer now, the tat moves by the difference. It is rounded up: its remainder counts in 1/N of the old permits.
 local function keep_spent_credit(state, full_credit, guard, now)
-  local before = full_credit.high >= TOP and MAX_STORED or full_credit.high * TWO_40 + full_credit.low
+  local before = full_credit.high >= TOP and MAX_SAFE_INTEGER or full_credit.high * TWO_40 + full_credit.low
   local tat, grown_by = tat_rounded_up(state), math.max(round_up(full_credit_of(state, guard)) - before, 0)
-  state.tat, state.remainder = math.min(tat + (tat > now and grown_by or 0), MAX_STORED), 0
+  state.tat, state.remainder = math.min(tat + (tat > now and grown_by or 0), MAX_SAFE_INTEGER), 0
 end
 
 -- Declares one limit in the cell, whose guard was `guard_before`. Returns true if a value in force changed.
@@ -167,7 +167,7 @@ local function repair(stored, now)
   if not cell then
     cell = new_cell(asked.epoch_if_new, asked.guard, now)
     cell.held_until = stored and stored.held_until or 0
-    cell.fresh_until = math.min(now + asked.fresh_start, MAX_STORED)
+    cell.fresh_until = math.min(now + asked.fresh_start, MAX_SAFE_INTEGER)
   end
 
   local guard_before = cell.guard
@@ -182,7 +182,7 @@ local function repair(stored, now)
     restore(cell, now)
   end
 
-  local latest_end = math.min(now + asked.max_hold, MAX_STORED)
+  local latest_end = math.min(now + asked.max_hold, MAX_SAFE_INTEGER)
   if cell.held_until > latest_end then
     cell.held_until, changed = latest_end, true
   end
@@ -286,8 +286,8 @@ end
 -- shortest period have spent their burst, the others at least the tats that the request states, and in a cell that was
 -- lost no limit has credit.
 local function announce(cell, was_lost)
-  cell.local_end = math.min(now + asked.alone_for, MAX_STORED)
-  cell.fresh_until = math.max(math.min(cell.local_end + asked.pause, MAX_STORED), cell.fresh_until)
+  cell.local_end = math.min(now + asked.alone_for, MAX_SAFE_INTEGER)
+  cell.fresh_until = math.max(math.min(cell.local_end + asked.pause, MAX_SAFE_INTEGER), cell.fresh_until)
   cell.seq = cell.seq + 1
   spend_shortest_burst(cell, cell.fresh_until)
   for _, limit in ipairs(asked.limits) do

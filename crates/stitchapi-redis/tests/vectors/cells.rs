@@ -13,7 +13,7 @@ use stitchapi_redis::RedisStore;
 use crate::common::{Dice, Recorder, tokio};
 use crate::fast_path;
 use crate::server;
-use crate::{MAX_STORED, OPERATIONS, RawKey, SECOND, SEQUENCES, storable, time};
+use crate::{MAX_SAFE_INTEGER, OPERATIONS, RawKey, SECOND, SEQUENCES, storable, time};
 
 const YEAR: u64 = 366 * 86_400 * 1_000_000;
 
@@ -139,7 +139,7 @@ impl Pair<'_> {
         };
         let mut cell = Cell {
             epoch: dice.pick(&[1, 7, u64::MAX, dice_epoch(&self.newest)]),
-            seq: dice.any_size(MAX_STORED - 1_000),
+            seq: dice.any_size(MAX_SAFE_INTEGER - 1_000),
             held_until: storable(time(dice, now)),
             local_end: storable(time(dice, now)),
             fresh_until: storable(time(dice, now)),
@@ -158,7 +158,7 @@ impl Pair<'_> {
                 }
                 let permits = dice.pick(&[permits, permits, permits / 2, permits.saturating_mul(3)]).max(1);
                 let burst = dice.pick(&[burst, burst, burst / 2, burst.saturating_mul(3)]).max(1);
-                let micros = storable(time(dice, now)).0.min(MAX_STORED - 1);
+                let micros = storable(time(dice, now)).0.min(MAX_SAFE_INTEGER - 1);
                 let tat = Tat { micros, remainder: dice.any_u32() % permits };
                 let (permits, burst) =
                     (Strictest { value: permits, at: stamp(dice) }, Strictest { value: burst, at: stamp(dice) });
@@ -213,7 +213,7 @@ impl Pair<'_> {
             1 => self.newest.as_ref().map(|(snapshot, _)| snapshot.clone()),
             _ => Some(CellSnapshot {
                 epoch: dice.pick(&[epoch, epoch, 9, u64::MAX]),
-                seq: (dice.pick(&[seq, seq + 1, seq + 40, 0])).min(MAX_STORED - 1_000),
+                seq: (dice.pick(&[seq, seq + 1, seq + 40, 0])).min(MAX_SAFE_INTEGER - 1_000),
                 tats: (0..limits as u64 + dice.below(2)).map(|_| time(dice, now)).collect(),
                 booked: Some(time(dice, now)).filter(|_| dice.one_in(2)),
             }),
@@ -228,7 +228,7 @@ fn dice_epoch(newest: &Option<(CellSnapshot, Booking)>) -> u64 {
 /// Returns a random process count: of this window, of the one before, or of another time.
 pub(crate) fn processes(dice: &mut Dice, now: StoreTime) -> ProcessCount {
     let window = ProcessCount::window_at(now);
-    let windows = [window, window, window - 1, window - 2, window + 1, 0, MAX_STORED];
+    let windows = [window, window, window - 1, window - 2, window + 1, 0, MAX_SAFE_INTEGER];
     ProcessCount { window: dice.pick(&windows), current: dice.any_u32(), previous: dice.any_u32() }
 }
 

@@ -8,7 +8,7 @@ use stitchapi_redis::RedisStore;
 
 use crate::common::{Dice, Recorder, tokio};
 use crate::server;
-use crate::{MAX_STORED, OPERATIONS, RawKey, SEQUENCES, storable, time};
+use crate::{MAX_SAFE_INTEGER, OPERATIONS, RawKey, SEQUENCES, storable, time};
 
 #[test]
 fn the_scripts_of_leases_match_the_transitions_byte_for_byte() {
@@ -64,7 +64,8 @@ fn the_scripts_of_leases_match_the_transitions_byte_for_byte() {
 /// Returns a random lease cell with these owners.
 fn random_cell(dice: &mut Dice, owners: &[Owner]) -> LeaseCell {
     let now = StoreTime::from_system_clock();
-    let mut cell = LeaseCell { fence: storable(time(dice, now)).0.min(MAX_STORED - 1_000), ..LeaseCell::default() };
+    let mut cell =
+        LeaseCell { fence: storable(time(dice, now)).0.min(MAX_SAFE_INTEGER - 1_000), ..LeaseCell::default() };
     for &owner in owners {
         let deadline = storable(time(dice, now));
         match dice.below(4) {

@@ -17,7 +17,7 @@ use stitchapi_core::StoreTime;
 const SEQUENCES: u64 = 400;
 const OPERATIONS: u64 = 40;
 /// Largest time and count in a cell.
-const MAX_STORED: u64 = (1 << 53) - 1;
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 const SECOND: u64 = 1_000_000;
 
 /// Direct access to one key of the server.
@@ -55,14 +55,15 @@ impl RawKey {
 
 /// Returns a time within the range of a cell.
 fn storable(time: StoreTime) -> StoreTime {
-    time.min(StoreTime(MAX_STORED))
+    time.min(StoreTime(MAX_SAFE_INTEGER))
 }
 
 /// Returns a random time: past, near now, far ahead, or around the largest one.
 fn time(dice: &mut Dice, now: StoreTime) -> StoreTime {
     let near = Duration::from_micros(dice.any_size(100 * SECOND));
-    let far = Duration::from_micros(dice.any_size(MAX_STORED));
-    let largest = dice.pick(&[MAX_STORED - 1, MAX_STORED, MAX_STORED + 1, MAX_STORED + 2, u64::MAX]);
+    let far = Duration::from_micros(dice.any_size(MAX_SAFE_INTEGER));
+    let largest =
+        dice.pick(&[MAX_SAFE_INTEGER - 1, MAX_SAFE_INTEGER, MAX_SAFE_INTEGER + 1, MAX_SAFE_INTEGER + 2, u64::MAX]);
     let rare = dice.one_in(8);
     dice.pick(&[
         StoreTime(0),

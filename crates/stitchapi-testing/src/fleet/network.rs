@@ -83,7 +83,7 @@ impl Network {
         R: Send + 'static,
         F: Fn(Option<&[u8]>, StoreTime) -> (Change, R) + Send + Sync + 'static,
     {
-        let connection = self.state().connection;
+        let connection = self.lock_state().connection;
         let Some(latency) = self.draw_latency(worker, self.quality.lost_requests) else { return };
         self.sim.sleep(latency).await;
         let outcome = match self.wait_for_store(connection).await {
@@ -92,8 +92,8 @@ impl Network {
         };
         let Some(latency) = self.draw_latency(worker, self.quality.lost_responses) else { return };
         self.sim.sleep(latency).await;
-        let is_broken = self.state().connection != connection;
-        let outcome = if is_broken { Err(unavailable("the connection broke")) } else { outcome };
+        let is_broken = self.lock_state().connection != connection;
+        let outcome = if is_broken { Err(unavailable_error("the connection broke")) } else { outcome };
         // The worker may no longer wait for it.
         drop(response.send(outcome));
     }
@@ -101,7 +101,7 @@ impl Network {
     /// Draws the latency of a message that is sent now; `None` if the message is lost.
     fn draw_latency(&self, worker: usize, loss: f64) -> Option<Duration> {
         let now = self.sim.now();
-        let mut state = self.state();
+        let mut state = self.lock_state();
         let is_cut_off = state.cut_off_until.get(worker).is_some_and(|until| now < *until);
         let is_lost = state.random.chance(loss);
         let latency = state.random.between(&self.quality.latency);
@@ -112,13 +112,13 @@ impl Network {
     async fn wait_for_store(&self, connection: u64) -> Result<MemoryStore, StoreError> {
         loop {
             let frozen_until = {
-                let (now, state) = (self.sim.now(), self.state());
+                let (now, state) = (self.sim.now(), self.lock_state());
                 if state.connection != connection {
-                    return Err(unavailable("the connection broke"));
+                    return Err(unavailable_error("the connection broke"));
                 }
                 if now >= state.frozen_until {
                     if now < state.down_until {
-                        return Err(unavailable("the store refuses connections"));
+                        return Err(unavailable_error("the store refuses connections"));
                     }
                     return Ok(state.memory.clone());
                 }
@@ -129,26 +129,26 @@ impl Network {
     }
 
     pub(super) fn flush(&self) {
-        self.state().memory = MemoryStore::on(self.clock.clone());
+        self.lock_state().memory = MemoryStore::on(self.clock.clone());
     }
 
     pub(super) fn freeze(&self, until: Tick) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.frozen_until = state.frozen_until.max(until);
     }
 
     pub(super) fn refuse(&self, until: Tick) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.down_until = state.down_until.max(until);
     }
 
     pub(super) fn break_connections(&self) {
-        self.state().connection += 1;
+        self.lock_state().connection += 1;
     }
 
     /// Cuts off `workers` workers, chosen at random.
     pub(super) fn cut_off(&self, workers: usize, until: Tick) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         let mut candidates: Vec<usize> = (0..state.cut_off_until.len()).collect();
         for _ in 0..workers.min(candidates.len()) {
             let pick = state.random.below(candidates.len());
@@ -157,11 +157,11 @@ impl Network {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn unavailable(reason: &'static str) -> StoreError {
+fn unavailable_error(reason: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::Unavailable, NAME, "update").with_reason(reason)
 }

@@ -47,14 +47,14 @@ impl WorkerRuntime {
     }
 
     pub(super) fn stop_until(&self, until: Tick) {
-        let mut state = self.0.state();
+        let mut state = self.0.lock_state();
         state.stopped_until = state.stopped_until.max(until);
     }
 
     /// Wakes the tasks of a stopped worker, unless a later stop still lasts.
     pub(super) fn resume(&self) {
         let stopped = {
-            let mut state = self.0.state();
+            let mut state = self.0.lock_state();
             if self.0.sim.now() < state.stopped_until {
                 return;
             }
@@ -65,7 +65,7 @@ impl WorkerRuntime {
 
     pub(super) fn kill(&self) {
         let stopped = {
-            let mut state = self.0.state();
+            let mut state = self.0.lock_state();
             state.is_killed = true;
             std::mem::take(&mut state.stopped)
         };
@@ -79,13 +79,13 @@ impl WorkerRuntime {
 }
 
 impl Process {
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns `true` if a task may run now. Keeps its waker if it may run later.
     fn may_run(&self, waker: &Waker) -> bool {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if state.is_killed {
             return false;
         }
@@ -105,14 +105,14 @@ impl Runtime for WorkerRuntime {
         self.0.sim.wall() + self.0.wall_offset
     }
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()> {
-        let lag = self.0.state().random.between(&self.0.timer_lag);
+        let lag = self.0.lock_state().random.between(&self.0.timer_lag);
         self.0.sim.sleep_until(if at > self.now() { at + lag } else { at })
     }
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         self.0.sim.spawn(Box::pin(ProcessTask { process: self.0.clone(), task }));
     }
     fn random(&self) -> u64 {
-        self.0.state().random.next()
+        self.0.lock_state().random.next()
     }
     fn joins_callers(&self) -> bool {
         true

@@ -69,7 +69,7 @@ impl<'r> SessionRefresh<'r> {
         let call = self.context.call();
         let decode = |sealed: &[u8]| Session::from_bytes(&call.vault.open(&self.aad, sealed).ok()?);
         let Stored { version, value } = self.record.read(decode, &call.trace).await?;
-        let mut last_read = self.last_read();
+        let mut last_read = self.lock_last_read();
         last_read.version = version;
         let (Some(version), Some(session)) = (version, value) else { return Ok(None) };
         last_read.session = Some(session.clone());
@@ -80,7 +80,7 @@ impl<'r> SessionRefresh<'r> {
     /// call. A process that has lost its lease does not repeat the login, because the next lease holder logs in.
     async fn log_in(&self, lease: Option<&LeaseGuard>) -> Result<Session, AuthError> {
         let (trace, runtime, settings) = (&self.context.call().trace, self.context.runtime(), self.context.settings());
-        let previous = self.last_read().session.clone();
+        let previous = self.lock_last_read().session.clone();
         let ends = runtime.now() + settings.deadline;
         let mut retries = 0;
         loop {
@@ -123,7 +123,7 @@ impl<'r> SessionRefresh<'r> {
         let Ok(sealed) = call.vault.seal(&self.aad, &new.session.to_bytes()) else { return Ok(false) };
         let mut writes = 1;
         loop {
-            let expected = self.last_read().version;
+            let expected = self.lock_last_read().version;
             let written = self.record.write(expected, new.version, sealed.clone(), ttl, &call.trace).await;
             let may_repeat = writes < MAX_WRITES && lease.is_held();
             match written {
@@ -138,7 +138,7 @@ impl<'r> SessionRefresh<'r> {
         }
     }
 
-    fn last_read(&self) -> MutexGuard<'_, LastRead> {
+    fn lock_last_read(&self) -> MutexGuard<'_, LastRead> {
         self.last_read.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

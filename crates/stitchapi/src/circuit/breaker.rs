@@ -37,7 +37,7 @@ impl Breaker {
         let permit = |generation| AttemptPermit::new(self.local.clone(), self.fleet.clone(), generation);
         match self.local.admit(ends) {
             Admission::Admitted(generation) => Ok(permit(generation)),
-            Admission::Refused(retry_after) => Err(self.local.refusal(retry_after)),
+            Admission::Refused(retry_after) => Err(self.local.refusal_error(retry_after)),
             Admission::Probe(generation) => self.probe(permit(generation), trace).await,
         }
     }

@@ -153,7 +153,7 @@ impl FleetCircuit {
         }
     }
 
-    fn refresh(&self) -> MutexGuard<'_, Refresh> {
+    fn lock_refresh(&self) -> MutexGuard<'_, Refresh> {
         self.refresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -170,7 +170,7 @@ struct RunningRefresh(Arc<FleetCircuit>);
 impl RunningRefresh {
     /// Begins a read, if none is running and the interval is over.
     fn begin(fleet: &Arc<FleetCircuit>) -> Option<Self> {
-        let (mut refresh, now) = (fleet.refresh(), fleet.local.runtime().now());
+        let (mut refresh, now) = (fleet.lock_refresh(), fleet.local.runtime().now());
         if refresh.is_running || now < refresh.next {
             return None;
         }
@@ -182,6 +182,6 @@ impl RunningRefresh {
 
 impl Drop for RunningRefresh {
     fn drop(&mut self) {
-        self.0.refresh().is_running = false;
+        self.0.lock_refresh().is_running = false;
     }
 }

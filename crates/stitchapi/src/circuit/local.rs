@@ -55,15 +55,15 @@ impl LocalCircuit {
 
     /// Decides about an attempt that ends at `ends` at the latest.
     pub(super) fn admit(&self, ends: Tick) -> Admission {
-        self.state().admit(self.runtime.now(), ends)
+        self.lock_state().admit(self.runtime.now(), ends)
     }
 
     /// Returns the error of an attempt that is refused, with the time after which a call may ask again.
-    pub(super) fn refusal(&self, retry_after: Duration) -> Error {
-        self.refusal_in(&self.state(), retry_after)
+    pub(super) fn refusal_error(&self, retry_after: Duration) -> Error {
+        self.refusal_error_in(&self.lock_state(), retry_after)
     }
 
-    fn refusal_in(&self, state: &CircuitState, retry_after: Duration) -> Error {
+    fn refusal_error_in(&self, state: &CircuitState, retry_after: Duration) -> Error {
         let mut what = match &self.owner {
             CircuitOwner::Stitch(_) => "the circuit of the stitch is open".to_owned(),
             CircuitOwner::Host(host) => format!("the circuit of {host} is open"),
@@ -81,16 +81,16 @@ impl LocalCircuit {
     ///
     /// [`ErrorKind::CircuitOpen`] if the attempt may no longer be sent.
     pub(super) fn may_send(&self, generation: u64, now: Tick) -> Result<u64> {
-        let state = self.state();
+        let state = self.lock_state();
         state.may_send(generation, now).ok_or_else(|| {
             let left = state.open_period().map_or(Duration::ZERO, |open| open.probe_at().since(now));
-            self.refusal_in(&state, if left.is_zero() { PROBE_RETRY_PAUSE } else { left })
+            self.refusal_error_in(&state, if left.is_zero() { PROBE_RETRY_PAUSE } else { left })
         })
     }
 
     /// Polls whether an attempt may no longer be sent: ready with its error as soon as the circuit opens.
     pub(super) fn poll_refusal(&self, generation: u64, number: u64, context: &Context<'_>) -> Poll<Error> {
-        let mut unsent = self.unsent();
+        let mut unsent = self.lock_unsent();
         match self.may_send(generation, self.runtime.now()) {
             Err(error) => Poll::Ready(error),
             Ok(_) => {
@@ -102,12 +102,12 @@ impl LocalCircuit {
 
     /// Removes the waker of an attempt.
     pub(super) fn remove_waker(&self, number: u64) {
-        self.unsent().remove(&number);
+        self.lock_unsent().remove(&number);
     }
 
     /// Ends the probe of `generation` without a result. No other attempt of this process probes for `pause`.
     pub(super) fn return_probe(&self, generation: u64, pause: Duration) {
-        self.state().return_probe(generation, self.runtime.now() + pause);
+        self.lock_state().return_probe(generation, self.runtime.now() + pause);
     }
 
     /// Records the end of an attempt, emits the change of the circuit, and returns it for the other processes.
@@ -120,7 +120,7 @@ impl LocalCircuit {
                 AttemptEnd::Failed(Version::random(&*self.runtime), cause)
             }
         };
-        let change = self.state().record_end(generation, end, self.runtime.now())?;
+        let change = self.lock_state().record_end(generation, end, self.runtime.now())?;
         let circuit = self.name();
         self.emit_and_wake(
             match &change {
@@ -135,35 +135,35 @@ impl LocalCircuit {
     /// Takes over an open period that another process has begun.
     pub(super) fn open_by_other(&self, period: OpenPeriod, trace: &Trace) {
         let by = period.until.since(self.runtime.now());
-        if self.state().open_by_other(period) {
+        if self.lock_state().open_by_other(period) {
             self.emit_and_wake(EventKind::CircuitOpened { circuit: self.name(), by, elsewhere: true }, trace);
         }
     }
 
     /// Closes the circuit if another process has ended its open period, whose id is given as text.
     pub(super) fn close_by_other(&self, period: &str, trace: &Trace) {
-        if self.state().close_by_other(|id| id.to_string() == period) {
+        if self.lock_state().close_by_other(|id| id.to_string() == period) {
             self.emit_and_wake(EventKind::CircuitClosed { circuit: self.name(), elsewhere: true }, trace);
         }
     }
 
     /// Ends the wait for an open period of another process of which the store has no record any more.
     pub(super) fn expire_other(&self) {
-        self.state().expire_other(self.runtime.now());
+        self.lock_state().expire_other(self.runtime.now());
     }
 
     /// Returns `true` if the open period of this id was closed here, or followed by another one.
     pub(super) fn has_ended(&self, period: &Version) -> bool {
-        self.state().has_ended(period)
+        self.lock_state().has_ended(period)
     }
 
     pub(super) fn is_open(&self) -> bool {
-        self.state().open_period().is_some()
+        self.lock_state().open_period().is_some()
     }
 
     /// Returns the id of the present open period if another process has begun it.
     pub(super) fn period_of_other(&self) -> Option<Version> {
-        self.state().open_period().filter(|open| !open.is_ours).map(|open| open.id)
+        self.lock_state().open_period().filter(|open| !open.is_ours).map(|open| open.id)
     }
 
     pub(super) fn name(&self) -> Arc<str> {
@@ -174,15 +174,15 @@ impl LocalCircuit {
     /// Emits a change, and wakes the attempts that have not been sent, so that each checks whether it may be sent.
     fn emit_and_wake(&self, change: EventKind, trace: &Trace) {
         trace.emit(change);
-        let unsent = std::mem::take(&mut *self.unsent());
+        let unsent = std::mem::take(&mut *self.lock_unsent());
         unsent.into_values().for_each(Waker::wake);
     }
 
-    fn state(&self) -> MutexGuard<'_, CircuitState> {
+    fn lock_state(&self) -> MutexGuard<'_, CircuitState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn unsent(&self) -> MutexGuard<'_, HashMap<u64, Waker>> {
+    fn lock_unsent(&self) -> MutexGuard<'_, HashMap<u64, Waker>> {
         self.unsent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -191,7 +191,7 @@ impl fmt::Debug for LocalCircuit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LocalCircuit")
             .field("owner", &self.owner)
-            .field("state", &*self.state())
+            .field("state", &*self.lock_state())
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stitchapi_core::{Tick, Version};
 
 use super::outcome::OpenCause;
-use super::window::{FailureCounter, OpenRule};
+use super::window::{AttemptCounter, OpenRule};
 
 /// Pause after which a call may ask again for the probe, while another call probes.
 pub(super) const PROBE_RETRY_PAUSE: Duration = Duration::from_millis(250);
@@ -19,7 +19,7 @@ pub(super) struct CircuitState {
     rule: OpenRule,
     open_for: Duration,
     generation: u64,
-    counter: FailureCounter,
+    counter: AttemptCounter,
     open: Option<OpenPeriod>,
     /// Id of the open period before this state; a record of it that is read later is out of date.
     previous: Option<Version>,
@@ -90,7 +90,7 @@ impl OpenPeriod {
 
 impl CircuitState {
     pub(super) fn new(rule: OpenRule, open_for: Duration) -> Self {
-        Self { rule, open_for, generation: 0, counter: FailureCounter::default(), open: None, previous: None }
+        Self { rule, open_for, generation: 0, counter: AttemptCounter::default(), open: None, previous: None }
     }
 
     /// Decides about an attempt that ends at `ends` at the latest.
@@ -197,7 +197,7 @@ impl CircuitState {
     fn close(&mut self) -> Option<Version> {
         let open = self.open.take()?;
         self.generation += 1;
-        self.counter = FailureCounter::default();
+        self.counter = AttemptCounter::default();
         self.previous = Some(open.id);
         self.previous
     }

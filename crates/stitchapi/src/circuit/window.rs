@@ -1,11 +1,11 @@
-//! The failures of a closed circuit, and when they open it. Pure: the time is passed in.
+//! The attempts of a closed circuit that have ended, and when their failures open it. Pure: the time is passed in.
 
 use std::time::Duration;
 
 use stitchapi_core::{Tick, micros_up};
 
-/// Number of slots into which the window is divided.
-const SLOTS: usize = 10;
+/// Number of intervals into which the window is divided.
+const INTERVALS: usize = 10;
 
 /// When a circuit opens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,52 +19,52 @@ pub(crate) enum OpenRule {
 
 /// Counter of the attempts of a closed circuit, in constant memory.
 ///
-/// The window is divided into ten slots, and the oldest slot is reused for the newest attempts. So the counter covers
+/// The window is divided into ten intervals, and the oldest interval is reused for the newest attempts. So the counter covers
 /// between nine tenths of the window and all of it. Resilience4j calls the method partial aggregation.
 #[derive(Debug, Default)]
-pub(super) struct FailureCounter {
+pub(super) struct AttemptCounter {
     consecutive: u32,
-    slots: [Slot; SLOTS],
+    intervals: [Interval; INTERVALS],
 }
 
 #[derive(Debug, Default, Clone, Copy)]
-struct Slot {
-    /// Index of the slot: the time divided by the length of a slot.
+struct Interval {
+    /// Index of the interval: the time divided by the length of an interval.
     number: u64,
     attempts: u32,
     failures: u32,
 }
 
-impl FailureCounter {
+impl AttemptCounter {
     /// Counts an attempt that ended now. Returns `true` if the circuit opens by `rule`.
     pub(super) fn record(&mut self, rule: &OpenRule, now: Tick, failed: bool) -> bool {
         self.consecutive = if failed { self.consecutive.saturating_add(1) } else { 0 };
         match *rule {
             OpenRule::Consecutive(failures) => self.consecutive >= failures,
             OpenRule::FailureRate { percent, min_attempts, window } => {
-                let number = now.0 / (micros_up(window) / SLOTS as u64).max(1);
-                self.add(number, failed);
+                let number = now.0 / (micros_up(window) / INTERVALS as u64).max(1);
+                self.count(number, failed);
                 let (attempts, failures) = self.sum(number);
                 failed && attempts >= min_attempts.into() && failures * 100 >= attempts * u64::from(percent)
             }
         }
     }
 
-    /// Adds an attempt to the slot of this number.
-    fn add(&mut self, number: u64, failed: bool) {
-        let slot = &mut self.slots[usize::try_from(number % SLOTS as u64).unwrap_or(0)];
-        if slot.number < number {
-            *slot = Slot { number, ..Slot::default() };
+    /// Adds an attempt to the interval of this number.
+    fn count(&mut self, number: u64, failed: bool) {
+        let interval = &mut self.intervals[usize::try_from(number % INTERVALS as u64).unwrap_or(0)];
+        if interval.number < number {
+            *interval = Interval { number, ..Interval::default() };
         }
-        slot.attempts = slot.attempts.saturating_add(1);
-        slot.failures = slot.failures.saturating_add(failed.into());
+        interval.attempts = interval.attempts.saturating_add(1);
+        interval.failures = interval.failures.saturating_add(failed.into());
     }
 
-    /// Returns the attempts and failures in the last ten slots up to `number`.
+    /// Returns the attempts and failures in the last ten intervals up to `number`.
     fn sum(&self, number: u64) -> (u64, u64) {
-        let live = self.slots.iter().filter(|slot| slot.number + SLOTS as u64 > number);
-        live.fold((0, 0), |(attempts, failures), slot| {
-            (attempts + u64::from(slot.attempts), failures + u64::from(slot.failures))
+        let live = self.intervals.iter().filter(|interval| interval.number + INTERVALS as u64 > number);
+        live.fold((0, 0), |(attempts, failures), interval| {
+            (attempts + u64::from(interval.attempts), failures + u64::from(interval.failures))
         })
     }
 }
@@ -76,7 +76,7 @@ mod tests {
     /// Returns the number of attempts after which the circuit opens. An attempt is the millisecond of its end, and
     /// whether it failed.
     fn opens_after(rule: OpenRule, attempts: impl IntoIterator<Item = (u64, bool)>) -> Option<usize> {
-        let mut counter = FailureCounter::default();
+        let mut counter = AttemptCounter::default();
         let mut attempts = attempts.into_iter();
         attempts.position(|(ms, failed)| counter.record(&rule, Tick(ms * 1_000), failed)).map(|index| index + 1)
     }

@@ -8,16 +8,16 @@ use std::task::{Poll, Waker};
 use crate::error::{Error, Result};
 
 /// Bit that is set when no new call may begin.
-const CLOSED: usize = 1 << (usize::BITS - 1);
+const NO_NEW_CALLS: usize = 1 << (usize::BITS - 1);
 /// Bit that is set when no running call may start another request. The lower bits hold the count.
-const ENDED: usize = CLOSED >> 1;
+const NO_NEW_REQUESTS: usize = NO_NEW_CALLS >> 1;
 
 /// Counter of the calls and tasks in flight on a seam, until the seam is shut down.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     state: AtomicUsize,
     /// Wakers of the futures that wait for the count to reach zero.
-    drained: Mutex<Vec<Waker>>,
+    idle_wakers: Mutex<Vec<Waker>>,
 }
 
 /// One call or task in flight. Dropping it ends it.
@@ -29,71 +29,72 @@ impl InFlight {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after [`close`](Self::close).
+    /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after [`refuse_new_calls`](Self::refuse_new_calls).
     pub(crate) fn begin(self: &Arc<Self>) -> Result<InFlightGuard> {
         let guard = self.begin_nested();
-        self.may_begin()?;
+        self.check_accepts_calls()?;
         Ok(guard)
     }
 
-    /// Begins a task on behalf of a call in flight. It succeeds even after [`close`](Self::close).
+    /// Begins a task on behalf of a call in flight. It succeeds even after [`refuse_new_calls`](Self::refuse_new_calls).
     pub(crate) fn begin_nested(self: &Arc<Self>) -> InFlightGuard {
         self.state.fetch_add(1, Ordering::Relaxed);
         InFlightGuard(self.clone())
     }
 
-    /// Checks that a new call may begin.
+    /// Checks that the seam accepts new calls: [`refuse_new_calls`](Self::refuse_new_calls) has not been called.
     #[inline]
-    pub(crate) fn may_begin(&self) -> Result<()> {
-        self.check(CLOSED)
+    pub(crate) fn check_accepts_calls(&self) -> Result<()> {
+        self.check_unset(NO_NEW_CALLS)
     }
 
-    /// Checks that a call in flight may start another request.
-    pub(crate) fn may_start(&self) -> Result<()> {
-        self.check(ENDED)
+    /// Checks that calls in flight may send further requests:
+    /// [`refuse_new_requests`](Self::refuse_new_requests) has not been called.
+    pub(crate) fn check_accepts_requests(&self) -> Result<()> {
+        self.check_unset(NO_NEW_REQUESTS)
     }
 
     #[inline]
-    fn check(&self, bit: usize) -> Result<()> {
+    fn check_unset(&self, bit: usize) -> Result<()> {
         if self.state.load(Ordering::Relaxed) & bit == 0 { Ok(()) } else { Err(Error::shut_down()) }
     }
 
-    /// Refuses new calls from now on.
-    pub(crate) fn close(&self) {
-        self.state.fetch_or(CLOSED, Ordering::Relaxed);
+    /// Refuses new calls from now on; calls in flight continue: the first step of a shutdown.
+    pub(crate) fn refuse_new_calls(&self) {
+        self.state.fetch_or(NO_NEW_CALLS, Ordering::Relaxed);
     }
 
-    /// Refuses further requests of the calls in flight from now on.
-    pub(crate) fn end(&self) {
-        self.state.fetch_or(ENDED, Ordering::Relaxed);
+    /// Refuses further requests of the calls in flight from now on: the second step of a shutdown, when its grace is over.
+    pub(crate) fn refuse_new_requests(&self) {
+        self.state.fetch_or(NO_NEW_REQUESTS, Ordering::Relaxed);
     }
 
     /// Returns the number of calls and tasks in flight.
     pub(crate) fn count(&self) -> usize {
-        self.state.load(Ordering::Acquire) & !(CLOSED | ENDED)
+        self.state.load(Ordering::Acquire) & !(NO_NEW_CALLS | NO_NEW_REQUESTS)
     }
 
     /// Waits until nothing is in flight.
-    pub(crate) async fn drained(&self) {
+    pub(crate) async fn wait_until_idle(&self) {
         poll_fn(|context| {
             // The waker is stored before the count is read, so that a guard dropped in between wakes it.
-            self.wakers().push(context.waker().clone());
+            self.lock_wakers().push(context.waker().clone());
             if self.count() == 0 { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
-    fn wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.drained.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock_wakers(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.idle_wakers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for InFlightGuard {
     fn drop(&mut self) {
         let before = self.0.state.fetch_sub(1, Ordering::AcqRel);
-        let was_last = before & !ENDED == CLOSED | 1;
+        let was_last = before & !NO_NEW_REQUESTS == NO_NEW_CALLS | 1;
         if was_last {
-            let wakers = std::mem::take(&mut *self.0.wakers());
+            let wakers = std::mem::take(&mut *self.0.lock_wakers());
             wakers.into_iter().for_each(Waker::wake);
         }
     }

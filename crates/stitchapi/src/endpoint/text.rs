@@ -49,7 +49,7 @@ fn one(text: &(impl ToString + ?Sized)) -> Result<Text, TextError> {
     Ok(Text::One(text.to_string()))
 }
 
-fn unsupported(what: &str) -> TextError {
+fn unsupported_error(what: &str) -> TextError {
     TextError(format!("{what} cannot be written as text"))
 }
 
@@ -57,7 +57,7 @@ fn unsupported(what: &str) -> TextError {
 fn float(value: impl Serialize) -> Result<Text, TextError> {
     match serde_json::to_string(&value) {
         Ok(text) if text != "null" => Ok(Text::One(text)),
-        _ => Err(unsupported("a number that is not finite")),
+        _ => Err(unsupported_error("a number that is not finite")),
     }
 }
 
@@ -93,7 +93,7 @@ impl ser::Serializer for TextSerializer {
         float(value)
     }
     fn serialize_bytes(self, _: &[u8]) -> Result<Text, TextError> {
-        Err(unsupported("a byte string"))
+        Err(unsupported_error("a byte string"))
     }
     fn serialize_none(self) -> Result<Text, TextError> {
         Ok(Text::Absent)
@@ -120,7 +120,7 @@ impl ser::Serializer for TextSerializer {
         _: &'static str,
         _: &T,
     ) -> Result<Text, TextError> {
-        Err(unsupported("an enum with data"))
+        Err(unsupported_error("an enum with data"))
     }
     fn serialize_seq(self, len: Option<usize>) -> Result<TextSequence, TextError> {
         Ok(TextSequence(Vec::with_capacity(len.unwrap_or(0).min(64))))
@@ -138,13 +138,13 @@ impl ser::Serializer for TextSerializer {
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeTupleVariant, TextError> {
-        Err(unsupported("an enum with data"))
+        Err(unsupported_error("an enum with data"))
     }
     fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, TextError> {
-        Err(unsupported("a map"))
+        Err(unsupported_error("a map"))
     }
     fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeStruct, TextError> {
-        Err(unsupported("a nested struct"))
+        Err(unsupported_error("a nested struct"))
     }
     fn serialize_struct_variant(
         self,
@@ -153,7 +153,7 @@ impl ser::Serializer for TextSerializer {
         _: &'static str,
         _: usize,
     ) -> Result<Self::SerializeStructVariant, TextError> {
-        Err(unsupported("an enum with data"))
+        Err(unsupported_error("an enum with data"))
     }
 }
 
@@ -166,7 +166,7 @@ impl TextSequence {
         match value.serialize(TextSerializer)? {
             Text::One(text) => self.0.push(text),
             Text::Absent => {}
-            Text::Many(_) => return Err(unsupported("a sequence inside a sequence")),
+            Text::Many(_) => return Err(unsupported_error("a sequence inside a sequence")),
         }
         Ok(())
     }

@@ -33,7 +33,7 @@ impl AcquiredPermits {
 /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after the seam's shutdown, and those of a bucket.
 pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<AcquiredPermits> {
     run.attempt_started_at = run.runtime().now();
-    run.context.in_flight.may_start()?;
+    run.context.in_flight.check_accepts_requests()?;
     let principal = run.context.principal.as_ref();
     let flow = flow(principal);
     let handles = run.declaration.bucket_handles.iter().chain(run.seam.bucket_handle());

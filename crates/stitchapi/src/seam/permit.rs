@@ -32,7 +32,7 @@ impl Seam {
     /// * [`ErrorKind::Input`] for a cost that exceeds the budget.
     /// * [`ErrorKind::Store`] if the store fails and the throttle is [closed](crate::OutagePolicy::Closed) in an outage.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
-        self.in_flight().may_begin()?;
+        self.in_flight().check_accepts_calls()?;
         let Some(handle) = self.bucket_handle() else { return Ok(Permit::without_rate(None)) };
         let bucket = handle.bucket(self.principal())?;
         let custom_units = bucket.units(&cost.into())?.map(unless_one_call);

@@ -35,18 +35,18 @@ impl Seam {
     /// over.
     pub async fn shutdown(&self, grace: Duration) -> Result<()> {
         let (runtime, in_flight) = (self.runtime(), self.in_flight());
-        in_flight.close();
+        in_flight.refuse_new_calls();
         let end = runtime.now() + grace;
-        let drained = within(&**runtime, end, in_flight.drained()).await;
+        let idle = within(&**runtime, end, in_flight.wait_until_idle()).await;
         let left = in_flight.count();
-        if drained.is_err() {
-            in_flight.end();
+        if idle.is_err() {
+            in_flight.refuse_new_requests();
             self.parts.bucket_registry.shut_down();
         }
-        let flushed = within(&**runtime, end, self.parts.dispatch.flushed()).await;
+        let delivered = within(&**runtime, end, self.parts.dispatch.wait_until_delivered()).await;
         let timeout =
             |what: String| Err(Error::new(ErrorKind::Timeout, format!("shutdown: {what} when grace was over")));
-        match (drained, flushed) {
+        match (idle, delivered) {
             (Ok(()), Ok(())) => Ok(()),
             (Err(TimeUp), _) => timeout(format!("{left} calls were still in flight")),
             (Ok(()), Err(TimeUp)) => timeout("events had not reached the sinks".to_owned()),

@@ -75,7 +75,7 @@ impl Bucket {
 
     fn custom_units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
         let limits = &self.settings.limits;
-        let units = cost.on(limits);
+        let units = cost.units_on(limits);
         let caps = limits.iter().zip(&*units).enumerate().filter(|(index, _)| !self.settings.paces(*index));
         for (_, (limit, units)) in caps {
             if *units > limit.burst {

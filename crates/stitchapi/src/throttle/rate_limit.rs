@@ -93,7 +93,7 @@ impl RateLimit {
             return None;
         }
         let now = self.runtime().now();
-        let starts = self.state().planner.start_at_once(units, now);
+        let starts = self.lock_state().planner.start_at_once(units, now);
         starts.then_some(Start { at: now, waited: Duration::ZERO })
     }
 
@@ -118,7 +118,7 @@ impl RateLimit {
         if !waiting.needs_agent {
             // Boxed, so that the future of a caller with company is small.
             let lead = Box::pin(within(&**self.runtime(), bounds.deadline, self.lead(&mut waiting)));
-            if let Some(result) = lead.await.map_err(|TimeUp| timed_out())? {
+            if let Some(result) = lead.await.map_err(|TimeUp| timed_out_error())? {
                 return result;
             }
             agent::ensure_running(self);
@@ -143,8 +143,8 @@ impl RateLimit {
             deadline: bounds.deadline,
             waker: None,
         };
-        let mut state = self.state();
-        let joined = state.planner.join(flow, waiter).map_err(throttled)?;
+        let mut state = self.lock_state();
+        let joined = state.planner.join(flow, waiter).map_err(throttled_error)?;
         let agent = if joined.needs_turn { state.agent.notify() } else { None };
         // While this caller waits a running agent does not stop.
         let needs_agent = state.agent.is_running();
@@ -173,7 +173,7 @@ impl RateLimit {
 
     /// Returns the next request of a caller without company.
     fn next_own_request(&self) -> Option<StoreRequest> {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if state.agent.is_running() || !state.planner.is_quiet_cell() {
             return None;
         }
@@ -202,16 +202,16 @@ impl RateLimit {
 
     /// Corrects the charge of a call to what it has cost.
     pub(super) async fn settle(&self, charged: &Units, actual: &Cost) {
-        let actual = actual.on(&self.settings.limits);
+        let actual = actual.units_on(&self.settings.limits);
         let deltas = actual.iter().zip(&**charged).map(|(actual, charged)| i64::from(*actual) - i64::from(*charged));
         for (index, delta) in deltas.enumerate().filter(|(_, delta)| *delta != 0) {
             let now = self.runtime().now();
-            let is_in_store = self.state().planner.settle(index, delta, now);
+            let is_in_store = self.lock_state().planner.settle(index, delta, now);
             if is_in_store {
                 self.settle_in_store(index, delta).await;
             }
         }
-        let agent = self.state().agent.notify();
+        let agent = self.lock_state().agent.notify();
         agent.into_iter().for_each(Waker::wake);
     }
 
@@ -232,7 +232,7 @@ impl RateLimit {
         let now = self.runtime().now();
         let mut effects = Effects::default();
         let (hold, agent) = {
-            let mut state = self.state();
+            let mut state = self.lock_state();
             let Some(hold) = state.planner.apply_cooldown(signal.cooldown, started, now, &mut effects) else { return };
             (hold, state.agent.notify())
         };
@@ -255,13 +255,13 @@ impl RateLimit {
     pub(super) fn record_acceptance(&self, signal: RateLimitSignal, started: Tick) {
         if signal.is_accepted {
             let now = self.runtime().now();
-            self.state().planner.record_acceptance(started, now);
+            self.lock_state().planner.record_acceptance(started, now);
         }
     }
 
     /// Refuses every waiter with [`ErrorKind::ShutDown`].
     pub(super) fn shut_down(&self) {
-        let wakers = self.state().planner.shut_down();
+        let wakers = self.lock_state().planner.shut_down();
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -271,12 +271,12 @@ impl RateLimit {
     /// Dropped: the request may have been sent.
     pub(super) async fn status(self: &Arc<Self>, name: String) -> BucketStatus {
         let (now, random) = (self.runtime().now(), self.runtime().random());
-        let touch = self.state().planner.touch(now, random);
+        let touch = self.lock_state().planner.touch(now, random);
         if let Some(touch) = touch {
             self.clone().send(touch).await;
         }
         let now = self.runtime().now();
-        self.state().planner.status(name, now)
+        self.lock_state().planner.status(name, now)
     }
 
     /// Changes the state and notifies the agent, then performs the effects without the lock.
@@ -284,7 +284,7 @@ impl RateLimit {
         let now = self.runtime().now();
         let mut effects = Effects::default();
         let (result, agent) = {
-            let mut state = self.state();
+            let mut state = self.lock_state();
             (change(&mut state.planner, now, &mut effects), state.agent.notify())
         };
         effects.wake_and_emit(self.trace());
@@ -298,7 +298,7 @@ impl RateLimit {
     }
 
     #[inline]
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -316,7 +316,7 @@ impl WaitQueue for RateLimit {
 
     fn turn(&self) -> Effects<StoreRequest> {
         let (now, random) = (self.runtime().now(), self.runtime().random());
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.agent.begin_turn();
         state.planner.turn(now, random)
     }
@@ -333,11 +333,11 @@ impl WaitQueue for RateLimit {
     }
 
     fn try_start(&self) -> bool {
-        self.state().agent.start()
+        self.lock_state().agent.start()
     }
 
     fn try_stop(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         let is_done = state.planner.has_no_waiters();
         if is_done {
             state.agent.stop();
@@ -346,13 +346,13 @@ impl WaitQueue for RateLimit {
     }
 
     fn abort(&self) -> Vec<Waker> {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.agent.stop();
         state.planner.take_wakers()
     }
 
     fn poll_notified(&self, waker: &Waker) -> bool {
-        self.state().agent.poll_notified(waker)
+        self.lock_state().agent.poll_notified(waker)
     }
 }
 
@@ -386,7 +386,7 @@ impl Future for Waiting<'_> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let limit = self.limit;
-        let mut state = limit.state();
+        let mut state = limit.lock_state();
         let Some((waiter, decision)) = state.planner.poll(self.id, context.waker()) else {
             let is_orphaned = self.needs_agent && !state.agent.is_running();
             drop(state);
@@ -398,8 +398,8 @@ impl Future for Waiting<'_> {
         self.is_done = true;
         let slot = match decision {
             Decision::Start(slot) => slot,
-            Decision::Throttled(retry_after) => return Poll::Ready(Err(throttled(retry_after))),
-            Decision::TimedOut => return Poll::Ready(Err(timed_out())),
+            Decision::Throttled(retry_after) => return Poll::Ready(Err(throttled_error(retry_after))),
+            Decision::TimedOut => return Poll::Ready(Err(timed_out_error())),
             Decision::StoreFailed(error) => return Poll::Ready(Err(error.into())),
             Decision::ShutDown => return Poll::Ready(Err(Error::shut_down())),
         };
@@ -439,10 +439,10 @@ impl fmt::Debug for RateLimit {
     }
 }
 
-fn throttled(retry_after: Duration) -> Error {
+fn throttled_error(retry_after: Duration) -> Error {
     Error::new(ErrorKind::Throttled, "the throttle has no slot in time").with_retry_after(Some(retry_after))
 }
 
-fn timed_out() -> Error {
+fn timed_out_error() -> Error {
     Error::new(ErrorKind::Timeout, "no slot of the throttle before the deadline")
 }

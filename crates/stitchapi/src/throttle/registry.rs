@@ -13,7 +13,7 @@ use stitchapi_core::Key;
 
 use super::bucket::Bucket;
 use super::context::ThrottleContext;
-use super::declaration::{Scope, Throttle, config};
+use super::declaration::{Scope, Throttle, config_error};
 use super::settings::BucketSettings;
 use super::status::ThrottleStatus;
 use crate::error::{Error, Result};
@@ -72,7 +72,7 @@ impl BucketRegistry {
         let mut declared = self.declared.lock().unwrap_or_else(PoisonError::into_inner);
         match declared.get(&name) {
             Some((same, handle)) if same == throttle => Ok(handle.clone()),
-            Some(_) => Err(config(format_args!(
+            Some(_) => Err(config_error(format_args!(
                 "bucket `{}` is declared twice with different settings: make the declarations equal, or give one another \
                  scope",
                 name.join("/")
@@ -90,7 +90,7 @@ impl BucketRegistry {
         Ok(match (&throttle.scope, stitch) {
             (None | Some(Scope::Seam), None) => vec![seam],
             (Some(Scope::Seam), Some(_)) => {
-                return Err(config(
+                return Err(config_error(
                     "Scope::Seam is not valid for a stitch: declare that throttle on the seam, SeamBuilder::throttle(..)",
                 ));
             }
@@ -122,7 +122,7 @@ impl BucketRegistry {
             let bucket = match handle {
                 BucketHandle::Shared(bucket) => Some(bucket),
                 BucketHandle::PerPrincipal(principals) => {
-                    let state = principals.state();
+                    let state = principals.lock_state();
                     status.principals += state.buckets.len();
                     principal.and_then(|principal| state.buckets.get(principal)).cloned()
                 }
@@ -140,7 +140,7 @@ impl BucketRegistry {
             match handle {
                 BucketHandle::Shared(bucket) => bucket.shut_down(),
                 BucketHandle::PerPrincipal(principals) => {
-                    let buckets: Vec<_> = principals.state().buckets.values().cloned().collect();
+                    let buckets: Vec<_> = principals.lock_state().buckets.values().cloned().collect();
                     buckets.iter().for_each(|bucket| bucket.shut_down());
                 }
             }
@@ -176,7 +176,7 @@ impl BucketHandle {
 impl PrincipalBuckets {
     /// Returns the bucket of a principal, created if there is none.
     fn bucket(self: &Arc<Self>, principal: &Principal) -> Arc<Bucket> {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if let Some(bucket) = state.buckets.get(principal) {
             return bucket.clone();
         }
@@ -196,12 +196,12 @@ impl PrincipalBuckets {
 
     /// Removes idle buckets, [`SWEEP_BATCH`] at a time. Returns `false` once none is left.
     async fn sweep(&self) -> bool {
-        let principals: Vec<Principal> = self.state().buckets.keys().cloned().collect();
+        let principals: Vec<Principal> = self.lock_state().buckets.keys().cloned().collect();
         for batch in principals.chunks(SWEEP_BATCH) {
             self.sweep_batch(batch);
             yield_once().await;
         }
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.buckets.shrink_to_fit();
         state.is_swept = !state.buckets.is_empty();
         state.is_swept
@@ -209,7 +209,7 @@ impl PrincipalBuckets {
 
     fn sweep_batch(&self, batch: &[Principal]) {
         let now = self.context.runtime.now();
-        let mut state = self.state();
+        let mut state = self.lock_state();
         for principal in batch {
             // While the lock is held no call gets a bucket.
             let is_idle = |bucket: &mut Arc<Bucket>| Arc::get_mut(bucket).is_some_and(|bucket| bucket.is_idle(now));
@@ -219,7 +219,7 @@ impl PrincipalBuckets {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, PrincipalState> {
+    fn lock_state(&self) -> MutexGuard<'_, PrincipalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -258,7 +258,7 @@ impl fmt::Debug for PrincipalBuckets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PrincipalBuckets")
             .field("name", &self.name)
-            .field("buckets", &self.state().buckets.len())
+            .field("buckets", &self.lock_state().buckets.len())
             .finish_non_exhaustive()
     }
 }

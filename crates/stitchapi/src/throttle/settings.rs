@@ -11,7 +11,7 @@ use stitchapi_core::{Runtime, Tick};
 
 use super::context::ThrottleContext;
 use super::counting;
-use super::declaration::{Cost, Throttle, config};
+use super::declaration::{Cost, Throttle, config_error};
 use super::units::Units;
 use crate::error::Result;
 use crate::outage::OutagePolicy;
@@ -76,7 +76,7 @@ impl BucketSettings {
             None => validate_in_process(throttle, &*context.runtime)?,
         }
         if limits.is_empty() && throttle.max_queue.is_some() && !context.runtime.joins_callers() {
-            return Err(config(
+            return Err(config_error(
                 "max_queue(..) has no effect on a concurrency limit on this runtime, where no call waits for another one: \
                  remove it",
             ));
@@ -86,7 +86,7 @@ impl BucketSettings {
             pacing.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
         let is_volatile = store.is_some_and(|store| store.limits().volatile);
         let fresh_start = if is_volatile { Duration::from_millis(100) } else { Duration::ZERO };
-        let one_call = Cost::default().on(&limits);
+        let one_call = Cost::default().units_on(&limits);
         let mut settings = Self {
             one_call_draws: one_call.iter().any(|units| *units > 0),
             one_call,
@@ -106,7 +106,7 @@ impl BucketSettings {
         };
         if let Some(store) = store.filter(|store| !store.has_pacer() && !settings.limits.is_empty()) {
             settings.max_calls_per_request = 1;
-            settings.max_requests = counting::BATCH.into();
+            settings.max_requests = counting::USUAL_WINDOW_TICKETS.into();
             settings.timeout *= counting::MAX_ROUND_TRIPS;
             context.trace.emit(EventKind::WeakerPromise { store: store.name() });
         }
@@ -137,21 +137,21 @@ fn validate_on_store(throttle: &Throttle, limits: &[Limit], store: &Client) -> R
     let store = store.name();
     if !limits.is_empty() && !has_pacer {
         if !has_counter {
-            return Err(config(format_args!(
+            return Err(config_error(format_args!(
                 "the {store} store has no pacer and no counter, so it cannot share a rate: combine it with a store that has \
                  one, SplitStore::new({store}, other), or give it a pacer with CellFacets"
             )));
         }
         counting::validate(store, limits)?;
         if throttle.fresh_start.is_some() {
-            return Err(config(format_args!(
+            return Err(config_error(format_args!(
                 "fresh_start(..) has no effect on the {store} store, which can only count: remove it, or combine the store \
                  with one that has a pacer, SplitStore::new({store}, other)"
             )));
         }
     }
     if throttle.concurrency.is_some() && !has_leases {
-        return Err(config(format_args!(
+        return Err(config_error(format_args!(
             "the {store} store has no leases, so it cannot share a concurrency limit: combine it with a store that has them, \
              SplitStore::new({store}, other), or give it leases with CellFacets"
         )));
@@ -163,7 +163,7 @@ fn validate_on_store(throttle: &Throttle, limits: &[Limit], store: &Client) -> R
 /// once.
 fn validate_in_process(throttle: &Throttle, runtime: &dyn Runtime) -> Result<()> {
     if throttle.concurrency.is_some() && !runtime.joins_callers() {
-        return Err(config(
+        return Err(config_error(
             "a concurrency limit needs a store with leases on this runtime, where no call waits for another one: add \
              .store(..) to the seam",
         ));

@@ -47,7 +47,7 @@ impl UnitTotals {
     }
 
     /// Returns the sum of the units on the limit at `index`.
-    pub(super) fn on(&self, index: usize) -> u64 {
+    pub(super) fn units_on(&self, index: usize) -> u64 {
         self.units.get(index).copied().unwrap_or(0)
     }
 }

@@ -14,7 +14,7 @@ use crate::runtime::yield_once;
 /// Maximum number of events in the queue. Further events are dropped and counted.
 const CAPACITY: usize = 8_192;
 /// Number of events delivered between two yields to the runtime.
-const BATCH: usize = 16;
+const EVENTS_PER_BATCH: usize = 16;
 
 /// Queue of the events of a seam on their way to its sinks.
 ///
@@ -33,7 +33,7 @@ struct Queue {
     lost: u64,
     is_delivering: bool,
     /// Wakers of the futures that wait until everything is delivered.
-    flushed: Vec<Waker>,
+    delivered_wakers: Vec<Waker>,
 }
 
 impl Dispatch {
@@ -47,7 +47,7 @@ impl Dispatch {
     }
 
     pub(super) fn emit(self: &Arc<Self>, runtime: &dyn Runtime, event: Event) {
-        let mut queue = self.queue();
+        let mut queue = self.lock_queue();
         if queue.events.len() >= CAPACITY {
             queue.lost += 1;
             return;
@@ -65,13 +65,13 @@ impl Dispatch {
     }
 
     /// Waits until the sinks have received every event emitted so far.
-    pub(crate) async fn flushed(&self) {
+    pub(crate) async fn wait_until_delivered(&self) {
         poll_fn(|context| {
-            let mut queue = self.queue();
+            let mut queue = self.lock_queue();
             if !queue.is_delivering {
                 return Poll::Ready(());
             }
-            queue.flushed.push(context.waker().clone());
+            queue.delivered_wakers.push(context.waker().clone());
             Poll::Pending
         })
         .await;
@@ -81,11 +81,11 @@ impl Dispatch {
     async fn deliver(&self) {
         loop {
             let batch: Vec<Event> = {
-                let mut queue = self.queue();
+                let mut queue = self.lock_queue();
                 if queue.events.is_empty() {
                     return end_delivery(queue);
                 }
-                let length = queue.events.len().min(BATCH);
+                let length = queue.events.len().min(EVENTS_PER_BATCH);
                 queue.events.drain(..length).collect()
             };
             for (event, sink) in batch.iter().flat_map(|event| self.sinks.iter().map(move |sink| (event, sink))) {
@@ -96,7 +96,7 @@ impl Dispatch {
         }
     }
 
-    fn queue(&self) -> MutexGuard<'_, Queue> {
+    fn lock_queue(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -117,7 +117,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if !self.is_finished {
-            end_delivery(self.dispatch.queue());
+            end_delivery(self.dispatch.lock_queue());
         }
     }
 }
@@ -125,7 +125,7 @@ impl Drop for Delivery {
 /// Marks the queue as not being delivered, and wakes the futures that wait for that.
 fn end_delivery(mut queue: MutexGuard<'_, Queue>) {
     queue.is_delivering = false;
-    let flushed = std::mem::take(&mut queue.flushed);
+    let wakers = std::mem::take(&mut queue.delivered_wakers);
     drop(queue);
-    flushed.into_iter().for_each(Waker::wake);
+    wakers.into_iter().for_each(Waker::wake);
 }

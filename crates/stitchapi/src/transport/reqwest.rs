@@ -35,7 +35,7 @@ impl ReqwestTransport {
     /// [`TransportError`] if the client cannot be built, for example because no TLS roots are found.
     pub fn build(builder: reqwest::ClientBuilder) -> Result<Self, TransportError> {
         let client = builder.redirect(reqwest::redirect::Policy::none()).retry(reqwest::retry::never()).build();
-        client.map(Self::new).map_err(|error| failed(TransportErrorKind::Other, error))
+        client.map(Self::new).map_err(|error| without_url(TransportErrorKind::Other, error))
     }
 }
 
@@ -50,7 +50,7 @@ impl Transport for ReqwestTransport {
             ));
         };
         let request = reqwest::Request::try_from(http::Request::from_parts(parts, bytes))
-            .map_err(|error| failed(TransportErrorKind::Other, error))?;
+            .map_err(|error| without_url(TransportErrorKind::Other, error))?;
         let requested = request.url().clone();
         let response = self.client.execute(request).await.map_err(classify)?;
         if *response.url() != requested {
@@ -87,10 +87,10 @@ fn classify(error: reqwest::Error) -> TransportError {
     } else {
         TransportErrorKind::Broken
     };
-    failed(kind, error)
+    without_url(kind, error)
 }
 
 /// Removes the URL from the error, because its query may hold a secret.
-fn failed(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
+fn without_url(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
     TransportError::new(kind, error.without_url())
 }

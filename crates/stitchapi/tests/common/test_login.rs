@@ -72,19 +72,19 @@ impl TestLogin {
     }
 
     /// Locks the settings, to change or read them.
-    pub fn state(&self) -> MutexGuard<'_, TestLoginState> {
+    pub fn lock_state(&self) -> MutexGuard<'_, TestLoginState> {
         self.0.lock().unwrap()
     }
 
     /// Fails the first `failures` logins, counted from the very first one.
     pub fn fail_first(&self, failures: u32, are_retryable: bool) {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         (state.failures, state.failures_are_retryable) = (failures, are_retryable);
     }
 
     /// Returns the number of logins so far.
     pub fn count(&self) -> u32 {
-        self.state().logins
+        self.lock_state().logins
     }
 }
 
@@ -97,7 +97,7 @@ impl Login for TestLogin {
     async fn login(&self, context: &AuthContext<'_>, previous: Option<&Session>) -> Result<Session, AuthError> {
         let runtime = context.runtime();
         let (number, duration, lifetime, failure) = {
-            let mut state = self.state();
+            let mut state = self.lock_state();
             state.logins += 1;
             state.previous_tokens.push(previous.map(token_of));
             let failure = (state.failures >= state.logins).then_some(state.failures_are_retryable);
@@ -106,12 +106,12 @@ impl Login for TestLogin {
         runtime.sleep_until(runtime.now() + duration).await;
         match failure {
             Some(is_retryable) => {
-                let after = self.state().retry_after;
+                let after = self.lock_state().retry_after;
                 Err(AuthError::new("the login failed").with_retryable(is_retryable).with_retry_after(after))
             }
             None => {
                 let session = Session::new(format!("secret-{number}"), runtime.wall() + lifetime);
-                let has_refresh_token = self.state().has_refresh_token;
+                let has_refresh_token = self.lock_state().has_refresh_token;
                 Ok(if has_refresh_token { session.with_refresh_token("refresh".to_owned()) } else { session })
             }
         }
@@ -122,7 +122,7 @@ impl Login for TestLogin {
     }
 
     fn is_per_principal(&self) -> bool {
-        self.state().is_per_principal
+        self.lock_state().is_per_principal
     }
 }
 

@@ -23,15 +23,16 @@ pub(super) struct WorkerProcess {
 impl WorkerProcess {
     /// Starts this program again as `stitch fleet-worker`.
     pub(super) fn start(number: usize) -> Result<Self, CliError> {
-        let failed = |error: &dyn std::error::Error| CliError::internal("a worker process cannot be started", error);
-        let program = std::env::current_exe().map_err(|error| failed(&error))?;
+        let start_error =
+            |error: &dyn std::error::Error| CliError::internal("a worker process cannot be started", error);
+        let program = std::env::current_exe().map_err(|error| start_error(&error))?;
         let mut process = Command::new(program)
             .arg("fleet-worker")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .map_err(|error| failed(&error))?;
+            .map_err(|error| start_error(&error))?;
         match (process.stdin.take(), process.stdout.take()) {
             (Some(stdin), Some(stdout)) => Ok(Self { number, process, stdin, stdout: BufReader::new(stdout).lines() }),
             _ => Err(CliError::Internal("a worker process has no pipes".to_owned())),

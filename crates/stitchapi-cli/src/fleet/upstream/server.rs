@@ -23,10 +23,10 @@ pub(crate) struct Upstream {
 impl Upstream {
     /// Listens on a free port. [`serve`](Self::serve) handles the requests.
     pub(crate) async fn start(config: UpstreamConfig) -> Result<Self, CliError> {
-        let failed = |error: &dyn std::error::Error| CliError::internal("the upstream cannot listen", error);
-        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| failed(&error))?;
-        let listener = listener.into_std().map_err(|error| failed(&error))?;
-        let url = format!("http://{}/", listener.local_addr().map_err(|error| failed(&error))?);
+        let listen_error = |error: &dyn std::error::Error| CliError::internal("the upstream cannot listen", error);
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.map_err(|error| listen_error(&error))?;
+        let listener = listener.into_std().map_err(|error| listen_error(&error))?;
+        let url = format!("http://{}/", listener.local_addr().map_err(|error| listen_error(&error))?);
         Ok(Self { listener, url, shared: Arc::new(SharedState::new(config)) })
     }
 

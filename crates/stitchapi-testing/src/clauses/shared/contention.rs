@@ -131,20 +131,20 @@ async fn overtake(
     let notification = Arc::new(Notification::new());
     let waker = Waker::from(notification.clone());
     for completed in 0..OVERTAKING {
-        let failed = |error| Failure { completed, error: Some(error) };
+        let failure = |error| Failure { completed, error: Some(error) };
         notification.received().await;
         let polled = update.as_mut().poll(&mut Context::from_waker(&waker));
         if let Poll::Ready(result) = polled {
-            return result.map_err(failed);
+            return result.map_err(failure);
         }
         match select(next(), Box::pin(fixture.sleep(BLOCKED))).await {
             Either::Left((Ok(()), _)) => {}
             // The other update may time out at a lock that the kit keeps from being released.
             Either::Left((Err(error), _)) if error.is_retryable() => {}
-            Either::Left((Err(error), _)) => return Err(failed(error)),
+            Either::Left((Err(error), _)) => return Err(failure(error)),
             Either::Right((_, blocked)) => {
                 let (updated, _) = join(update, blocked).await;
-                return updated.map_err(failed);
+                return updated.map_err(failure);
             }
         }
     }

@@ -16,7 +16,7 @@ pub(crate) const MAX_KEY: usize = 4_096;
 /// Longest value of the stores here, in bytes.
 pub(crate) const MAX_VALUE: usize = 64 << 10;
 
-fn too_large(operation: &'static str) -> StoreError {
+fn too_large_error(operation: &'static str) -> StoreError {
     StoreError::new(StoreErrorKind::TooLarge, "memory", operation)
 }
 
@@ -36,10 +36,10 @@ pub(crate) trait Defect: Default + Debug + Send + Sync + 'static {
         StoreLimits::unlimited().with_sizes(MAX_KEY, MAX_VALUE)
     }
     fn check_key(&self, key: &Key, operation: &'static str) -> Result<(), StoreError> {
-        if key.rendered_len() <= self.limits().max_key { Ok(()) } else { Err(too_large(operation)) }
+        if key.rendered_len() <= self.limits().max_key { Ok(()) } else { Err(too_large_error(operation)) }
     }
     fn check_value(&self, value: &Bytes, operation: &'static str) -> Result<(), StoreError> {
-        if value.len() <= self.limits().max_value { Ok(()) } else { Err(too_large(operation)) }
+        if value.len() <= self.limits().max_value { Ok(()) } else { Err(too_large_error(operation)) }
     }
     async fn get(&self, sound: &SoundClient, key: &Key) -> Result<Option<Bytes>, StoreError> {
         sound.store.get(key).await

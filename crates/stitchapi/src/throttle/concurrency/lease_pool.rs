@@ -1,4 +1,4 @@
-//! Permits that this process uses and the leases behind them, and which requests to send for more. Pure.
+//! Concurrency permits, called permits here, that this process uses and the leases behind them, and which requests to send for more. Pure.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use stitchapi_core::{Lease, Owner, StoreError, Tick};
 
 use super::lease_request::{LeaseReply, LeaseRequest, LeaseResponse, RequestKind};
 use super::settings::{ConcurrencySettings, Inputs};
-use crate::store::{HealthProbe, PROBE_INTERVAL, PollInterval};
+use crate::store::{OutageTracker, PROBE_INTERVAL, PollInterval};
 use crate::throttle::agent::Effects;
 use crate::trace::EventKind;
 
@@ -25,11 +25,11 @@ const NEVER: Tick = Tick(u64::MAX);
 #[derive(Debug)]
 pub(super) struct LeasePool {
     /// Permits in use, by the owners of their leases.
-    permits: HashMap<Owner, Issued>,
+    permits: HashMap<Owner, PermitInUse>,
     /// Requests in flight, by owner.
     in_flight: HashMap<Owner, RequestKind>,
-    /// Place of this process in the store's queue, for all of its callers.
-    queued: Option<Queued>,
+    /// Position of this process in the store's queue, for all of its callers.
+    queued: Option<QueuePosition>,
     /// Leases to release. A release that fails is repeated until the lease expires.
     releases: VecDeque<(Owner, Tick)>,
     /// Number of leases to try for at once, besides the one that this process has queued for. It doubles while leases
@@ -37,14 +37,15 @@ pub(super) struct LeasePool {
     batch: usize,
     /// Sending time of the newest request to which the store replied that no lease is free.
     busy_as_of: Tick,
-    health: Option<HealthProbe>,
+    /// Outage of the store, while it lasts.
+    outage: Option<OutageTracker>,
     /// Time before which no permit needs a renewal.
     next_renewal: Tick,
 }
 
 /// Permit that a call of this process uses.
 #[derive(Debug)]
-struct Issued {
+struct PermitInUse {
     backing: Backing,
     issued_at: Tick,
     /// When to renew the lease, or to acquire one.
@@ -62,9 +63,9 @@ enum Backing {
     Outage,
 }
 
-/// Place in the store's queue.
+/// Position in the store's queue.
 #[derive(Debug)]
-struct Queued {
+struct QueuePosition {
     owner: Owner,
     next_request: Tick,
     interval: PollInterval,
@@ -79,7 +80,7 @@ impl Default for LeasePool {
             releases: VecDeque::new(),
             batch: 0,
             busy_as_of: Tick(0),
-            health: None,
+            outage: None,
             next_renewal: NEVER,
         }
     }
@@ -93,7 +94,7 @@ impl LeasePool {
 
     /// Returns the number of permits that this process may use: the limit, or its share during an outage.
     fn max_in_use(&self, settings: &ConcurrencySettings) -> usize {
-        if self.health.is_some() { settings.outage_share as usize } else { settings.limit as usize }
+        if self.outage.is_some() { settings.outage_share as usize } else { settings.limit as usize }
     }
 
     /// Returns `true` if no permit, no request and no release needs the agent.
@@ -102,13 +103,13 @@ impl LeasePool {
     }
 
     fn is_unavailable(&self) -> bool {
-        self.health.as_ref().is_some_and(HealthProbe::is_unavailable)
+        self.outage.as_ref().is_some_and(OutageTracker::is_unavailable)
     }
 
     /// Returns the last failure of the store if it is recent, so that the outage policy decides on permits.
-    pub(super) fn outage(&self, inputs: Inputs<'_>) -> Option<&Arc<StoreError>> {
-        let health = self.health.as_ref().filter(|health| health.is_fresh(inputs.settings.timeout, inputs.now));
-        health.map(HealthProbe::error)
+    pub(super) fn recent_outage_error(&self, inputs: Inputs<'_>) -> Option<&Arc<StoreError>> {
+        let outage = self.outage.as_ref().filter(|outage| outage.is_fresh(inputs.settings.timeout, inputs.now));
+        outage.map(OutageTracker::error)
     }
 
     /// Returns `true` if the permit is valid: its lease was renewed in time, or it was issued during an outage.
@@ -139,7 +140,7 @@ impl LeasePool {
     }
 
     fn issue(&mut self, owner: Owner, backing: Backing, issued_at: Tick, renew_at: Tick) {
-        self.permits.insert(owner, Issued { backing, issued_at, renew_at });
+        self.permits.insert(owner, PermitInUse { backing, issued_at, renew_at });
         self.next_renewal = self.next_renewal.min(renew_at);
     }
 
@@ -169,8 +170,8 @@ impl LeasePool {
         let Inputs { settings, now, runtime } = inputs;
         let LeaseRequest { kind, owner } = response.request;
         self.in_flight.remove(&owner);
-        if let (RequestKind::Probe, Some(health)) = (kind, &mut self.health) {
-            health.end_probe(now);
+        if let (RequestKind::Probe, Some(outage)) = (kind, &mut self.outage) {
+            outage.end_probe(now);
         }
         if matches!(response.result, Ok(LeaseReply::Acquire(Lease::Busy { .. }))) {
             self.busy_as_of = self.busy_as_of.max(response.sent);
@@ -225,8 +226,8 @@ impl LeasePool {
                 }
             }
             (RequestKind::Probe, _) => {
-                if let Some(health) = self.health.as_mut().filter(|health| health.is_unavailable()) {
-                    health.return_until(now + settings.return_length());
+                if let Some(outage) = self.outage.as_mut().filter(|outage| outage.is_unavailable()) {
+                    outage.return_until(now + settings.return_length());
                 }
                 self.permits.values_mut().for_each(|permit| permit.renew_at = now);
                 self.next_renewal = now;
@@ -254,10 +255,10 @@ impl LeasePool {
         if self.queued.as_ref().is_some_and(|queued| queued.owner == owner) {
             self.queued = None;
         }
-        match &mut self.health {
-            Some(health) => health.record_failure(inputs.now, error.clone()),
+        match &mut self.outage {
+            Some(outage) => outage.record_failure(inputs.now, error.clone()),
             None => {
-                self.health = Some(HealthProbe::new(inputs.now, error.clone()));
+                self.outage = Some(OutageTracker::new(inputs.now, error.clone()));
                 let ConcurrencySettings { outage_policy, fleet_size, fleet_size_source, .. } = *inputs.settings;
                 effects.events.push(EventKind::OutageBegan {
                     policy: outage_policy,
@@ -271,20 +272,20 @@ impl LeasePool {
     /// Plans the requests of a turn, and the next turn, for this number of waiters.
     pub(super) fn plan(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         let now = inputs.now;
-        if let Some((health, until)) = self.health.as_ref().and_then(|health| Some((health, health.return_ends_at()?)))
+        if let Some((outage, until)) = self.outage.as_ref().and_then(|outage| Some((outage, outage.return_ends_at()?)))
         {
-            if health.is_over(now) {
-                effects.events.push(EventKind::OutageEnded { lasted: until.since(health.began()) });
-                self.health = None;
+            if outage.is_over(now) {
+                effects.events.push(EventKind::OutageEnded { lasted: until.since(outage.began()) });
+                self.outage = None;
             } else {
                 effects.turn_at(until);
             }
         }
         let is_needed = waiting > 0 || !self.permits.is_empty();
-        if let Some(health) = self.health.as_mut().filter(|health| health.is_unavailable()) {
-            match health.next_probe_at(PROBE_INTERVAL).filter(|_| is_needed) {
+        if let Some(outage) = self.outage.as_mut().filter(|outage| outage.is_unavailable()) {
+            match outage.next_probe_at(PROBE_INTERVAL).filter(|_| is_needed) {
                 Some(probe_at) if probe_at <= now => {
-                    health.begin_probe();
+                    outage.begin_probe();
                     self.request(RequestKind::Probe, Owner::random(inputs.runtime), effects);
                 }
                 Some(probe_at) => effects.turn_at(probe_at),
@@ -340,9 +341,12 @@ impl LeasePool {
         }
         let is_requesting = self.queued.as_ref().is_some_and(|queued| self.in_flight.contains_key(&queued.owner));
         if !is_requesting {
-            let first =
-                || Queued { owner: Owner::random(runtime), next_request: now, interval: settings.poll_interval() };
-            let Queued { owner, next_request, .. } = *self.queued.get_or_insert_with(first);
+            let first = || QueuePosition {
+                owner: Owner::random(runtime),
+                next_request: now,
+                interval: settings.poll_interval(),
+            };
+            let QueuePosition { owner, next_request, .. } = *self.queued.get_or_insert_with(first);
             if next_request <= now {
                 self.request(RequestKind::Acquire, owner, effects);
             } else {
@@ -369,7 +373,7 @@ impl LeasePool {
     pub(super) fn forget_requests(&mut self, settings: &ConcurrencySettings, now: Tick) {
         for (owner, kind) in std::mem::take(&mut self.in_flight) {
             if kind == RequestKind::Probe {
-                self.health.iter_mut().for_each(|health| health.end_probe(now));
+                self.outage.iter_mut().for_each(|outage| outage.end_probe(now));
             } else if !self.permits.contains_key(&owner) {
                 self.release(owner, now + settings.lease_ttl);
             }
@@ -389,7 +393,7 @@ impl LeasePool {
 
 /// Marks the lease of a permit as lost. The call that uses the permit continues; no later call uses it unless the store
 /// grants the lease again.
-fn mark_lost(permit: &mut Issued, now: Tick, effects: &mut Effects<LeaseRequest>) {
+fn mark_lost(permit: &mut PermitInUse, now: Tick, effects: &mut Effects<LeaseRequest>) {
     if matches!(permit.backing, Backing::Lease(_)) {
         effects.events.push(EventKind::ConcurrencyPermitLost);
     }

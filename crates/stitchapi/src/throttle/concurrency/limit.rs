@@ -63,12 +63,12 @@ impl ConcurrencyLimit {
 
     /// Returns the number of permits in use in this process.
     pub(crate) fn in_use(&self) -> usize {
-        self.state().in_use()
+        self.lock_state().in_use()
     }
 
     /// Returns the number of callers that wait in this process.
     pub(crate) fn waiting(&self) -> usize {
-        self.state().queue.waiting()
+        self.lock_state().queue.waiting()
     }
 
     /// Waits for a permit. Callers of one `flow` are served first come, first served; flows take turns.
@@ -88,7 +88,7 @@ impl ConcurrencyLimit {
     }
 
     async fn acquire_in_turn(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<ConcurrencyPermit> {
-        if self.state().acquire_at_once(&self.settings) {
+        if self.lock_state().acquire_at_once(&self.settings) {
             return Ok(ConcurrencyPermit { limit: self.clone(), owner: None, waited: Duration::ZERO });
         }
         let (mut waiting, latest_start) = self.join(flow, bounds)?;
@@ -113,9 +113,9 @@ impl ConcurrencyLimit {
     fn join(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<(Waiting, Tick)> {
         let now = self.runtime().now();
         let latest_start = self.bucket_settings.latest_start(bounds, now);
-        let mut state = self.state();
+        let mut state = self.lock_state();
         if self.bucket_settings.max_queue.is_some_and(|max| state.queue.waiting() >= max) {
-            return Err(no_permit_in_time());
+            return Err(throttled_error());
         }
         let (units, deadline) = (Units::default(), bounds.deadline);
         let waiter = Waiter { units, is_one_call: true, arrived: now, latest_start, deadline, waker: None };
@@ -130,7 +130,7 @@ impl ConcurrencyLimit {
         let now = self.runtime().now();
         let mut effects = Effects::default();
         let agent = {
-            let mut state = self.state();
+            let mut state = self.lock_state();
             state.give_back(owner, self.inputs(now), &mut effects);
             state.agent.notify()
         };
@@ -166,7 +166,7 @@ impl ConcurrencyLimit {
     fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.context.runtime
     }
-    fn state(&self) -> MutexGuard<'_, ConcurrencyState> {
+    fn lock_state(&self) -> MutexGuard<'_, ConcurrencyState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -184,24 +184,24 @@ impl WaitQueue for ConcurrencyLimit {
 
     fn turn(&self) -> Effects<LeaseRequest> {
         let now = self.runtime().now();
-        self.state().turn(self.inputs(now))
+        self.lock_state().turn(self.inputs(now))
     }
 
     async fn send(self: Arc<Self>, request: LeaseRequest) {
         let response = self.send_to_store(request).await;
         let now = self.runtime().now();
-        let mut effects = self.state().apply(&response, self.inputs(now));
+        let mut effects = self.lock_state().apply(&response, self.inputs(now));
         effects.wake_and_emit(&self.context.trace);
     }
 
     fn try_start(&self) -> bool {
-        let mut state = self.state();
+        let mut state = self.lock_state();
         self.key.is_some() && !state.is_done() && state.agent.start()
     }
 
     fn try_stop(&self) -> bool {
         let now = self.runtime().now();
-        let mut state = self.state();
+        let mut state = self.lock_state();
         let is_done = state.is_done();
         if is_done {
             state.stop_agent(&self.settings, now);
@@ -211,13 +211,13 @@ impl WaitQueue for ConcurrencyLimit {
 
     fn abort(&self) -> Vec<Waker> {
         let now = self.runtime().now();
-        let mut state = self.state();
+        let mut state = self.lock_state();
         state.stop_agent(&self.settings, now);
         state.queue.take_wakers()
     }
 
     fn poll_notified(&self, waker: &Waker) -> bool {
-        self.state().agent.poll_notified(waker)
+        self.lock_state().agent.poll_notified(waker)
     }
 }
 
@@ -232,7 +232,7 @@ impl fmt::Debug for ConcurrencyLimit {
 }
 
 /// When a permit will be free is unknown, because it depends on the calls that use them.
-fn no_permit_in_time() -> Error {
+fn throttled_error() -> Error {
     Error::new(
         ErrorKind::Throttled,
         "no concurrency permit in time, because too many calls are running: retry later, or allow a longer wait",
@@ -257,7 +257,7 @@ impl ConcurrencyPermit {
     /// Returns `true` if no other call can have the permit: its lease was renewed in time.
     pub(crate) fn is_held(&self) -> bool {
         let now = self.limit.runtime().now();
-        self.owner.is_none() || self.limit.state().is_valid(self.owner.as_ref(), now)
+        self.owner.is_none() || self.limit.lock_state().is_valid(self.owner.as_ref(), now)
     }
 }
 
@@ -285,20 +285,20 @@ struct Waiting {
 impl Waiting {
     /// Returns `true` if a permit may be free: the store has not responded since this caller arrived.
     fn may_be_free(&self) -> bool {
-        self.limit.state().may_be_free(self.arrived, &self.limit.settings)
+        self.limit.lock_state().may_be_free(self.arrived, &self.limit.settings)
     }
 
     /// Leaves the queue, with the permit if it was decided meanwhile.
     fn give_up(mut self) -> Result<ConcurrencyPermit> {
         match self.poll_decision(Waker::noop()) {
             Poll::Ready(permit) => permit,
-            Poll::Pending => Err(no_permit_in_time()),
+            Poll::Pending => Err(throttled_error()),
         }
     }
 
     fn poll_decision(&mut self, waker: &Waker) -> Poll<Result<ConcurrencyPermit>> {
         let limit = &self.limit;
-        let mut state = limit.state();
+        let mut state = limit.lock_state();
         let Some((decided, decision)) = state.queue.poll(self.id, waker) else {
             let has_agent = state.agent.is_running();
             drop(state);
@@ -343,12 +343,12 @@ impl Drop for Waiting {
         if self.has_left {
             return;
         }
-        let decision = self.limit.state().queue.leave(self.id);
+        let decision = self.limit.lock_state().queue.leave(self.id);
         if let Some(Decision::Permit(owner)) = decision {
             self.limit.give_back(owner);
             return;
         }
-        let agent = self.limit.state().agent.notify();
+        let agent = self.limit.lock_state().agent.notify();
         agent.into_iter().for_each(Waker::wake);
     }
 }

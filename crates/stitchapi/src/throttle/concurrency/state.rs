@@ -119,7 +119,7 @@ impl ConcurrencyState {
                 }
                 Permits::InProcess(_) => return,
                 Permits::Leased(pool) => {
-                    let Some(error) = pool.outage(inputs).cloned() else { return };
+                    let Some(error) = pool.recent_outage_error(inputs).cloned() else { return };
                     let owner = match inputs.settings.outage_policy {
                         OutagePolicy::Local => pool.issue_from_share(inputs),
                         OutagePolicy::Open => Some(pool.issue_without_lease(inputs)),

@@ -14,4 +14,4 @@ mod windows;
 
 pub(super) use pacer::{CountingPacer, MAX_ROUND_TRIPS};
 pub(super) use validate::validate;
-pub(super) use windows::BATCH;
+pub(super) use windows::USUAL_WINDOW_TICKETS;

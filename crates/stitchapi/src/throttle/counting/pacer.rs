@@ -48,7 +48,7 @@ impl CountingPacer {
         let is_touch = request.calls.is_empty();
         if is_touch && request.rejoin.is_none() {
             let clocks = self.clocks();
-            let next_start = self.pool().start_after_latest(self.windows, clocks);
+            let next_start = self.lock_pool().start_after_latest(self.windows, clocks);
             return Ok(self.reservation(clocks.now, next_start, 0));
         }
         let until = self.store.runtime().now() + request.horizon;
@@ -56,7 +56,7 @@ impl CountingPacer {
         let now = self.store.runtime().now();
         Ok(match drawn {
             Ok(at) if is_touch => {
-                self.pool().take_back(at);
+                self.lock_pool().take_back(at);
                 self.reservation(now, at, 0)
             }
             Ok(at) => self.reservation(now, at, 1),
@@ -67,7 +67,7 @@ impl CountingPacer {
     /// Keeps the ticket of a booking for the next call of this process. Returns `false` if there is none.
     pub(in crate::throttle) fn refund(&self, booking: &Booking) -> bool {
         let at = booking.tats.first().map(|(_, tat)| Tick(tat.micros));
-        at.is_some_and(|at| self.pool().take_back(at))
+        at.is_some_and(|at| self.lock_pool().take_back(at))
     }
 
     /// Draws one ticket per unit of a debt, for no call, as far as the timeout permits. Gives nothing back if `delta` is
@@ -86,7 +86,7 @@ impl CountingPacer {
     /// cannot store a time.
     pub(in crate::throttle) fn hold(&self, until: StoreTime, cap: Duration) {
         let latest = self.store.runtime().now() + cap;
-        self.pool().hold(Tick(until.0).min(latest));
+        self.lock_pool().hold(Tick(until.0).min(latest));
     }
 
     /// Draws a ticket that starts at `until` at the latest. Returns its start, or `Err` with the start of the first ticket
@@ -98,7 +98,7 @@ impl CountingPacer {
         let (mut exhausted, mut skip) = (0_u32, 0);
         loop {
             let clocks = self.clocks();
-            let next = self.pool().next(self.windows, self.guard, clocks, until, skip);
+            let next = self.lock_pool().next(self.windows, self.guard, clocks, until, skip);
             let (window, times) = match next {
                 NextTicket::Drawn(at) => return Ok(Ok(at)),
                 NextTicket::TooLate(_) if skip > 0 => {
@@ -110,7 +110,7 @@ impl CountingPacer {
             };
             let in_flight = IncrementsInFlight { pacer: self, window, times };
             let counts = try_join_all((0..times).map(|_| self.increment(window, clocks.wall))).await?;
-            let has_ticket = self.pool().record_counts(self.windows, window, &counts);
+            let has_ticket = self.lock_pool().record_counts(self.windows, window, &counts);
             drop(in_flight);
             exhausted = if has_ticket { 0 } else { exhausted + 1 };
             skip = (1 << exhausted.saturating_sub(1).min(16)) - 1;
@@ -170,7 +170,7 @@ impl CountingPacer {
         Clocks { now: runtime.now(), wall: micros_up(since_1970) }
     }
 
-    fn pool(&self) -> MutexGuard<'_, TicketPool> {
+    fn lock_pool(&self) -> MutexGuard<'_, TicketPool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -184,6 +184,6 @@ struct IncrementsInFlight<'p> {
 
 impl Drop for IncrementsInFlight<'_> {
     fn drop(&mut self) {
-        self.pacer.pool().end_increments(self.window, self.times);
+        self.pacer.lock_pool().end_increments(self.window, self.times);
     }
 }

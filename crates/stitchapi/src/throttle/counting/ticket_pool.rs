@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use stitchapi_core::{Tick, micros_up};
 
-use super::windows::{BATCH, Windows};
+use super::windows::{USUAL_WINDOW_TICKETS, Windows};
 
 /// Microseconds by which a wall clock must go back to count as set back.
 const CLOCK_STEP: u64 = 10_000;
@@ -99,7 +99,7 @@ impl TicketPool {
             let counted = self.counters.get(&window).map_or(0, |counter| counter.count + counter.in_flight);
             let burnt = first.saturating_sub(windows.ticket(window, counted));
             // The counter of a window that this process has not incremented is unknown.
-            if counted < windows.tickets && (counted == 0 || burnt < BATCH.into()) {
+            if counted < windows.tickets && (counted == 0 || burnt < USUAL_WINDOW_TICKETS.into()) {
                 break (window, if counted == 0 { 1 } else { burnt + 1 });
             }
             window += 1;

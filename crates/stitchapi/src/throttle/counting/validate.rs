@@ -3,7 +3,7 @@
 use stitchapi_core::pace::Limit;
 
 use crate::error::Result;
-use crate::throttle::declaration::{CALLS, config};
+use crate::throttle::declaration::{CALLS, config_error};
 
 /// Accepts one rate of calls without a burst: a ticket is for one call at one time.
 ///
@@ -14,7 +14,7 @@ pub(in crate::throttle) fn validate(store: &str, limits: &[Limit]) -> Result<()>
     if matches!(limits, [limit] if limit.burst == 1 && limit.id.unit() == CALLS) {
         return Ok(());
     }
-    Err(config(format_args!(
+    Err(config_error(format_args!(
         "the {store} store can only count, so a throttle on it is one rate of calls without a burst: declare that, combine \
          the store with one that has a pacer, SplitStore::new({store}, other), or give it a pacer with CellFacets"
     )))

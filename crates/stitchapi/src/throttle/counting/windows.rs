@@ -6,7 +6,7 @@ use stitchapi_core::micros_up;
 use stitchapi_core::pace::Limit;
 
 /// Tickets of a usual window, and upper bound of the tickets that one process draws at once.
-pub(in crate::throttle) const BATCH: u8 = 8;
+pub(in crate::throttle) const USUAL_WINDOW_TICKETS: u8 = 8;
 /// Lower bound of a window's length, whatever the rate: each window has a key in the store.
 const MIN_LENGTH: Duration = Duration::from_millis(100);
 /// Upper bound of a window's length, unless one ticket is longer: half of the window may have passed when a process draws
@@ -31,7 +31,7 @@ impl Windows {
         let permits = u128::from(limit.permits.max(1));
         let period = u128::from(micros_up(limit.id.period() + guard));
         let tickets_in = |length: Duration| length.as_micros() * permits / period;
-        let tickets = tickets_in(MAX_LENGTH).min(BATCH.into()).max(tickets_in(MIN_LENGTH)).max(1);
+        let tickets = tickets_in(MAX_LENGTH).min(USUAL_WINDOW_TICKETS.into()).max(tickets_in(MIN_LENGTH)).max(1);
         Self { permits, period, tickets: u64::try_from(tickets).unwrap_or(u64::MAX) }
     }
 

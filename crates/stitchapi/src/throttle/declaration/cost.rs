@@ -55,7 +55,7 @@ impl Cost {
     }
 
     /// Returns the units that the cost draws on each of `limits`, in their order.
-    pub(in crate::throttle) fn on(&self, limits: &[Limit]) -> Units {
+    pub(in crate::throttle) fn units_on(&self, limits: &[Limit]) -> Units {
         limits.iter().map(|limit| self.of(limit.id.unit())).collect()
     }
 }
@@ -90,7 +90,7 @@ mod tests {
         let id = |unit| LimitId::new(unit, Duration::from_secs(60));
         let declared = ["tokens", "calls"].map(|unit| LimitSpec { id: id(unit), permits: 10, burst: None });
         let limits = limits(&declared).unwrap();
-        assert_eq!(&*Cost::new(2).and("tokens", 7).and("tokens", 5).and("bytes", 9).on(&limits), [5, 2]);
-        assert_eq!(&*Cost::default().on(&limits), [0, 1]);
+        assert_eq!(&*Cost::new(2).and("tokens", 7).and("tokens", 5).and("bytes", 9).units_on(&limits), [5, 2]);
+        assert_eq!(&*Cost::default().units_on(&limits), [0, 1]);
     }
 }

@@ -10,4 +10,4 @@ pub use cost::Cost;
 pub use rate::{Rate, RateError};
 pub use scope::Scope;
 pub use throttle::Throttle;
-pub(super) use throttle::config;
+pub(super) use throttle::config_error;

@@ -255,22 +255,22 @@ impl Throttle {
     pub(in crate::throttle) fn validate(&self) -> Result<(Vec<Limit>, Duration)> {
         let mut declared = Vec::with_capacity(self.rates.len());
         for (rate, burst) in &self.rates {
-            let rate = rate.as_ref().map_err(config)?;
+            let rate = rate.as_ref().map_err(config_error)?;
             declared.push(LimitSpec { id: rate.limit_id(), permits: rate.permits(), burst: *burst });
         }
         self.validate_counts()?;
         if self.has_stray_burst {
-            return Err(config("burst(..) has no effect before a rate: call it after rate(..) or and_rate(..)"));
+            return Err(config_error("burst(..) has no effect before a rate: call it after rate(..) or and_rate(..)"));
         }
         if declared.is_empty() && self.concurrency.is_some() {
             self.validate_without_rate()?;
             return Ok((Vec::new(), default_guard(Duration::ZERO)));
         }
-        let limits = limits(&declared).map_err(config)?;
+        let limits = limits(&declared).map_err(config_error)?;
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap_or_default();
         let guard = self.guard.unwrap_or_else(|| default_guard(shortest));
         if guard < Duration::from_millis(1) || guard > shortest {
-            return Err(config(format_args!(
+            return Err(config_error(format_args!(
                 "guard({guard:?}) is out of range: it is at least 1 ms and at most the shortest period, {shortest:?}"
             )));
         }
@@ -284,7 +284,7 @@ impl Throttle {
             ("fleet_size", self.fleet_size == Some(0)),
         ];
         match zero.into_iter().find(|(_, is_zero)| *is_zero) {
-            Some((setter, _)) => Err(config(format_args!("{setter}(0) lets no call start: it is at least 1"))),
+            Some((setter, _)) => Err(config_error(format_args!("{setter}(0) lets no call start: it is at least 1"))),
             None => Ok(()),
         }
     }
@@ -297,7 +297,7 @@ impl Throttle {
             ("max_hold", self.max_hold.is_some()),
         ];
         match set.into_iter().find(|(_, is_set)| *is_set) {
-            Some((setter, _)) => Err(config(format_args!(
+            Some((setter, _)) => Err(config_error(format_args!(
                 "{setter}(..) has no effect without a rate: add rate(..) or and_rate(..), or remove it"
             ))),
             None => Ok(()),
@@ -306,7 +306,7 @@ impl Throttle {
 }
 
 /// Returns the error of an invalid throttle.
-pub(in crate::throttle) fn config(what: impl fmt::Display) -> Error {
+pub(in crate::throttle) fn config_error(what: impl fmt::Display) -> Error {
     Error::config(format!("throttle: {what}"))
 }
 

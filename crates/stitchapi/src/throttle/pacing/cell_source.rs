@@ -180,14 +180,14 @@ impl CellSource {
         effects: &mut Effects<StoreRequest>,
     ) -> bool {
         let Some(outage) = &mut self.outage else { return false };
-        if outage.health.is_over(now) {
+        if outage.tracker.is_over(now) {
             effects.events.extend(self.end_outage(now));
             return false;
         }
         let holds_slots = held_until.is_some_and(|until| until > now);
         let touch_every = holds_slots.then_some(TOUCH_EVERY - TOUCH_EARLY);
         if outage.is_probe_due(touch_every, now) {
-            outage.health.begin_probe();
+            outage.tracker.begin_probe();
             let alone_for = PROBE_INTERVAL + settings.timeout;
             let rejoin = Rejoin { alone_for, pause: outage.pause, since: outage.since };
             // The first probe that succeeds only reads the cell.
@@ -264,7 +264,7 @@ impl CellSource {
         self.in_flight.retain(|sent| sent.number != request.number);
         self.counting = self.counting.filter(|number| *number != request.number);
         if let Some(outage) = self.outage.as_mut().filter(|_| request.is_probe) {
-            outage.health.end_probe(now);
+            outage.tracker.end_probe(now);
         }
     }
 
@@ -298,7 +298,7 @@ impl CellSource {
         let was_announced = request.reserve.rejoin.is_some_and(|rejoin| rejoin.was_announced_in(&reservation.cell));
         let has_expired = request.reserve.expires.is_some_and(|expires| reservation.now > expires);
         if reservation.cell.local_end > reservation.now {
-            outage.health.return_until(self.view.local(reservation.cell.local_end, now));
+            outage.tracker.return_until(self.view.local(reservation.cell.local_end, now));
         } else if has_expired {
             // The store has executed the request too late for a decision: the next probe decides.
             outage.set_found(false);
@@ -318,7 +318,7 @@ impl CellSource {
         now: Tick,
     ) -> Option<EventKind> {
         if let Some(outage) = &mut self.outage {
-            outage.health.set_error(error);
+            outage.tracker.set_error(error);
             outage.set_found(false);
             return None;
         }
@@ -343,7 +343,7 @@ impl CellSource {
 
     fn end_outage(&mut self, now: Tick) -> Option<EventKind> {
         let outage = self.outage.take()?;
-        Some(EventKind::OutageEnded { lasted: now.since(outage.health.began()) })
+        Some(EventKind::OutageEnded { lasted: now.since(outage.tracker.began()) })
     }
 }
 

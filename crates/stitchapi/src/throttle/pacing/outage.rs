@@ -10,7 +10,7 @@ use stitchapi_core::{StoreError, StoreTime, Tick};
 
 use super::in_process_pacer::InProcessPacer;
 use crate::outage::FleetSize;
-use crate::store::{HealthProbe, PROBE_INTERVAL};
+use crate::store::{OutageTracker, PROBE_INTERVAL};
 
 /// How long after a failed operation other processes may have booked ahead without this process having seen it.
 pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
@@ -37,8 +37,8 @@ pub(super) struct Outage {
     pub(super) fleet_size: u32,
     /// How long the returning fleet pauses: the spacing of this process' starts, and the guard.
     pub(super) pause: Duration,
-    /// Health of the store. During its return the whole fleet stays alone.
-    pub(super) health: HealthProbe,
+    /// When to probe the store, and when the outage ends. During the return the whole fleet stays alone.
+    pub(super) tracker: OutageTracker,
     /// The store's time of the newest reservation before the outage. No process was alone then.
     pub(super) since: StoreTime,
     /// Whether the last probe found the store.
@@ -62,7 +62,7 @@ impl Outage {
             pacer: InProcessPacer::new(&share, guard, booked_until + spacing),
             fleet_size,
             pause: spacing + guard,
-            health: HealthProbe::new(now, error),
+            tracker: OutageTracker::new(now, error),
             since,
             is_found: false,
         }
@@ -71,7 +71,7 @@ impl Outage {
     /// Returns `true` if a probe is due. `touch_every` is set while this process holds slots: see
     /// [`next_action_at`](Self::next_action_at).
     pub(super) fn is_probe_due(&self, touch_every: Option<Duration>, now: Tick) -> bool {
-        self.health.next_probe_at(self.probe_interval(touch_every)).is_some_and(|at| now >= at)
+        self.tracker.next_probe_at(self.probe_interval(touch_every)).is_some_and(|at| now >= at)
     }
 
     /// Stores whether the last probe found the store.
@@ -90,9 +90,9 @@ impl Outage {
     /// Returns `true` if the fleet stays alone, or the store failed lately. A process that has not called for longer does
     /// not know whether the store is still unavailable.
     pub(super) fn is_fresh(&self, now: Tick) -> bool {
-        match self.health.return_ends_at() {
+        match self.tracker.return_ends_at() {
             Some(until) => now < until,
-            None => self.health.is_fresh(Duration::ZERO, now),
+            None => self.tracker.is_fresh(Duration::ZERO, now),
         }
     }
 
@@ -102,7 +102,7 @@ impl Outage {
     /// A process that holds slots probes every `touch_every`, so that it learns of a lost cell before the first slots of
     /// the next one, as it does while the store is available.
     pub(super) fn next_action_at(&self, touch_every: Option<Duration>) -> Option<Tick> {
-        self.health.return_ends_at().or_else(|| self.health.next_probe_at(self.probe_interval(touch_every)))
+        self.tracker.return_ends_at().or_else(|| self.tracker.next_probe_at(self.probe_interval(touch_every)))
     }
 
     /// Returns the pause between the last probe and the next one.
@@ -159,10 +159,10 @@ mod tests {
         let mut outage =
             Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
         assert_eq!(outage.next_action_at(None), Some(Tick(0) + PROBE_INTERVAL));
-        outage.health.begin_probe();
+        outage.tracker.begin_probe();
         // A time in the past would make the agent turn without a pause.
         assert_eq!(outage.next_action_at(None), None);
-        outage.health.end_probe(Tick(0) + PROBE_INTERVAL);
+        outage.tracker.end_probe(Tick(0) + PROBE_INTERVAL);
         assert_eq!(outage.next_action_at(None), Some(Tick(0) + 2 * PROBE_INTERVAL));
     }
 }

@@ -180,7 +180,7 @@ impl Planner {
                         effects.wakers.extend(self.allocator.queue.decide_all(unpaced));
                     }
                     OutagePolicy::Closed => {
-                        let failed = || Decision::StoreFailed(outage.health.error().clone());
+                        let failed = || Decision::StoreFailed(outage.tracker.error().clone());
                         effects.wakers.extend(self.allocator.queue.decide_all(failed));
                     }
                 }
@@ -301,7 +301,7 @@ impl Planner {
 
     /// Returns the start of a caller with these units that arrives now, as far as it is known.
     fn estimate(&self, units: &[u32], now: Tick) -> Option<Tick> {
-        let waiting = (0..units.len()).map(|index| self.allocator.queue.totals().on(index));
+        let waiting = (0..units.len()).map(|index| self.allocator.queue.totals().units_on(index));
         match &self.source {
             SlotSource::InProcess(pacer) => Some(pacer.due_behind(waiting, units, now)),
             SlotSource::Cell(cell) => {
@@ -386,7 +386,7 @@ impl Planner {
             held: Some(self.source.held_for(now)).filter(|held| !held.is_zero()),
             is_stricter_elsewhere: cell.is_some_and(|cell| cell.view.is_stricter_elsewhere()),
             concurrency: None,
-            outage: cell.and_then(|cell| cell.outage.as_ref()).map(|outage| now.since(outage.health.began())),
+            outage: cell.and_then(|cell| cell.outage.as_ref()).map(|outage| now.since(outage.tracker.began())),
             age: cell.and_then(|cell| cell.view.confirmed_at()).map(|sent| now.since(sent)),
         }
     }

@@ -140,8 +140,8 @@ impl SlotAllocator {
 
     /// Returns the units on the limit at `index` of the waiters without a slot and without a request.
     pub(super) fn uncovered_on(&self, index: usize, cell: &CellSource) -> u64 {
-        let requested: u64 = cell.requested_totals().map(|totals| totals.on(index)).sum();
-        self.queue.totals().on(index).saturating_sub(self.slots.totals().on(index) + requested)
+        let requested: u64 = cell.requested_totals().map(|totals| totals.units_on(index)).sum();
+        self.queue.totals().units_on(index).saturating_sub(self.slots.totals().units_on(index) + requested)
     }
 
     /// Refuses waiters whose slot is booked after their latest start, and waiters whose slot would be after `next`, the

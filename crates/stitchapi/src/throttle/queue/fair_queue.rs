@@ -318,13 +318,13 @@ mod tests {
     fn callers_of_one_flow_are_served_first_come_first_served() {
         let mut queue = FairQueue::<()>::new();
         let ids: Vec<WaiterId> = (1..=3).map(|units| queue.join(0, waiter(units))).collect();
-        assert_eq!((queue.waiting(), queue.totals().on(0), queue.totals().is_uniform()), (3, 6, false));
+        assert_eq!((queue.waiting(), queue.totals().units_on(0), queue.totals().is_uniform()), (3, 6, false));
         assert_eq!(queue.next(|waiter| waiter.units[0] > 1).map(|(id, _)| id), Some(ids[1]));
         for id in &ids {
             assert_eq!(queue.next(|_| true).map(|(id, _)| id), Some(*id));
             queue.decide(*id, ());
         }
-        assert_eq!((queue.waiting(), queue.totals().on(0), queue.totals().is_uniform()), (0, 0, true));
+        assert_eq!((queue.waiting(), queue.totals().units_on(0), queue.totals().is_uniform()), (0, 0, true));
         assert!(!queue.is_empty());
     }
 

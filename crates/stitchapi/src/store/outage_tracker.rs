@@ -1,6 +1,6 @@
-//! Health of a store that has failed: when to probe it again, and when the outage ends.
+//! Outage of a store that has failed: when to probe it again, and when the outage ends.
 //!
-//! A limit of the throttle creates a [`HealthProbe`] when an operation fails, and drops it when the outage is over. What a
+//! A limit of the throttle creates a [`OutageTracker`] when an operation fails, and drops it when the outage is over. What a
 //! process does meanwhile is the limit's own affair. Pure: callers pass the time.
 
 use std::sync::Arc;
@@ -19,7 +19,7 @@ const STALE_AFTER: u32 = 4;
 /// * After the first response the process keeps to its outage behaviour until a time that the caller sets: by then every
 ///   process has found the store. That time is the *return*.
 #[derive(Debug)]
-pub(crate) struct HealthProbe {
+pub(crate) struct OutageTracker {
     began: Tick,
     /// End of the last operation that failed, or of the last probe.
     last_tried: Tick,
@@ -29,7 +29,7 @@ pub(crate) struct HealthProbe {
     error: Arc<StoreError>,
 }
 
-impl HealthProbe {
+impl OutageTracker {
     /// Returns the outage that begins now with this failure.
     pub(crate) fn new(now: Tick, error: Arc<StoreError>) -> Self {
         Self { began: now, last_tried: now, is_probing: false, return_ends_at: None, error }
@@ -111,27 +111,27 @@ mod tests {
 
     #[test]
     fn one_probe_at_a_time_is_due_an_interval_after_the_last_attempt() {
-        let mut health = HealthProbe::new(Tick(0), failure());
-        assert_eq!(health.next_probe_at(PROBE_INTERVAL), Some(Tick(0) + PROBE_INTERVAL));
-        health.begin_probe();
-        assert_eq!(health.next_probe_at(PROBE_INTERVAL), None);
-        health.end_probe(Tick(300_000));
-        assert_eq!(health.next_probe_at(PROBE_INTERVAL), Some(Tick(300_000) + PROBE_INTERVAL));
+        let mut tracker = OutageTracker::new(Tick(0), failure());
+        assert_eq!(tracker.next_probe_at(PROBE_INTERVAL), Some(Tick(0) + PROBE_INTERVAL));
+        tracker.begin_probe();
+        assert_eq!(tracker.next_probe_at(PROBE_INTERVAL), None);
+        tracker.end_probe(Tick(300_000));
+        assert_eq!(tracker.next_probe_at(PROBE_INTERVAL), Some(Tick(300_000) + PROBE_INTERVAL));
     }
 
     #[test]
     fn the_outage_ends_with_the_return_and_a_failure_during_the_return_prolongs_it() {
-        let mut health = HealthProbe::new(Tick(0), failure());
-        health.return_until(Tick(500_000));
-        assert!(!health.is_unavailable() && !health.is_over(Tick(499_999)) && health.is_over(Tick(500_000)));
-        assert_eq!(health.next_probe_at(PROBE_INTERVAL), None);
-        health.record_failure(Tick(400_000), failure());
-        assert!(health.is_unavailable() && !health.is_over(Tick(500_000)));
+        let mut tracker = OutageTracker::new(Tick(0), failure());
+        tracker.return_until(Tick(500_000));
+        assert!(!tracker.is_unavailable() && !tracker.is_over(Tick(499_999)) && tracker.is_over(Tick(500_000)));
+        assert_eq!(tracker.next_probe_at(PROBE_INTERVAL), None);
+        tracker.record_failure(Tick(400_000), failure());
+        assert!(tracker.is_unavailable() && !tracker.is_over(Tick(500_000)));
     }
 
     #[test]
     fn a_failure_is_fresh_for_four_probe_intervals_and_the_slack() {
-        let (health, slack) = (HealthProbe::new(Tick(0), failure()), Duration::from_millis(250));
-        assert!(health.is_fresh(slack, Tick(1_250_000)) && !health.is_fresh(slack, Tick(1_250_001)));
+        let (tracker, slack) = (OutageTracker::new(Tick(0), failure()), Duration::from_millis(250));
+        assert!(tracker.is_fresh(slack, Tick(1_250_000)) && !tracker.is_fresh(slack, Tick(1_250_001)));
     }
 }
