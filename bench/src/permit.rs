@@ -26,8 +26,8 @@ const WAITERS: u64 = 50;
 /// Slots that are measured, over all tasks.
 const SLOTS: u64 = 1_000;
 /// Guard of the rate 200/s.
-const GUARD: Duration = Duration::from_millis(5);
-/// Time between two slots of the rate 200/s, guard included.
+const MAX_LATENESS: Duration = Duration::from_millis(5);
+/// Time between two slots of the rate 200/s, maximum lateness included.
 const SPACING: Duration = Duration::from_micros(5_025);
 
 /// Measures an uncontended permit in nanoseconds, beside `governor` on the same clock and on its own clock.
@@ -120,7 +120,8 @@ pub async fn wake_up() {
     table("Wake-up after the slot, no store", &["", "p50, us", "p99, us", "goal"], &rows);
 }
 
-/// Returns the lateness of each wake-up in microseconds, and the number of slots that were missed by more than the guard.
+/// Returns the lateness of each wake-up in microseconds, and the number of slots that were missed by more than the
+/// maximum lateness.
 ///
 /// Each slot is one spacing after the previous one. After a missed slot, the next slot is the start of the next caller.
 fn lateness(mut starts: Vec<(Tick, Tick)>) -> (Vec<f64>, usize) {
@@ -128,7 +129,7 @@ fn lateness(mut starts: Vec<(Tick, Tick)>) -> (Vec<f64>, usize) {
     let (mut late, mut missed) = (Vec::new(), 0);
     let mut slot = starts.first().map_or(Tick(0), |(at, _)| *at);
     for (at, woken) in starts {
-        if at >= slot + GUARD {
+        if at >= slot + MAX_LATENESS {
             missed += 1;
             slot = at;
         } else {

@@ -9,7 +9,7 @@ use crate::clock::{MILLISECOND, now, sleep_until};
 
 /// Duration of one sleep in microseconds.
 const TICK: u64 = MILLISECOND;
-/// Lateness in microseconds that costs a fleet at 200/s a slot: its guard.
+/// Lateness in microseconds that costs a fleet at 200/s a slot: its maximum lateness.
 const LATE: u64 = 5 * MILLISECOND;
 /// Largest share of the time that may be lost to sleeps that are [`LATE`]: a fifth of the share of the budget that a fleet
 /// may leave unused.

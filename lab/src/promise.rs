@@ -40,7 +40,7 @@ pub struct Promise {
     /// Limits in the order of their periods; the first one paces.
     pub limits: Vec<Limit>,
     /// Maximum lateness of a start in microseconds.
-    pub guard: u64,
+    pub max_lateness: u64,
     /// Units that may start at once whatever the burst.
     min_burst: u32,
 }
@@ -74,8 +74,8 @@ impl Promise {
                 Limit { permits: declared - burst + 1, period: micros(period), burst, max_units: declared }
             }
         };
-        let guard = micros(shortest / 200).clamp(MILLISECOND, 5 * MILLISECOND);
-        Self { limits: rates.iter().map(limit).collect(), guard, min_burst: largest }
+        let max_lateness = micros(shortest / 200).clamp(MILLISECOND, 5 * MILLISECOND);
+        Self { limits: rates.iter().map(limit).collect(), max_lateness, min_burst: largest }
     }
 
     /// Returns the promise for a time in which this number of processes pace alone, each with a burst of one. Together they have
@@ -107,7 +107,7 @@ impl Promise {
         let per_micro = f64::from(limit.permits) / limit.period as f64;
         let mut bounds = vec![Bound { window: limit.period, units: limit.max_units.into() }];
         for window in INTERVALS {
-            let late = if window < limit.period { per_micro * self.guard as f64 } else { 0.0 };
+            let late = if window < limit.period { per_micro * self.max_lateness as f64 } else { 0.0 };
             let units = per_micro * window as f64 + f64::from(limit.burst.max(self.min_burst)) + late;
             bounds.push(Bound { window, units });
         }
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_window_shorter_than_the_period_adds_the_guard() {
+    fn a_window_shorter_than_the_period_adds_the_maximum_lateness() {
         assert_eq!(max_units(&Promise::of(&["200/s,5"], 1), 0.1), 20.0 + 5.0 + 1.0);
         assert_eq!(max_units(&Promise::of(&["200/s,5"], 1), 5.0), 1_005.0);
     }
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn a_period_of_a_cap_holds_its_permits() {
         let promise = Promise::of(&["1000/h", "10/s"], 1);
-        assert_eq!((promise.limits[0].period, promise.guard), (1_000_000, 5_000));
+        assert_eq!((promise.limits[0].period, promise.max_lateness), (1_000_000, 5_000));
         assert_eq!(max_units(&promise, 3_600.0), 1_000.0);
         assert_eq!(
             (promise.limits[1].permits, promise.limits[1].burst, promise.limits[1].max_units),

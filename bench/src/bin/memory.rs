@@ -110,8 +110,9 @@ async fn bytes_per_waiter<F: Future<Output = ()> + Send + 'static>(wait: impl Fn
 
 /// Measures the bytes per idle bucket, of 100,000 buckets that are not full for an hour and are therefore kept.
 async fn idle(redis: &Server) -> Failable<()> {
-    // On a busy machine a reply may be late. The guard is long, because a missed slot would cost an hour here.
-    let hourly = Throttle::rate(Rate::per_hour(1)).fresh_start(Duration::ZERO).guard(Duration::from_secs(60));
+    // On a busy machine a reply may be late. The maximum lateness is long, because a missed slot would cost an hour
+    // here.
+    let hourly = Throttle::rate(Rate::per_hour(1)).initial_delay(Duration::ZERO).max_lateness(Duration::from_secs(60));
     let hourly = hourly.on_outage(OutagePolicy::Open);
     let hourly = || seam().throttle(hourly.clone().per_principal());
     let (in_process, on_redis) = (hourly().build()?, hourly().store(RedisStore::connect(&redis.url()).await?).build()?);
@@ -132,7 +133,7 @@ async fn idle(redis: &Server) -> Failable<()> {
 async fn expired(redis: &mut Server) -> Failable<()> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("bench.db");
-    let short_lived = || seam().throttle(Throttle::rate("10/s").fresh_start(Duration::ZERO).per_principal());
+    let short_lived = || seam().throttle(Throttle::rate("10/s").initial_delay(Duration::ZERO).per_principal());
     let mut rows = Vec::new();
 
     let row = remaining("no store", EXPIRED_BUCKETS, short_lived().build()?).await?;

@@ -10,8 +10,8 @@ use crate::Tick;
 /// Sleeps until the machine's boot clock ([`Tick::of_boot_clock`]) reaches `at`, and never less.
 ///
 /// One thread of the process, `stitchapi-timer`, wakes all sleepers. The first sleeper starts it, and it never ends. The
-/// timers of async runtimes have a resolution of a millisecond or more, too coarse for a slot with a guard of one
-/// millisecond. This timer works under any executor.
+/// timers of async runtimes have a resolution of a millisecond or more, too coarse for a slot with a maximum lateness
+/// of one millisecond. This timer works under any executor.
 ///
 /// Cancellation: a dropped future leaves nothing behind.
 ///

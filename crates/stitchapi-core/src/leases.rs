@@ -47,10 +47,10 @@ pub trait Leases: Debug + Send + Sync + 'static {
     /// * An owner that holds a lease receives the same one, with the same fencing token, for at least `ttl` from now.
     /// * A **fencing token** is larger than every one issued under this key before, even if the value was deleted or lost
     ///   since, while the store's clock does not go back.
-    /// * If no lease is free, the owner enters the queue. It loses its position unless it asks again within `park` of the
-    ///   reply. A `park` of zero leaves the queue.
-    /// * A store that is notified of releases may wait for one before it replies, at most for `park`. Other stores reply
-    ///   at once, and the library asks again.
+    /// * If no lease is free, the owner enters the queue. It loses its position unless it asks again within `queue_ttl`
+    ///   of the reply. A `queue_ttl` of zero leaves the queue.
+    /// * A store that is notified of releases may wait for one before it replies, at most for `queue_ttl`. Other stores
+    ///   reply at once, and the library asks again.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ pub trait Leases: Debug + Send + Sync + 'static {
         limit: u32,
         ttl: Duration,
         owner: &Owner,
-        park: Duration,
+        queue_ttl: Duration,
     ) -> Result<Lease, StoreError>;
 
     /// Extends the lease to `ttl` from now, and never shortens it. Returns `false` if the owner holds no lease any more.

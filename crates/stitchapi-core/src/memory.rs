@@ -20,7 +20,7 @@ const SHRINK_FROM: usize = 1_024;
 /// * Every operation holds a mutex from its read to its write, and never across an `.await`.
 /// * Each write removes up to 8 expired entries and releases memory. There is no thread: without writes, nothing is
 ///   removed.
-/// * The store's time is the clock of a runtime ([`MemoryStore::on`]) or the machine's boot clock
+/// * The store's time is the clock of a runtime ([`MemoryStore::with_clock_of`]) or the machine's boot clock
 ///   ([`MemoryStore::new`]).
 ///
 /// ```
@@ -70,7 +70,7 @@ impl MemoryStore {
 
     /// Creates an empty store on the clock of `runtime`.
     #[must_use]
-    pub fn on(runtime: Arc<dyn Runtime>) -> Self {
+    pub fn with_clock_of(runtime: Arc<dyn Runtime>) -> Self {
         Self { content: Arc::default(), runtime: Some(runtime), prefix: Prefix::default() }
     }
 
@@ -98,7 +98,7 @@ impl MemoryStore {
             #[cfg(any(unix, windows))]
             None => StoreTime(crate::Tick::of_boot_clock().0),
             #[cfg(not(any(unix, windows)))]
-            None => unreachable!("on a platform without a boot clock, only `on` creates a store"),
+            None => unreachable!("on a platform without a boot clock, only `with_clock_of` creates a store"),
         }
     }
 }
@@ -238,7 +238,7 @@ mod tests {
     #[test]
     fn a_million_expired_keys_are_removed_and_their_memory_is_released() {
         let clock = Arc::new(ManualClock::default());
-        let store = MemoryStore::on(clock.clone());
+        let store = MemoryStore::with_clock_of(clock.clone());
         let capacity = || store.content.lock().unwrap().entries.capacity();
         for n in 0..1_000_000 {
             block_on(store.set(&key(n), Bytes::new(), Some(SECOND))).unwrap();
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn a_key_that_is_written_often_is_listed_once_and_expires_on_time() {
         let clock = Arc::new(ManualClock::default());
-        let store = MemoryStore::on(clock.clone());
+        let store = MemoryStore::with_clock_of(clock.clone());
         for n in 0..100 {
             clock.0.store(n * 500_000, Ordering::Relaxed);
             block_on(store.set(&key(0), Bytes::new(), Some(SECOND))).unwrap();
@@ -271,7 +271,7 @@ mod tests {
     #[test]
     fn a_shorter_ttl_moves_the_key_in_the_index_and_no_ttl_removes_it() {
         let clock = Arc::new(ManualClock::default());
-        let store = MemoryStore::on(clock.clone());
+        let store = MemoryStore::with_clock_of(clock.clone());
         block_on(store.set(&key(0), Bytes::new(), Some(60 * SECOND))).unwrap();
         block_on(store.set(&key(0), Bytes::new(), Some(SECOND))).unwrap();
         block_on(store.set(&key(1), Bytes::new(), Some(SECOND))).unwrap();

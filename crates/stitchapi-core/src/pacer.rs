@@ -19,13 +19,13 @@ use crate::{Key, StoreError, StoreTime};
 /// use std::sync::Arc;
 /// use std::time::Duration;
 ///
-/// use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, default_guard, limits};
+/// use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, default_max_lateness, limits};
 /// use stitchapi_core::{Key, MemoryStore, StitchStore};
 ///
 /// # futures_executor::block_on(async {
 /// let second = Duration::from_secs(1);
 /// let limits = limits(&[LimitSpec { id: LimitId::calls(second), permits: 10, burst: None }])?;
-/// let request = ReserveRequest::new(limits, default_guard(second), 0x5eed).with_calls(3);
+/// let request = ReserveRequest::new(limits, default_max_lateness(second), 0x5eed).with_calls(3);
 ///
 /// let pacer = Arc::new(MemoryStore::new()).pacer().expect("the memory store has every facet");
 /// let reservation = pacer.reserve(&Key::new("bucket"), &request).await?;

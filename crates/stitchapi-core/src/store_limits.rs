@@ -30,8 +30,8 @@ pub struct StoreLimits {
     /// Whether the backend may lose state that it has confirmed: by a restart, a failover, an eviction.
     ///
     /// The price of `true`: a new bucket waits 100 ms before its first start, so that bookings in a lost cell run out
-    /// first (`Throttle::fresh_start`). The price of a wrong `false`: after a loss, the bookings of up to a second can
-    /// start twice. Nothing else depends on it.
+    /// first (`Throttle::initial_delay`). The price of a wrong `false`: after a loss, the bookings of up to a second
+    /// can start twice. Nothing else depends on it.
     pub volatile: bool,
     /// Time that the library waits for one operation: 250 ms by default, 2 s for a store over HTTP. The driver's own
     /// timeout should be a little shorter, so that its more precise error is the one reported.

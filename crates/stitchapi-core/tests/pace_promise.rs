@@ -5,7 +5,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use stitchapi_core::StoreTime;
 use stitchapi_core::pace::{
-    Cell, CellSnapshot, Costs, Limit, LimitId, LimitSpec, ReserveRequest, Tat, default_guard, limits, transition,
+    Cell, CellSnapshot, Costs, Limit, LimitId, LimitSpec, ReserveRequest, Tat, default_max_lateness, limits, transition,
 };
 
 /// Request of one process.
@@ -17,7 +17,7 @@ struct RandomRequest {
     calls: Vec<Vec<u32>>,
     horizon: u64,
     lead: u64,
-    /// Lateness of each start, in thousandths of the guard.
+    /// Lateness of each start, in thousandths of the maximum lateness.
     late: u64,
     /// Index of the first call whose booking is refunded.
     refund_from: Option<usize>,
@@ -48,10 +48,10 @@ fn random_request(limits: usize) -> impl Strategy<Value = RandomRequest> {
 type Started = (u64, Vec<u32>);
 
 /// Runs the requests on one cell, and calls `before_each` with the number of the request and the stored cell. Each start is
-/// late by the request's share of the guard.
+/// late by the request's share of the maximum lateness.
 fn run(
     limits: &[Limit],
-    guard: Duration,
+    max_lateness: Duration,
     random_requests: &[RandomRequest],
     mut before_each: impl FnMut(usize, &mut Option<Cell>),
 ) -> Vec<Started> {
@@ -59,7 +59,7 @@ fn run(
     for (number, random) in random_requests.iter().enumerate() {
         now += random.after;
         before_each(number, &mut cell);
-        let mut request = ReserveRequest::new(limits.to_vec(), guard, number as u64 + 1);
+        let mut request = ReserveRequest::new(limits.to_vec(), max_lateness, number as u64 + 1);
         request.horizon = Duration::from_micros(random.horizon);
         request.lead = Duration::from_micros(random.lead);
         request.snapshot = snapshot.take();
@@ -81,7 +81,7 @@ fn run(
             cell = refund.write.or(cell);
             starts.truncate(keep);
         }
-        let late = (guard.as_micros() as u64 - 1) * random.late / 1_000;
+        let late = (max_lateness.as_micros() as u64 - 1) * random.late / 1_000;
         started.extend(starts.iter().zip(&request.calls).map(|(start, costs)| (start.0 + late, costs.0.to_vec())));
     }
     started.sort();
@@ -97,7 +97,12 @@ fn most_in_a_window(started: &[Started], k: usize, length: u64) -> u64 {
     started.iter().enumerate().map(window).max().unwrap_or(0)
 }
 
-fn check(declared: &[LimitSpec], limits: &[Limit], guard: Duration, started: &[Started]) -> Result<(), TestCaseError> {
+fn check(
+    declared: &[LimitSpec],
+    limits: &[Limit],
+    max_lateness: Duration,
+    started: &[Started],
+) -> Result<(), TestCaseError> {
     for (k, limit) in limits.iter().enumerate() {
         let period = limit.id.period().as_micros() as u64;
         let largest_cost = started.iter().map(|(_, costs)| costs[k]).max().unwrap_or(0);
@@ -114,7 +119,7 @@ fn check(declared: &[LimitSpec], limits: &[Limit], guard: Duration, started: &[S
         }
         for (times, by) in [(1, 10), (1, 2), (5, 1), (7, 3)] {
             let length = period * times / by;
-            let slack = if length < period { guard.as_micros() as u64 } else { 0 };
+            let slack = if length < period { max_lateness.as_micros() as u64 } else { 0 };
             let bound = (length + slack) as f64 * f64::from(limit.permits) / period as f64 + burst as f64;
             let found = most_in_a_window(started, k, length);
             prop_assert!(found as f64 <= bound, "{found} units in {length} us of {limit:?}, expected at most {bound}");
@@ -136,9 +141,9 @@ proptest! {
     #[test]
     fn no_window_exceeds_the_promise((declared, requests) in scenario()) {
         let limits = limits(&declared).unwrap();
-        let guard = default_guard(declared[0].id.period());
-        let started = run(&limits, guard, &requests, |_, _| {});
-        check(&declared, &limits, guard, &started)?;
+        let max_lateness = default_max_lateness(declared[0].id.period());
+        let started = run(&limits, max_lateness, &requests, |_, _| {});
+        check(&declared, &limits, max_lateness, &started)?;
     }
 
     #[test]
@@ -147,9 +152,9 @@ proptest! {
         faults in proptest::collection::vec((0..40usize, 0..3usize), 1..4),
     ) {
         let limits = limits(&declared).unwrap();
-        let guard = default_guard(declared[0].id.period());
+        let max_lateness = default_max_lateness(declared[0].id.period());
         let mut history = vec![None; requests.len()];
-        let started = run(&limits, guard, &requests, |number, cell| {
+        let started = run(&limits, max_lateness, &requests, |number, cell| {
             history[number] = cell.clone();
             for (_, steps) in faults.iter().filter(|(at, _)| *at == number && number > 0) {
                 *cell = if *steps == 0 { None } else { history[number.saturating_sub(*steps)].clone() };
@@ -157,7 +162,7 @@ proptest! {
                 history.fill(None);
             }
         });
-        check(&declared, &limits, guard, &started)?;
+        check(&declared, &limits, max_lateness, &started)?;
     }
 
     #[test]
@@ -165,12 +170,12 @@ proptest! {
         (declared, requests) in scenario(), at in 0..40usize, seconds in 1..20u64,
     ) {
         let limits = limits(&declared).unwrap();
-        let guard = default_guard(declared[0].id.period());
+        let max_lateness = default_max_lateness(declared[0].id.period());
         let mut hold = None;
         let mut now = 1_000_000;
         let times: Vec<u64> = requests.iter().map(|request| { now += request.after; now }).collect();
         let mut booked_before = Vec::new();
-        let started = run(&limits, guard, &requests, |number, cell| {
+        let started = run(&limits, max_lateness, &requests, |number, cell| {
             if number == at {
                 let until = StoreTime(times[number] + seconds * 1_000_000);
                 let cap = Duration::from_secs(10);
@@ -183,13 +188,14 @@ proptest! {
         });
         // The library voids starts that were booked before the hold. Here they are not counted.
         if let Some((number, from, until)) = hold {
-            booked_before.extend(run(&limits, guard, &requests[..number], |_, _| {}));
+            booked_before.extend(run(&limits, max_lateness, &requests[..number], |_, _| {}));
             let after: Vec<_> = started.into_iter().filter(|start| !booked_before.contains(start)).collect();
             prop_assert!(after.iter().all(|(start, _)| *start >= until), "held from {from} until {until}: {after:?}");
             let largest_cost = after.iter().map(|(_, costs)| costs[0]).max().unwrap_or(0);
-            let first: u32 = after.iter().take_while(|(start, _)| *start < until + guard.as_micros() as u64).map(|(_, costs)| costs[0]).sum();
-            let spacing = (limits[0].id.period() + guard).as_micros() as u64 / u64::from(limits[0].permits);
-            if spacing > guard.as_micros() as u64 {
+            let first_end = until + max_lateness.as_micros() as u64;
+            let first: u32 = after.iter().take_while(|(start, _)| *start < first_end).map(|(_, costs)| costs[0]).sum();
+            let spacing = (limits[0].id.period() + max_lateness).as_micros() as u64 / u64::from(limits[0].permits);
+            if spacing > max_lateness.as_micros() as u64 {
                 prop_assert!(first <= largest_cost.max(1), "{first} units started at once after the hold");
             }
         }
@@ -199,7 +205,7 @@ proptest! {
     fn a_settlement_changes_one_limit_and_never_below_now((declared, requests) in scenario(), delta in -50..50i64) {
         let limits = limits(&declared).unwrap();
         let mut cell = None;
-        run(&limits, default_guard(declared[0].id.period()), &requests, |_, seen| cell = seen.clone());
+        run(&limits, default_max_lateness(declared[0].id.period()), &requests, |_, seen| cell = seen.clone());
         let Some(cell) = cell else { return Ok(()) };
         let now = StoreTime(1_000_000 + requests.iter().map(|request| request.after).sum::<u64>());
         let after = transition::settle(Some(&cell), now, &limits[0].id, delta).write;
@@ -221,7 +227,7 @@ proptest! {
     #[test]
     fn the_text_of_every_cell_parses_back((declared, requests) in scenario()) {
         let limits = limits(&declared).unwrap();
-        run(&limits, default_guard(declared[0].id.period()), &requests, |_, cell| {
+        run(&limits, default_max_lateness(declared[0].id.period()), &requests, |_, cell| {
             if let Some(cell) = cell {
                 assert_eq!(cell.to_text().parse::<Cell>().as_ref(), Ok(&*cell));
             }

@@ -30,18 +30,18 @@ impl RedisStore {
 
 #[async_trait]
 impl Leases for RedisStore {
-    /// Implements [`Leases::acquire`]. It replies at once, whatever `park` is.
+    /// Implements [`Leases::acquire`]. It replies at once, whatever `queue_ttl` is.
     async fn acquire(
         &self,
         key: &Key,
         limit: u32,
         ttl: Duration,
         owner: &Owner,
-        park: Duration,
+        queue_ttl: Duration,
     ) -> Result<Lease, StoreError> {
         check_ttl(ttl, STORE, "acquire")?;
         check_limit(limit, STORE, "acquire")?;
-        let arguments = Arguments::default().number(limit.into()).micros(ttl).text(owner.to_string()).micros(park);
+        let arguments = Arguments::default().number(limit.into()).micros(ttl).text(owner.to_string()).micros(queue_ttl);
         match self.run_to_numbers(&ACQUIRE, key, &arguments).await {
             Ok([1, fence]) => Ok(Lease::Held { fence }),
             Ok([_, micros]) => Ok(Lease::Busy { retry_after: Duration::from_micros(micros) }),

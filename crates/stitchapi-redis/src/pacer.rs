@@ -73,14 +73,14 @@ impl Pacer for RedisStore {
 /// Encodes the argument of the script `reserve`: one line of words, in the order that the script documents.
 fn encode(request: &ReserveRequest) -> String {
     let mut words = Words(String::with_capacity(256));
-    words.number(micros_up(request.guard).min(u32::MAX.into()));
+    words.number(micros_up(request.max_lateness).min(u32::MAX.into()));
     words.micros(request.horizon);
     words.number(request.not_before.unwrap_or_default().0);
     words.micros(request.lead);
     words.number(request.expires.map_or(u64::MAX, |expires| expires.0));
     words.micros(request.max_hold);
     words.word(epoch(request.epoch_if_new.max(1)));
-    words.micros(request.fresh_start);
+    words.micros(request.initial_delay);
     match request.rejoin {
         Some(Rejoin { alone_for, pause, since }) => {
             words.micros(alone_for);

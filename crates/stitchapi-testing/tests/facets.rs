@@ -32,7 +32,7 @@ impl StitchStore for Plain {
 
 fn report(store: impl Fn(MemoryStore) -> Arc<dyn StitchStore> + Send + Sync) -> ContractReport {
     let sim = SimRuntime::new(1);
-    let memory = MemoryStore::on(Arc::new(sim.clone()));
+    let memory = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let make = || {
         let store = store(memory.clone());
         Box::pin(async move { store }) as BoxFuture<'static, _>

@@ -73,7 +73,7 @@ fn options(store: &MemoryStore, clock: Arc<SettableClock>) -> ContractOptions {
 fn the_memory_store_satisfies_the_contract_in_real_time() {
     let runtime = StdRuntime::new();
     let clock = SettableClock::new(Arc::new(runtime));
-    let store = MemoryStore::on(clock.clone());
+    let store = MemoryStore::with_clock_of(clock.clone());
     let options = options(&store, clock);
     let report = runtime.block_on(verify_store_contract(move || boxed(store.clone()), options));
     println!("{report}");
@@ -88,7 +88,7 @@ fn the_memory_store_satisfies_the_contract_with_every_interleaving() {
     for seed in 0..20 {
         let runtime = SimRuntime::new(seed);
         let clock = SettableClock::new(Arc::new(runtime.clone()));
-        let store = MemoryStore::on(clock.clone());
+        let store = MemoryStore::with_clock_of(clock.clone());
         let options = options(&store, clock);
         let report = runtime.block_on(verify_store_contract(move || boxed(store.clone()), options));
         report.assert_clean();

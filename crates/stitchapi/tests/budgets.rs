@@ -36,7 +36,7 @@ fn ten_per_second() -> Throttle {
 }
 
 fn store(sim: &SimRuntime) -> MemoryStore {
-    MemoryStore::on(Arc::new(sim.clone()))
+    MemoryStore::with_clock_of(Arc::new(sim.clone()))
 }
 
 /// Builds a seam on a shared store, or one without a store.

@@ -48,7 +48,7 @@ fn calls(stitch: &Stitch<(), ()>, number: usize) -> BoxFuture<'static, Vec<Resul
 }
 
 fn memory(sim: &SimRuntime) -> MemoryStore {
-    MemoryStore::on(Arc::new(sim.clone()))
+    MemoryStore::with_clock_of(Arc::new(sim.clone()))
 }
 
 #[test]

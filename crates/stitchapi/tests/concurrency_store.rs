@@ -56,7 +56,7 @@ fn is_lost(kind: &EventKind) -> bool {
 fn the_concurrency_permits_of_a_killed_process_are_free_when_its_leases_expire() {
     let sim = SimRuntime::new(1);
     let (long, short) = (SlowApi::with_delay(&sim, 40 * SECOND), SlowApi::with_delay(&sim, MILLI));
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let (killed, other) = (SimProcess::new(&sim), SimProcess::new(&sim));
     let build = |process: &SimProcess, api: &SlowApi| {
         get(&seam(process.clone(), api, Throttle::concurrency(2)).store(store.clone()).build().unwrap())
@@ -101,7 +101,7 @@ fn a_call_longer_than_its_lease_keeps_its_concurrency_permit() {
 fn a_process_paused_beyond_its_lease_loses_its_concurrency_permit_and_emits_an_event() {
     let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
     let api = SlowApi::with_delay(&sim, 30 * SECOND);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let (paused, other) = (SimProcess::new(&sim), SimProcess::new(&sim));
     let build = |process: &SimProcess| seam(process.clone(), &api, Throttle::concurrency(1)).store(store.clone());
     let (first, second) = (get(&build(&paused).sink(sink).build().unwrap()), get(&build(&other).build().unwrap()));
@@ -127,7 +127,7 @@ fn a_call_whose_lease_expired_while_it_waited_for_a_slot_takes_another_concurren
     for seed in 0..10 {
         let sim = SimRuntime::new(seed);
         let api = SlowApi::with_delay(&sim, 30 * SECOND);
-        let store = MemoryStore::on(Arc::new(sim.clone()));
+        let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
         let (paused, other) = (SimProcess::new(&sim), SimProcess::new(&sim));
         let throttle = Throttle::rate("1/m").burst(2).and_concurrency(1);
         let build = |process: &SimProcess| {
@@ -315,7 +315,7 @@ impl StitchStore for LeaselessStore {
 #[test]
 fn a_store_without_leases_is_a_config_error_that_names_split_store() {
     let sim = SimRuntime::new(1);
-    let (api, memory) = (SlowApi::with_delay(&sim, MILLI), MemoryStore::on(Arc::new(sim.clone())));
+    let (api, memory) = (SlowApi::with_delay(&sim, MILLI), MemoryStore::with_clock_of(Arc::new(sim.clone())));
     let build = |throttle: Throttle| seam(sim.clone(), &api, throttle).store(LeaselessStore(memory.clone())).build();
     let error = build(Throttle::rate("1/s").and_concurrency(1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);

@@ -105,7 +105,7 @@ fn a_base_url_that_cannot_be_used_is_rejected_without_showing_a_password() {
 fn a_vault_without_a_store_is_rejected() {
     let vault = || Vault::sealed(SealingKey::from_bytes("k1", [7; 32]));
     seam_fails("vault: has no effect without a store", |seam| seam.vault(vault()));
-    let store = MemoryStore::on(Arc::new(SimRuntime::new(1)));
+    let store = MemoryStore::with_clock_of(Arc::new(SimRuntime::new(1)));
     assert!(build_seam(|seam| seam.store(store).vault(vault())).is_ok());
 }
 

@@ -27,7 +27,7 @@ fn stitch(throttle: Throttle, late: &Arc<AtomicU32>) -> Stitch<(), ()> {
     seam.get("/a").build_with(decode::empty).unwrap()
 }
 
-/// The guard of a short period is one millisecond, less than the resolution of Tokio's timer.
+/// The maximum lateness of a short period is one millisecond, less than the resolution of Tokio's timer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_short_period_loses_few_slots_to_late_timers() {
     let late = Arc::new(AtomicU32::new(0));

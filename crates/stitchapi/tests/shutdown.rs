@@ -79,7 +79,7 @@ fn callers_that_still_wait_when_the_grace_ends_are_rejected() -> Result<()> {
     for shared in [false, true] {
         let mut builder = seam(&sim, &api()).throttle(Throttle::rate("10/s"));
         if shared {
-            builder = builder.store(MemoryStore::on(Arc::new(sim.clone())));
+            builder = builder.store(MemoryStore::with_clock_of(Arc::new(sim.clone())));
         }
         let seam = builder.build()?;
         let stitch = get(&seam);
@@ -160,7 +160,7 @@ fn a_sink_that_receives_nothing_does_not_hold_a_shutdown_beyond_its_grace() -> R
 #[test]
 fn throttle_status_shows_waiters_bookings_and_the_next_possible_start() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let throttle = Throttle::rate("10/s").and_rate(Rate::per_hour(100).of("tokens"));
     let build = || seam(&sim, &api()).store(store.clone()).throttle(throttle.clone()).build();
     let (one, other) = (build()?, build()?);
@@ -228,7 +228,7 @@ fn throttle_status_shows_the_bucket_of_the_principal_and_the_number_of_principal
 #[test]
 fn throttle_status_shows_the_concurrency_permits_in_use() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let seam = seam(&sim, &api()).store(store).throttle(Throttle::concurrency(2)).build()?;
     let held = sim.block_on(join_all((0..2).map(|_| seam.permit(1))));
     let mut more = Box::pin(seam.permit(1));

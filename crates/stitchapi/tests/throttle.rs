@@ -65,7 +65,7 @@ fn calls_start_evenly_from_the_first_one() -> Result<()> {
 #[test]
 fn processes_on_one_store_share_one_budget() -> Result<()> {
     let sim = SimRuntime::new(2);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let mut recorded = Vec::new();
     let mut stitches = Vec::new();
     for _ in 0..4 {
@@ -89,7 +89,7 @@ fn processes_on_one_store_share_one_budget() -> Result<()> {
 #[test]
 fn seams_with_different_names_have_separate_budgets() -> Result<()> {
     let sim = SimRuntime::new(2);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let begun = sim.now();
     for name in ["a", "b", "c"] {
         let stitch = get(&seam(&sim, &api()).name(name).store(store.clone()).throttle(ten_per_second()).build()?);
@@ -201,7 +201,7 @@ impl Runtime for LateRuntime {
 #[test]
 fn a_call_that_wakes_too_late_gives_up_its_slot_and_books_another_one() -> Result<()> {
     let (sim, (sink, recorded), late) = (SimRuntime::new(1), recording_sink(), Arc::new(AtomicU64::new(4_999)));
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let runtime = LateRuntime(sim.clone(), late.clone());
     let stitch =
         get(&seam(&sim, &api()).store(store).runtime(runtime).throttle(ten_per_second()).sink(sink).build()?);
@@ -308,7 +308,7 @@ impl Pacer for FaultyStore {
 
 /// Returns a store in normal mode, its mode, and the store in memory that holds its values.
 fn faulty_store(sim: &SimRuntime) -> (FaultyStore, Arc<Mutex<Mode>>, MemoryStore) {
-    let inner = MemoryStore::on(Arc::new(sim.clone()));
+    let inner = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let mode = Arc::new(Mutex::new(Mode::Normal));
     (FaultyStore { sim: sim.clone(), inner: inner.clone(), mode: mode.clone() }, mode, inner)
 }
@@ -385,7 +385,7 @@ fn a_hanging_store_delays_local_pacing_by_about_a_second() -> Result<()> {
 fn a_store_with_replies_slower_than_the_touch_interval_is_used_fully() -> Result<()> {
     let sim = SimRuntime::new(1);
     let (store, mode, _) = faulty_store(&sim);
-    let throttle = Throttle::rate("100/s").guard(Duration::from_millis(200));
+    let throttle = Throttle::rate("100/s").max_lateness(Duration::from_millis(200));
     let stitch = get(&seam(&sim, &api()).store(store).throttle(throttle).build()?);
     *mode.lock().unwrap() = Mode::SlowReplies(u32::MAX, Duration::from_millis(150));
     let begun = sim.now();
@@ -410,7 +410,7 @@ fn an_open_throttle_delays_no_call_during_an_outage() -> Result<()> {
 #[test]
 fn a_foreign_value_under_the_key_is_an_outage_and_is_not_overwritten() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let key = Key::new("pace").part("https://api.example.com/v1");
     sim.block_on(store.set(&key, Bytes::from_static(b"foreign"), None)).unwrap();
     let throttle = ten_per_second().on_outage(OutagePolicy::Closed);
@@ -427,7 +427,7 @@ fn a_foreign_value_under_the_key_is_an_outage_and_is_not_overwritten() -> Result
 fn a_lost_cell_allows_no_extra_start_and_voids_its_bookings() -> Result<()> {
     for seed in 0..50 {
         let (sim, (sink, recorded)) = (SimRuntime::new(seed), recording_sink());
-        let store = MemoryStore::on(Arc::new(sim.clone()));
+        let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
         let stitch = get(&seam(&sim, &api()).store(store.clone()).throttle(ten_per_second()).sink(sink).build()?);
         let lose = async {
             sim.sleep(Duration::from_millis(1_030)).await;
@@ -503,7 +503,8 @@ fn a_throttle_needs_a_store_with_a_pacer_or_counter_and_the_error_names_split_st
 #[test]
 fn fresh_start_delays_the_first_slot_of_a_new_bucket() -> Result<()> {
     let sim = SimRuntime::new(1);
-    let stitch = get(&seam(&sim, &api()).throttle(ten_per_second().fresh_start(Duration::from_millis(100))).build()?);
+    let stitch =
+        get(&seam(&sim, &api()).throttle(ten_per_second().initial_delay(Duration::from_millis(100))).build()?);
     let begun = sim.now();
     sim.block_on(stitch.call(()).send())?;
     assert_eq!(sim.now().since(begun), Duration::from_millis(100));
@@ -533,7 +534,7 @@ fn a_process_with_slow_first_replies_starts_no_call_too_late() -> Result<()> {
 }
 
 #[test]
-fn a_store_latency_above_the_guard_is_reported_once() -> Result<()> {
+fn a_store_latency_above_the_maximum_lateness_is_reported_once() -> Result<()> {
     let (sim, (sink, recorded)) = (SimRuntime::new(1), recording_sink());
     let (slow, mode, _) = faulty_store(&sim);
     *mode.lock().unwrap() = Mode::SlowReplies(u32::MAX, Duration::from_millis(20));

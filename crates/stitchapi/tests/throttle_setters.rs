@@ -34,7 +34,7 @@ fn in_process(throttle: Throttle) -> stitchapi::Result<Seam> {
 
 fn on_store(throttle: Throttle) -> stitchapi::Result<Seam> {
     let sim = SimRuntime::new(1);
-    builder(&sim, throttle).store(MemoryStore::on(Arc::new(sim.clone()))).build()
+    builder(&sim, throttle).store(MemoryStore::with_clock_of(Arc::new(sim.clone()))).build()
 }
 
 /// The error text of a build that fails as `Config`.
@@ -48,8 +48,8 @@ fn rejected(built: stitchapi::Result<Seam>) -> String {
 fn setters_of_slots_fail_without_a_rate() {
     let cases = [
         ("burst", four_at_once().burst(3)),
-        ("guard", four_at_once().guard(Duration::from_millis(5))),
-        ("fresh_start", four_at_once().fresh_start(Duration::ZERO)),
+        ("max_lateness", four_at_once().max_lateness(Duration::from_millis(5))),
+        ("initial_delay", four_at_once().initial_delay(Duration::ZERO)),
         ("max_hold", four_at_once().max_hold(SECOND)),
     ];
     for (setter, throttle) in cases {
@@ -79,10 +79,10 @@ fn a_throttle_for_a_fleet_is_valid_without_a_store() {
 #[test]
 fn a_fresh_start_fails_on_a_store_that_can_only_count() {
     let sim = SimRuntime::new(1);
-    let memory = MemoryStore::on(Arc::new(sim.clone()));
-    let throttle = ten_per_second().fresh_start(SECOND);
+    let memory = MemoryStore::with_clock_of(Arc::new(sim.clone()));
+    let throttle = ten_per_second().initial_delay(SECOND);
     let text = rejected(builder(&sim, throttle.clone()).store(CountingStore(memory.clone())).build());
-    assert!(text.starts_with("throttle: fresh_start(..) has no effect on the counting store"), "{text}");
+    assert!(text.starts_with("throttle: initial_delay(..) has no effect on the counting store"), "{text}");
     builder(&sim, throttle).store(SplitStore::new(CountingStore(memory.clone()), memory.clone())).build().unwrap();
     builder(&sim, ten_per_second()).store(CountingStore(memory)).build().unwrap();
 }
@@ -90,7 +90,7 @@ fn a_fresh_start_fails_on_a_store_that_can_only_count() {
 #[test]
 fn max_queue_of_a_concurrency_limit_fails_where_no_call_waits_for_another_one() {
     let sim = SimRuntime::new(1);
-    let store = MemoryStore::on(Arc::new(sim.clone()));
+    let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
     let build =
         |throttle| builder(&sim, throttle).runtime(SeparateCallsRuntime(sim.clone())).store(store.clone()).build();
     let text = rejected(build(four_at_once().max_queue(9)));
@@ -114,7 +114,7 @@ fn numbers_of_zero_are_named() {
 
 #[test]
 fn every_setter_that_has_an_effect_builds() {
-    let rate = ten_per_second().burst(2).guard(Duration::from_millis(2)).fresh_start(SECOND).max_hold(SECOND);
+    let rate = ten_per_second().burst(2).max_lateness(Duration::from_millis(2)).initial_delay(SECOND).max_hold(SECOND);
     let common = |throttle: Throttle| throttle.max_wait(SECOND).max_queue(9).scope(Scope::Host);
     for throttle in [common(rate), common(four_at_once()), common(ten_per_second().and_concurrency(4))] {
         in_process(throttle.clone()).unwrap();

@@ -21,7 +21,7 @@ use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);
 /// Guard of a rate per second.
-const GUARD: Duration = Duration::from_millis(5);
+const MAX_LATENESS: Duration = Duration::from_millis(5);
 
 /// Returns an API that accepts every request.
 fn api() -> MockTransport {
@@ -151,7 +151,7 @@ fn concurrent_callers_do_not_start_on_past_tickets() {
         let mut at = sim.block_on(join_all((0..12).map(|_| async { seam.permit(1).await.unwrap().at().unwrap() })));
         at.sort_unstable();
         let min_gap = at.windows(2).map(|pair| pair[1].since(pair[0])).min().unwrap();
-        assert!(min_gap >= Duration::from_micros(100_500) - GUARD, "seed {seed}: {min_gap:?}");
+        assert!(min_gap >= Duration::from_micros(100_500) - MAX_LATENESS, "seed {seed}: {min_gap:?}");
         let span = at[11].since(at[0]);
         assert!(span <= Duration::from_millis(2_500), "seed {seed}: {span:?}");
     }

@@ -6,7 +6,7 @@ use rustix::process::{Signal, kill_process};
 
 use crate::harness::{STITCH, TestFolder, exclusive};
 use crate::running_fleet::RunningFleet;
-use crate::start_bounds::{GUARD, SECOND, assert_start_bounds, read_stamps, starts_between};
+use crate::start_bounds::{MAX_LATENESS, SECOND, assert_start_bounds, read_stamps, starts_between};
 
 #[test]
 fn the_other_workers_use_the_share_of_a_killed_worker_after_two_seconds() {
@@ -43,11 +43,11 @@ fn a_worker_that_was_paused_for_two_seconds_starts_no_call_after_its_slot() {
 
     let stamps = read_stamps(&folder.stamps());
     assert_start_bounds(&stamps, 50.0, 1.0);
-    // Each start is at most the guard after its slot, and slots are one spacing apart.
-    let spacing = (SECOND as f64 * (1.0 + GUARD) / 50.0) as u64;
+    // Each start is at most the maximum lateness after its slot, and slots are one spacing apart.
+    let spacing = (SECOND as f64 * (1.0 + MAX_LATENESS) / 50.0) as u64;
     let smallest = stamps.windows(2).map(|pair| pair[1].at - pair[0].at).min().unwrap();
     println!("smallest gap: {smallest} us");
-    assert!(smallest > spacing - (GUARD * SECOND as f64) as u64, "{smallest}");
+    assert!(smallest > spacing - (MAX_LATENESS * SECOND as f64) as u64, "{smallest}");
     let stamps_of = |worker| stamps.iter().filter(move |stamp| stamp.worker == worker);
     let paused: Vec<usize> =
         (0..4).filter(|worker| !stamps_of(*worker).any(|stamp| (stopped..resumed).contains(&stamp.at))).collect();

@@ -1,7 +1,8 @@
 //! Checks the promised bounds on starts, from the file of `--stamps` alone.
 //!
-//! For a rate `N / W` with burst `b` and guard `J`, a window of length `T` holds at most `N T / W + b` starts. A window
-//! shorter than the period may hold `N J / W` more. A window of exactly the period holds at most `N + b - 1`.
+//! For a rate `N / W` with burst `b` and maximum lateness `J`, a window of length `T` holds at most `N T / W + b`
+//! starts. A window shorter than the period may hold `N J / W` more. A window of exactly the period holds at most `N +
+//! b - 1`.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use std::path::Path;
 /// Microseconds in a second.
 pub(crate) const SECOND: u64 = 1_000_000;
 /// Guard of a rate per second, in seconds.
-pub(crate) const GUARD: f64 = 0.005;
+pub(crate) const MAX_LATENESS: f64 = 0.005;
 
 /// One start of the phase with the store.
 #[derive(Debug, Clone, Copy)]
@@ -43,8 +44,8 @@ pub(crate) fn max_starts_in_window(stamps: &[Stamp], length: u64) -> usize {
 /// Asserts the bounds of a rate per second, for windows shorter than, equal to, and longer than the period.
 pub(crate) fn assert_start_bounds(stamps: &[Stamp], rate: f64, burst: f64) {
     for window in [0.1, 0.5, 1.0, 5.0] {
-        let guard_starts = if window < 1.0 { rate * GUARD } else { 0.0 };
-        let bound = if window == 1.0 { rate + burst - 1.0 } else { rate * window + burst + guard_starts };
+        let late_starts = if window < 1.0 { rate * MAX_LATENESS } else { 0.0 };
+        let bound = if window == 1.0 { rate + burst - 1.0 } else { rate * window + burst + late_starts };
         let max = max_starts_in_window(stamps, (window * SECOND as f64) as u64);
         println!("maximum in {window} s: {max} of {bound}");
         assert!(max as f64 <= bound, "{max} starts in a window of {window} s, the bound is {bound}");

@@ -171,13 +171,13 @@ impl<S: Cells + StitchStore> Leases for CellFacets<S> {
         limit: u32,
         ttl: Duration,
         owner: &Owner,
-        park: Duration,
+        queue_ttl: Duration,
     ) -> Result<Lease, StoreError> {
         check_ttl(ttl, self.0.name(), "acquire")?;
         check_limit(limit, self.0.name(), "acquire")?;
         let owner = *owner;
         self.change_leases(key, "acquire", move |cell, now| {
-            lease::transition::acquire(cell, now, limit, ttl, &owner, park)
+            lease::transition::acquire(cell, now, limit, ttl, &owner, queue_ttl)
         })
         .await
     }

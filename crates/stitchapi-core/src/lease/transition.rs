@@ -29,7 +29,7 @@ pub fn acquire(
     limit: u32,
     ttl: Duration,
     owner: &Owner,
-    park: Duration,
+    queue_ttl: Duration,
 ) -> Transition<LeaseCell, Lease> {
     let mut cell = without_expired(stored, now);
     if let Some(holder) = cell.holders.iter_mut().find(|holder| holder.owner == *owner) {
@@ -47,9 +47,9 @@ pub fn acquire(
         return Transition { reply: Lease::Held { fence: cell.fence }, write: Some(cell) };
     }
 
-    let ask_again_by = deadline(now, park);
+    let ask_again_by = deadline(now, queue_ttl);
     match position {
-        _ if park.is_zero() => cell.waiters.retain(|waiter| waiter.owner != *owner),
+        _ if queue_ttl.is_zero() => cell.waiters.retain(|waiter| waiter.owner != *owner),
         Some(position) => cell.waiters[position].deadline = ask_again_by.max(cell.waiters[position].deadline),
         None => cell.waiters.push(Waiter { owner: *owner, deadline: ask_again_by }),
     }
@@ -108,8 +108,8 @@ mod tests {
     struct Stored(Option<LeaseCell>);
 
     impl Stored {
-        fn acquire(&mut self, now: u64, owner: Owner, park: Duration) -> Option<u64> {
-            let transition = acquire(self.0.as_ref(), StoreTime(now), 1, SECOND, &owner, park);
+        fn acquire(&mut self, now: u64, owner: Owner, queue_ttl: Duration) -> Option<u64> {
+            let transition = acquire(self.0.as_ref(), StoreTime(now), 1, SECOND, &owner, queue_ttl);
             self.0 = transition.write.or(self.0.take());
             match transition.reply {
                 Lease::Held { fence } => Some(fence),

@@ -23,9 +23,9 @@ const HOLD_ONLY_EPOCH: u64 = 0;
 /// State of one bucket.
 ///
 /// The text is one line of words, with the same bytes from every implementation: `1 epoch seq held_until local_end
-/// fresh_until guard guard_at window current previous`, then for each limit ` unit period permits permits_at burst
-/// burst_at tat remainder`. The epoch is 16 hexadecimal digits, times and durations are microseconds, and the unit is
-/// escaped like a part of a [`Key`](crate::Key).
+/// opens_at max_lateness max_lateness_at window current previous`, then for each limit ` unit period permits permits_at
+/// burst burst_at tat remainder`. The epoch is 16 hexadecimal digits, times and durations are microseconds, and the
+/// unit is escaped like a part of a [`Key`](crate::Key).
 ///
 /// ```
 /// use stitchapi_core::StoreTime;
@@ -49,9 +49,9 @@ pub struct Cell {
     /// Time until which the processes that pace alone continue to do so.
     pub local_end: StoreTime,
     /// Earliest start in a new cell, or after an outage.
-    pub fresh_until: StoreTime,
-    /// Guard in microseconds, the lateness that a start may have: the largest declared within the last 60 s.
-    pub guard: Strictest,
+    pub opens_at: StoreTime,
+    /// Lateness in microseconds that a start may have: the largest declared within the last 60 s.
+    pub max_lateness: Strictest,
     /// Count of the processes that use the bucket. No booking depends on it, so its changes leave `seq` unchanged.
     pub processes: ProcessCount,
     /// Limits, in the order in which they were first declared.
@@ -73,15 +73,15 @@ pub struct LimitState {
 
 impl Cell {
     /// Creates a cell without limits, holds or bookings.
-    pub(super) fn empty(epoch: u64, guard: Strictest) -> Self {
+    pub(super) fn empty(epoch: u64, max_lateness: Strictest) -> Self {
         let never = StoreTime(0);
         Self {
             epoch,
             seq: 0,
             held_until: never,
             local_end: never,
-            fresh_until: never,
-            guard,
+            opens_at: never,
+            max_lateness,
             processes: ProcessCount::default(),
             limits: Vec::new(),
         }
@@ -117,18 +117,18 @@ impl Cell {
     #[must_use]
     pub fn ttl(&self, now: StoreTime) -> Duration {
         let tats = self.limits.iter().map(|limit| limit.tat.rounded_up());
-        let last = tats.chain([self.held_until, self.local_end, self.fresh_until]).max().unwrap_or_default();
+        let last = tats.chain([self.held_until, self.local_end, self.opens_at]).max().unwrap_or_default();
         last.since(now).max(MIN_TTL)
     }
 
     /// Returns the text that a store keeps.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let Self { epoch, seq, held_until, local_end, fresh_until, guard, processes, limits } = self;
+        let Self { epoch, seq, held_until, local_end, opens_at, max_lateness, processes, limits } = self;
         let ProcessCount { window, current, previous } = processes;
         let mut text = format!(
             "{FORMAT} {epoch:016x} {seq} {} {} {} {} {} {window} {current} {previous}",
-            held_until.0, local_end.0, fresh_until.0, guard.value, guard.at.0
+            held_until.0, local_end.0, opens_at.0, max_lateness.value, max_lateness.at.0
         );
         for LimitState { id, permits, burst, tat } in limits {
             text.push(' ');
@@ -172,8 +172,8 @@ fn parse_cell(mut words: Words<'_>) -> Option<Cell> {
         seq: words.number()?,
         held_until: words.time()?,
         local_end: words.time()?,
-        fresh_until: words.time()?,
-        guard: parse_strictest(&mut words, 0)?,
+        opens_at: words.time()?,
+        max_lateness: parse_strictest(&mut words, 0)?,
         processes: ProcessCount { window: words.number()?, current: words.u32()?, previous: words.u32()? },
         limits: Vec::new(),
     };
@@ -231,8 +231,8 @@ mod tests {
             seq: 9,
             held_until: StoreTime(1),
             local_end: StoreTime(2),
-            fresh_until: StoreTime(3),
-            guard: Strictest { value: 5_000, at: StoreTime(6) },
+            opens_at: StoreTime(3),
+            max_lateness: Strictest { value: 5_000, at: StoreTime(6) },
             processes: ProcessCount { window: 4, current: 11, previous: 12 },
             limits: vec![LimitState { id, permits, burst, tat }],
         }

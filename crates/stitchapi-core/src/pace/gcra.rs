@@ -13,8 +13,8 @@ use crate::{StoreTime, micros_up};
 pub(super) struct Gcra {
     permits: u32,
     burst: u32,
-    /// `T(1)`, scaled: the period and the guard in microseconds, because `(W + J) / N` microseconds are `W + J` units of
-    /// `1/N` microsecond.
+    /// `T(1)`, scaled: the period and the maximum lateness in microseconds, because `(W + J) / N` microseconds are `W +
+    /// J` units of `1/N` microsecond.
     spacing: u64,
     /// Theoretical arrival time, scaled.
     tat: i128,
@@ -24,23 +24,23 @@ impl Gcra {
     /// Limit that restricts no start.
     pub(super) const UNLIMITED: Self = Self { permits: 1, burst: 1, spacing: 0, tat: 0 };
 
-    /// Creates a limit with full credit, and a guard in microseconds.
-    pub(super) fn unused(limit: &Limit, guard: u32) -> Self {
+    /// Creates a limit with full credit, and a maximum lateness in microseconds.
+    pub(super) fn unused(limit: &Limit, max_lateness: u32) -> Self {
         Self {
             permits: limit.permits.max(1),
             burst: limit.burst.max(1),
-            spacing: micros_up(limit.id.period()).saturating_add(guard.into()),
+            spacing: micros_up(limit.id.period()).saturating_add(max_lateness.into()),
             tat: 0,
         }
     }
 
-    /// Creates the limit of a cell, with the cell's guard in microseconds.
-    pub(super) fn new(state: &LimitState, guard: u32) -> Self {
+    /// Creates the limit of a cell, with the cell's maximum lateness in microseconds.
+    pub(super) fn new(state: &LimitState, max_lateness: u32) -> Self {
         let permits = state.permits.value;
         Self {
             permits,
             burst: state.burst.value,
-            spacing: micros_up(state.id.period()).saturating_add(guard.into()),
+            spacing: micros_up(state.id.period()).saturating_add(max_lateness.into()),
             tat: i128::from(state.tat.micros) * i128::from(permits) + i128::from(state.tat.remainder),
         }
     }

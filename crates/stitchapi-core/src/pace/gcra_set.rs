@@ -34,9 +34,9 @@ pub struct GcraSet {
 impl GcraSet {
     /// Creates these limits with full credit.
     #[must_use]
-    pub fn new(limits: &[Limit], guard: Duration) -> Self {
-        let guard = u32::try_from(micros_up(guard)).unwrap_or(u32::MAX);
-        let limits = limits.iter().map(|limit| Gcra::unused(limit, guard));
+    pub fn new(limits: &[Limit], max_lateness: Duration) -> Self {
+        let max_lateness = u32::try_from(micros_up(max_lateness)).unwrap_or(u32::MAX);
+        let limits = limits.iter().map(|limit| Gcra::unused(limit, max_lateness));
         Self { limits: limits.collect(), latest: StoreTime(0) }
     }
 
@@ -44,7 +44,7 @@ impl GcraSet {
     pub(super) fn of_cell(cell: &Cell, limits: &[Limit]) -> Self {
         let limits = limits.iter().map(|limit| {
             let state = cell.limit(&limit.id);
-            state.map_or(Gcra::UNLIMITED, |state| Gcra::new(state, cell.guard.value))
+            state.map_or(Gcra::UNLIMITED, |state| Gcra::new(state, cell.max_lateness.value))
         });
         Self { limits: limits.collect(), latest: StoreTime(0) }
     }

@@ -136,20 +136,20 @@ pub fn limits(declared: &[LimitSpec]) -> Result<Vec<Limit>, LimitError> {
     Ok(limits)
 }
 
-/// Returns the default guard, the lateness that a start may have: a two-hundredth of the shortest period, between 1 ms
+/// Returns the default of the maximum lateness of a start: a two-hundredth of the shortest period, between 1 ms
 /// and 5 ms.
 ///
-/// The guard costs that share of the budget: 0.5 % of a rate per second.
+/// The maximum lateness costs that share of the budget: 0.5 % of a rate per second.
 ///
 /// ```
 /// use std::time::Duration;
 ///
-/// use stitchapi_core::pace::default_guard;
+/// use stitchapi_core::pace::default_max_lateness;
 ///
-/// assert_eq!(default_guard(Duration::from_secs(1)), Duration::from_millis(5));
+/// assert_eq!(default_max_lateness(Duration::from_secs(1)), Duration::from_millis(5));
 /// ```
 #[must_use]
-pub fn default_guard(shortest: Duration) -> Duration {
+pub fn default_max_lateness(shortest: Duration) -> Duration {
     (shortest / 200).clamp(Duration::from_millis(1), Duration::from_millis(5))
 }
 
@@ -217,9 +217,9 @@ mod tests {
     }
 
     #[test]
-    fn the_default_guard_is_a_two_hundredth_between_1_and_5_ms() {
-        assert_eq!(default_guard(Duration::from_millis(100)), Duration::from_millis(1));
-        assert_eq!(default_guard(Duration::from_millis(400)), Duration::from_millis(2));
-        assert_eq!(default_guard(Duration::from_secs(60)), Duration::from_millis(5));
+    fn the_default_max_lateness_is_a_two_hundredth_between_1_and_5_ms() {
+        assert_eq!(default_max_lateness(Duration::from_millis(100)), Duration::from_millis(1));
+        assert_eq!(default_max_lateness(Duration::from_millis(400)), Duration::from_millis(2));
+        assert_eq!(default_max_lateness(Duration::from_secs(60)), Duration::from_millis(5));
     }
 }

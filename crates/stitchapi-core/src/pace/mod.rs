@@ -7,11 +7,11 @@
 //!
 //! The *generic cell rate algorithm* (GCRA) is that of ITU-T I.371, in its form of virtual scheduling: a *theoretical
 //! arrival time* (tat) advances by one spacing with every permit. A limit of `N` permits a period `W`, with a burst `b`
-//! and a guard `J`, has the spacing `(W + J) / N`, kept as an exact fraction:
+//! and a maximum lateness `J`, has the spacing `(W + J) / N`, kept as an exact fraction:
 //!
 //! ```text
 //! T_k(x)  = x (W_k + J) / N_k                                    time of x units on limit k
-//! e_min   = max(now + lead, held_until, fresh_until, not_before) earliest start of the request
+//! e_min   = max(now + lead, held_until, opens_at, not_before) earliest start of the request
 //! ready_k = max(tat_k, e_min) + T_k(c_k - b_k)                   exact time at which limit k admits cost c_k
 //! e_i     = max(e_(i-1), e_min, max_k ceil(ready_k))             start of call i
 //! from_k  = ready_k where that was rounded up to e_i, else e_i
@@ -20,9 +20,9 @@
 //!
 //! # Promise
 //!
-//! If every call starts at its slot or less than the guard after it, then in any half-open window of a declared period
-//! at most `N + max(b, largest cost) - 1` units start, and over any interval of length `T` at most
-//! `T N / W + max(b, largest cost)`, plus `J N / W` when `T` is shorter than the period.
+//! If every call starts at its slot or less than the maximum lateness after it, then in any half-open window of a
+//! declared period at most `N + max(b, largest cost) - 1` units start, and over any interval of length `T` at most `T N
+//! / W + max(b, largest cost)`, plus `J N / W` when `T` is shorter than the period.
 
 mod cell;
 mod gcra;
@@ -40,7 +40,7 @@ pub mod transition;
 
 pub use cell::{Cell, CellError, LimitState};
 pub use gcra_set::GcraSet;
-pub use limit::{Limit, LimitError, LimitId, LimitSpec, SHORTEST_PERIOD, default_guard, limits};
+pub use limit::{Limit, LimitError, LimitId, LimitSpec, SHORTEST_PERIOD, default_max_lateness, limits};
 pub use process_count::{COUNT_WINDOW, ProcessCount};
 pub use request::{CellSnapshot, Costs, Rejoin, ReserveRequest};
 pub use reservation::{Booking, Reservation};

@@ -38,7 +38,7 @@ impl RejoinDecision {
 }
 
 /// Announces a rejoin in the repaired `cell`: all processes continue alone until `local_end`, and no call starts before
-/// `fresh_until`.
+/// `opens_at`.
 ///
 /// While the processes paced alone, they used the budget, and the cell does not contain that. So the limits of the
 /// shortest period have spent their burst, the others at least the tats that the request states, and in a cell that was
@@ -51,19 +51,19 @@ pub(super) fn announce(
     now: StoreTime,
 ) {
     cell.local_end = StoreTime((now + rejoin.alone_for).0.min(MAX_SAFE_INTEGER));
-    cell.fresh_until = StoreTime((cell.local_end + rejoin.pause).0.min(MAX_SAFE_INTEGER)).max(cell.fresh_until);
+    cell.opens_at = StoreTime((cell.local_end + rejoin.pause).0.min(MAX_SAFE_INTEGER)).max(cell.opens_at);
     cell.seq += 1;
-    let (fresh_until, guard) = (cell.fresh_until, cell.guard.value);
-    spend_shortest_burst(cell, fresh_until);
+    let (opens_at, max_lateness) = (cell.opens_at, cell.max_lateness.value);
+    spend_shortest_burst(cell, opens_at);
     let was_lost = stored.is_none_or(|stored| stored.epoch != cell.epoch);
     for (index, limit) in request.limits.iter().enumerate() {
         let Some(state) = cell.limit_mut(&limit.id) else { continue };
-        let mut gcra = Gcra::new(state, guard);
+        let mut gcra = Gcra::new(state, max_lateness);
         if let Some(tat) = request.snapshot.as_ref().and_then(|snapshot| snapshot.tats.get(index)) {
             gcra.raise(*tat, 0);
         }
         if was_lost {
-            gcra.spend_all(fresh_until);
+            gcra.spend_all(opens_at);
         }
         state.tat = gcra.tat();
     }

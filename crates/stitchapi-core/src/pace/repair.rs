@@ -19,16 +19,16 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, request: &ReserveReq
     let booked_in = with_bookings(stored);
     let lost = lost_state(booked_in, now, request);
     let new_epoch = Cell::booking_epoch(request.epoch_if_new);
-    let guard = u32::try_from(micros_up(request.guard)).unwrap_or(u32::MAX);
+    let max_lateness = u32::try_from(micros_up(request.max_lateness)).unwrap_or(u32::MAX);
 
     let mut cell = booked_in.cloned().unwrap_or_else(|| {
-        let mut cell = Cell::empty(new_epoch, Strictest::declared(guard, now));
+        let mut cell = Cell::empty(new_epoch, Strictest::declared(max_lateness, now));
         cell.held_until = stored.map_or(StoreTime(0), |hold_only| hold_only.held_until);
-        cell.fresh_until = StoreTime((now + request.fresh_start).0.min(MAX_SAFE_INTEGER));
+        cell.opens_at = StoreTime((now + request.initial_delay).0.min(MAX_SAFE_INTEGER));
         cell
     });
 
-    let mut changed = declare_limits(&mut cell, request, guard, now);
+    let mut changed = declare_limits(&mut cell, request, max_lateness, now);
     if let Some(snapshot) = lost {
         restore(&mut cell, snapshot, request, now);
     }
@@ -64,14 +64,14 @@ fn lost_state<'a>(stored: Option<&Cell>, now: StoreTime, request: &'a ReserveReq
     })
 }
 
-/// Declares the request's guard and limits in the cell, and removes limits that are no longer declared and have no
-/// bookings. Returns `true` if a value in force changed.
-fn declare_limits(cell: &mut Cell, request: &ReserveRequest, guard: u32, now: StoreTime) -> bool {
-    let guard_before = cell.guard.value;
-    cell.guard = cell.guard.declare(guard, now, u32::max);
-    let mut changed = cell.guard.value != guard_before;
+/// Declares the request's maximum lateness and limits in the cell, and removes limits that are no longer declared and
+/// have no bookings. Returns `true` if a value in force changed.
+fn declare_limits(cell: &mut Cell, request: &ReserveRequest, max_lateness: u32, now: StoreTime) -> bool {
+    let max_lateness_before = cell.max_lateness.value;
+    cell.max_lateness = cell.max_lateness.declare(max_lateness, now, u32::max);
+    let mut changed = cell.max_lateness.value != max_lateness_before;
     for limit in &request.limits {
-        changed |= declare_limit(cell, limit, guard_before, now);
+        changed |= declare_limit(cell, limit, max_lateness_before, now);
     }
     cell.limits.retain(|state| {
         let is_declared_now = request.limits.iter().any(|limit| limit.id == state.id);
@@ -81,9 +81,10 @@ fn declare_limits(cell: &mut Cell, request: &ReserveRequest, guard: u32, now: St
     changed
 }
 
-/// Declares one limit in the cell, whose guard was `guard_before`. Returns `true` if a value in force changed.
-fn declare_limit(cell: &mut Cell, limit: &Limit, guard_before: u32, now: StoreTime) -> bool {
-    let (permits, burst, guard) = (limit.permits.max(1), limit.burst.max(1), cell.guard.value);
+/// Declares one limit in the cell, whose maximum lateness was `max_lateness_before`. Returns `true` if a value in force
+/// changed.
+fn declare_limit(cell: &mut Cell, limit: &Limit, max_lateness_before: u32, now: StoreTime) -> bool {
+    let (permits, burst, max_lateness) = (limit.permits.max(1), limit.burst.max(1), cell.max_lateness.value);
     let Some(state) = cell.limit_mut(&limit.id) else {
         cell.limits.push(LimitState {
             id: limit.id.clone(),
@@ -94,12 +95,12 @@ fn declare_limit(cell: &mut Cell, limit: &Limit, guard_before: u32, now: StoreTi
         return true;
     };
     let before = (state.permits.value, state.burst.value);
-    let full_credit = Gcra::new(state, guard_before).full_credit();
+    let full_credit = Gcra::new(state, max_lateness_before).full_credit();
     state.permits = state.permits.declare(permits, now, u32::min);
     state.burst = state.burst.declare(burst, now, u32::min);
     let changed = (state.permits.value, state.burst.value) != before;
-    if changed || guard != guard_before {
-        keep_spent_credit(state, full_credit, guard, now);
+    if changed || max_lateness != max_lateness_before {
+        keep_spent_credit(state, full_credit, max_lateness, now);
     }
     changed
 }
@@ -108,19 +109,19 @@ fn declare_limit(cell: &mut Cell, limit: &Limit, guard_before: u32, now: StoreTi
 ///
 /// If a unit takes longer now, the burst covers more time, and the difference would be credit that was never earned. So
 /// the tat moves by the difference. The tat is rounded up, because its remainder counts in `1/N` of the old permits.
-fn keep_spent_credit(state: &mut LimitState, full_credit: Tat, guard: u32, now: StoreTime) {
+fn keep_spent_credit(state: &mut LimitState, full_credit: Tat, max_lateness: u32, now: StoreTime) {
     let tat = state.tat.rounded_up();
-    let grown_by = Gcra::new(state, guard).full_credit().rounded_up().0.saturating_sub(full_credit.micros);
+    let grown_by = Gcra::new(state, max_lateness).full_credit().rounded_up().0.saturating_sub(full_credit.micros);
     let grown_by = if tat > now { grown_by } else { 0 };
     state.tat = Tat { micros: (tat.0 + grown_by).min(MAX_SAFE_INTEGER), remainder: 0 };
 }
 
 /// Restores a cell whose state was lost: each tat is at least the one of the snapshot, and no limit has credit.
 fn restore(cell: &mut Cell, snapshot: &CellSnapshot, request: &ReserveRequest, now: StoreTime) {
-    let first_start = now.max(cell.fresh_until);
-    let guard = cell.guard.value;
+    let first_start = now.max(cell.opens_at);
+    let max_lateness = cell.max_lateness.value;
     for state in &mut cell.limits {
-        let mut gcra = Gcra::new(state, guard);
+        let mut gcra = Gcra::new(state, max_lateness);
         let index = request.limits.iter().position(|limit| limit.id == state.id);
         if let Some(tat) = index.and_then(|index| snapshot.tats.get(index)) {
             gcra.raise(*tat, 0);
@@ -146,10 +147,10 @@ fn apply_hold(cell: &mut Cell, latest_end: StoreTime) -> bool {
 /// an hour. A tat never falls below this value again by itself, so repeating it for every request has no further effect.
 pub(super) fn spend_shortest_burst(cell: &mut Cell, time: StoreTime) -> bool {
     let shortest = cell.limits.iter().map(|state| state.id.period()).min();
-    let guard = cell.guard.value;
+    let max_lateness = cell.max_lateness.value;
     let mut changed = false;
     for state in cell.limits.iter_mut().filter(|state| Some(state.id.period()) == shortest) {
-        let mut gcra = Gcra::new(state, guard);
+        let mut gcra = Gcra::new(state, max_lateness);
         gcra.spend_burst(time);
         changed |= state.tat != gcra.tat();
         state.tat = gcra.tat();

@@ -39,8 +39,8 @@ pub struct Costs(pub Arc<[u32]>);
 pub struct ReserveRequest {
     /// Limits that this process declares, from [`limits`](super::limits).
     pub limits: Vec<Limit>,
-    /// Lateness that a start may have ([`default_guard`](super::default_guard)).
-    pub guard: Duration,
+    /// Lateness that a start may have ([`default_max_lateness`](super::default_max_lateness)).
+    pub max_lateness: Duration,
     /// Costs of the calls, in order. A request without calls is a *touch*: it reads and repairs the cell, and books
     /// nothing.
     pub calls: Vec<Costs>,
@@ -65,7 +65,7 @@ pub struct ReserveRequest {
     pub epoch_if_new: u64,
     /// Pause before the first start in a new cell. On a volatile store another process may hold bookings in a cell that
     /// was lost, and they run out within the pause.
-    pub fresh_start: Duration,
+    pub initial_delay: Duration,
     /// Longest time from now that a hold in the cell has effect. A later end is cut to it.
     pub max_hold: Duration,
     /// State of the outage that this process returns from. [`snapshot`](Self::snapshot) is from before the outage.
@@ -81,7 +81,7 @@ pub struct ReserveRequest {
 /// * If a rejoin was announced since this process' outage began, and its `local_end` has passed, this process was stopped
 ///   or cut off for longer than the others. It joins at once, and the request books as usual.
 /// * If the cell is absent, older than the snapshot, or unchanged since it, this is the **first** process to return. The
-///   cell is repaired and receives a `local_end` and a [`fresh_until`](Cell::fresh_until) that announce the rejoin to the
+///   cell is repaired and receives a `local_end` and a [`opens_at`](Cell::opens_at) that announce the rejoin to the
 ///   others; the request books nothing.
 /// * If the cell has changed since the snapshot, or there is a cell and no snapshot, other processes use it. This process
 ///   joins at once.
@@ -106,10 +106,10 @@ impl Rejoin {
 impl ReserveRequest {
     /// Creates a request without calls, with a horizon of 60 s and holds of at most 60 s.
     #[must_use]
-    pub fn new(limits: Vec<Limit>, guard: Duration, epoch_if_new: u64) -> Self {
+    pub fn new(limits: Vec<Limit>, max_lateness: Duration, epoch_if_new: u64) -> Self {
         Self {
             limits,
-            guard,
+            max_lateness,
             calls: Vec::new(),
             horizon: Duration::from_secs(60),
             not_before: None,
@@ -119,7 +119,7 @@ impl ReserveRequest {
             counts: true,
             expires: None,
             epoch_if_new,
-            fresh_start: Duration::ZERO,
+            initial_delay: Duration::ZERO,
             max_hold: Duration::from_secs(60),
             rejoin: None,
         }

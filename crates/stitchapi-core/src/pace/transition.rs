@@ -29,7 +29,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) 
         announce(&mut cell, stored, request, rejoin, now);
     }
     let not_before = request.not_before.unwrap_or_default();
-    let e_min = (now + request.lead).max(cell.held_until).max(cell.fresh_until).max(not_before);
+    let e_min = (now + request.lead).max(cell.held_until).max(cell.opens_at).max(not_before);
     if decision == RejoinDecision::Wait {
         // Nothing is written, so the reply must not contain the repair: its epoch would be one that the store never had.
         let cell = stored.cloned().unwrap_or(cell);
@@ -75,9 +75,9 @@ pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64
     let Some(mut cell) = stored.filter(|cell| delta != 0 && cell.limit(limit).is_some()).cloned() else {
         return Transition::unchanged(());
     };
-    let guard = cell.guard.value;
+    let max_lateness = cell.max_lateness.value;
     if let Some(state) = cell.limit_mut(limit) {
-        let mut gcra = Gcra::new(state, guard);
+        let mut gcra = Gcra::new(state, max_lateness);
         gcra.settle(delta.clamp(-MAX_DELTA, MAX_DELTA), now);
         state.tat = gcra.tat();
     }
@@ -223,9 +223,9 @@ mod tests {
     }
 
     #[test]
-    fn a_cell_without_any_snapshot_has_full_credit_after_the_fresh_start() {
+    fn a_cell_without_any_snapshot_has_full_credit_after_the_initial_delay() {
         let mut request = per_second(10, 2).with_calls(3);
-        request.fresh_start = Duration::from_millis(100);
+        request.initial_delay = Duration::from_millis(100);
         assert_eq!(starts(None, 0, &request), [100_000, 100_000, 200_000]);
     }
 
@@ -359,7 +359,7 @@ mod tests {
     }
 
     fn announced(cell: &Cell) -> (u64, u64) {
-        (cell.local_end.0, cell.fresh_until.0)
+        (cell.local_end.0, cell.opens_at.0)
     }
 
     #[test]
@@ -370,7 +370,7 @@ mod tests {
             reserve(before.write.as_ref(), StoreTime(5_000_000), &returning(&request, Some(&before.reply)));
         let cell = write.unwrap();
         assert_eq!((reply.granted, announced(&cell), cell.seq), (0, (5_450_000, 5_500_000), 2));
-        assert_eq!((reply.cell, reply.e_min), (cell.clone(), cell.fresh_until));
+        assert_eq!((reply.cell, reply.e_min), (cell.clone(), cell.opens_at));
         assert_eq!(starts(Some(&cell), 5_000_001, &request), [5_500_000, 5_600_000]);
     }
 
@@ -446,14 +446,14 @@ mod tests {
     }
 
     #[test]
-    fn an_endless_announcement_is_clamped_and_no_fresh_start_is_shortened() {
+    fn an_endless_announcement_is_clamped_and_no_initial_delay_is_shortened() {
         let mut request = returning(&per_second(10, 1), None);
         request.rejoin = Some(Rejoin { alone_for: Duration::MAX, pause: Duration::MAX, since: StoreTime(0) });
         let cell = reserve(None, StoreTime(10), &request).write.unwrap();
         assert_eq!(announced(&cell), (MAX_SAFE_INTEGER, MAX_SAFE_INTEGER));
         assert_eq!(cell.to_text().parse(), Ok(cell));
         request.rejoin = Some(Rejoin { alone_for: Duration::ZERO, pause: Duration::ZERO, since: StoreTime(0) });
-        request.fresh_start = Duration::from_secs(1);
+        request.initial_delay = Duration::from_secs(1);
         assert_eq!(announced(&reserve(None, StoreTime(10), &request).write.unwrap()), (10, 1_000_010));
     }
 

@@ -1,7 +1,7 @@
 -- acquire: acquires a lease, or a position in the queue.
--- ARGV: the limit; the ttl in microseconds; the owner; the park time in microseconds.
+-- ARGV: the limit; the ttl in microseconds; the owner; the ttl of the position in the queue, in microseconds.
 -- Returns { now, 1, fencing token }, or { now, 0, microseconds until a lease may be free }.
-local limit, ttl, owner, park = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local limit, ttl, owner, queue_ttl = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 
 local now = server_time()
 local cell, stored = read(now)
@@ -30,12 +30,12 @@ if #cell.holders + waiters_before < limit then
   return { now, 1, cell.fence }
 end
 
-if park == 0 then
+if queue_ttl == 0 then
   cell.waiters = filter(cell.waiters, is_other)
 elseif position then
-  cell.waiters[position].deadline = math.max(deadline_after(now, park), cell.waiters[position].deadline)
+  cell.waiters[position].deadline = math.max(deadline_after(now, queue_ttl), cell.waiters[position].deadline)
 else
-  table.insert(cell.waiters, { owner = owner, deadline = deadline_after(now, park) })
+  table.insert(cell.waiters, { owner = owner, deadline = deadline_after(now, queue_ttl) })
 end
 local next_free
 for _, list in ipairs({ cell.holders, filter(cell.waiters, is_other) }) do

@@ -78,8 +78,8 @@ end
 --
 -- A gcra is one limit during a transition. Its spacing (W + J) / N is `whole` microseconds and `part` / N of one more.
 
-local function new_gcra(state, guard)
-  local spacing = state.period + guard
+local function new_gcra(state, max_lateness)
+  local spacing = state.period + max_lateness
   local whole = floor(spacing / state.permits)
   local tat = at(state.tat)
   tat.rest = state.remainder
@@ -172,7 +172,8 @@ end
 
 -- Parses a text; nil if it is not a cell, or of a newer format.
 local function parse(text)
-  local epoch, seq, held_until, local_end, fresh_until, guard, guard_at, window, current, previous, position =
+  local epoch, seq, held_until, local_end, opens_at, max_lateness, max_lateness_at, window, current, previous,
+    position =
     string.match(text, HEAD)
   if not epoch or #epoch ~= 16 then
     return nil
@@ -182,17 +183,17 @@ local function parse(text)
     seq = tonumber(seq),
     held_until = tonumber(held_until),
     local_end = tonumber(local_end),
-    fresh_until = tonumber(fresh_until),
-    guard = tonumber(guard),
-    guard_at = tonumber(guard_at),
+    opens_at = tonumber(opens_at),
+    max_lateness = tonumber(max_lateness),
+    max_lateness_at = tonumber(max_lateness_at),
     window = tonumber(window), -- of the process count
     current = tonumber(current), -- processes in this window
     previous = tonumber(previous), -- processes in the window before it
     limits = {},
   }
-  local largest = math.max(cell.seq, cell.held_until, cell.local_end, cell.fresh_until, cell.guard_at,
+  local largest = math.max(cell.seq, cell.held_until, cell.local_end, cell.opens_at, cell.max_lateness_at,
     cell.window)
-  if largest > MAX_SAFE_INTEGER or math.max(cell.guard, cell.current, cell.previous) > U32 then
+  if largest > MAX_SAFE_INTEGER or math.max(cell.max_lateness, cell.current, cell.previous) > U32 then
     return nil
   end
   while position <= #text do
@@ -208,7 +209,8 @@ end
 
 local function to_text(cell)
   local text = string.format('1 %s %.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f %.0f', cell.epoch, cell.seq,
-    cell.held_until, cell.local_end, cell.fresh_until, cell.guard, cell.guard_at, cell.window, cell.current, cell.previous)
+    cell.held_until, cell.local_end, cell.opens_at, cell.max_lateness, cell.max_lateness_at,
+    cell.window, cell.current, cell.previous)
   for _, state in ipairs(cell.limits) do
     state.settings = state.settings or string.format(' %s %.0f %.0f %.0f %.0f %.0f', state.unit, state.period,
       state.permits, state.permits_at, state.burst, state.burst_at)
@@ -217,15 +219,15 @@ local function to_text(cell)
   return text
 end
 
-local function new_cell(epoch, guard, now)
+local function new_cell(epoch, max_lateness, now)
   return {
     epoch = epoch,
     seq = 0,
     held_until = 0,
     local_end = 0,
-    fresh_until = 0,
-    guard = guard,
-    guard_at = now,
+    opens_at = 0,
+    max_lateness = max_lateness,
+    max_lateness_at = now,
     window = 0,
     current = 0,
     previous = 0,
@@ -249,7 +251,7 @@ end
 
 -- Writes the text of a cell, with a ttl until its last booking and its hold are over, and at least an hour.
 local function write(cell, text, now)
-  local last = math.max(cell.held_until, cell.local_end, cell.fresh_until)
+  local last = math.max(cell.held_until, cell.local_end, cell.opens_at)
   for _, state in ipairs(cell.limits) do
     last = math.max(last, tat_rounded_up(state))
   end

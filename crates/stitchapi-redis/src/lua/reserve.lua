@@ -11,14 +11,14 @@ local function next_number()
 end
 
 local asked = {
-  guard = next_number(),
+  max_lateness = next_number(),
   horizon = next_number(),
   not_before = next_number(),
   lead = next_number(),
   expires = next_number(),
   max_hold = next_number(),
   epoch_if_new = next_word(),
-  fresh_start = next_number(),
+  initial_delay = next_number(),
   alone_for = next_number(),
   pause = next_number(),
   since = next_number(),
@@ -48,21 +48,22 @@ local function declare_setting(value, stamp, declared, now, stricter)
 end
 
 -- Returns T(b): the time by which the tat is ahead of now when the whole burst is spent.
-local function full_credit_of(state, guard)
-  local gcra = new_gcra(state, guard)
+local function full_credit_of(state, max_lateness)
+  local gcra = new_gcra(state, max_lateness)
   return T(gcra, gcra.burst)
 end
 
 -- Keeps what was spent of the burst spent, after a change of a limit whose full credit was `full_credit` before. If a unit
 -- takes longer now, the tat moves by the difference. It is rounded up: its remainder counts in 1/N of the old permits.
-local function keep_spent_credit(state, full_credit, guard, now)
+local function keep_spent_credit(state, full_credit, max_lateness, now)
   local before = full_credit.high >= TOP and MAX_SAFE_INTEGER or full_credit.high * TWO_40 + full_credit.low
-  local tat, grown_by = tat_rounded_up(state), math.max(round_up(full_credit_of(state, guard)) - before, 0)
+  local tat, grown_by = tat_rounded_up(state), math.max(round_up(full_credit_of(state, max_lateness)) - before, 0)
   state.tat, state.remainder = math.min(tat + (tat > now and grown_by or 0), MAX_SAFE_INTEGER), 0
 end
 
--- Declares one limit in the cell, whose guard was `guard_before`. Returns true if a value in force changed.
-local function declare_limit(cell, limit, guard_before, now)
+-- Declares one limit in the cell, whose maximum lateness was `max_lateness_before`. Returns true if a value in force
+-- changed.
+local function declare_limit(cell, limit, max_lateness_before, now)
   local state = find_limit(cell, limit.unit, limit.period)
   if not state then
     table.insert(cell.limits, {
@@ -78,15 +79,15 @@ local function declare_limit(cell, limit, guard_before, now)
     return true
   end
   local permits, permits_at, burst, burst_at = state.permits, state.permits_at, state.burst, state.burst_at
-  local full_credit = full_credit_of(state, guard_before)
+  local full_credit = full_credit_of(state, max_lateness_before)
   state.permits, state.permits_at = declare_setting(permits, permits_at, limit.permits, now, math.min)
   state.burst, state.burst_at = declare_setting(burst, burst_at, limit.burst, now, math.min)
   local changed = state.permits ~= permits or state.burst ~= burst
   if changed or state.permits_at ~= permits_at or state.burst_at ~= burst_at then
     state.settings = nil
   end
-  if changed or cell.guard ~= guard_before then
-    keep_spent_credit(state, full_credit, cell.guard, now)
+  if changed or cell.max_lateness ~= max_lateness_before then
+    keep_spent_credit(state, full_credit, cell.max_lateness, now)
   end
   return changed
 end
@@ -109,14 +110,14 @@ end
 -- Restores a cell whose state was lost: each tat is at least the one of the snapshot, and no limit has credit.
 local function restore(cell, now)
   for _, state in ipairs(cell.limits) do
-    local gcra = new_gcra(state, cell.guard)
+    local gcra = new_gcra(state, cell.max_lateness)
     for _, limit in ipairs(asked.limits) do
       if limit.unit == state.unit and limit.period == state.period then
         raise(gcra, limit.known_tat, 0)
         break
       end
     end
-    raise(gcra, math.max(now, cell.fresh_until), state.burst)
+    raise(gcra, math.max(now, cell.opens_at), state.burst)
     store_tat(gcra, state)
   end
 end
@@ -129,7 +130,7 @@ local function spend_shortest_burst(cell, spent_at)
   end
   for _, state in ipairs(cell.limits) do
     if state.period == shortest then
-      local gcra = new_gcra(state, cell.guard)
+      local gcra = new_gcra(state, cell.max_lateness)
       raise(gcra, spent_at, state.burst - 1)
       changed = store_tat(gcra, state) or changed
     end
@@ -165,16 +166,17 @@ local function repair(stored, now)
 
   local cell, changed = booked_in, false
   if not cell then
-    cell = new_cell(asked.epoch_if_new, asked.guard, now)
+    cell = new_cell(asked.epoch_if_new, asked.max_lateness, now)
     cell.held_until = stored and stored.held_until or 0
-    cell.fresh_until = math.min(now + asked.fresh_start, MAX_SAFE_INTEGER)
+    cell.opens_at = math.min(now + asked.initial_delay, MAX_SAFE_INTEGER)
   end
 
-  local guard_before = cell.guard
-  cell.guard, cell.guard_at = declare_setting(cell.guard, cell.guard_at, asked.guard, now, math.max)
-  changed = cell.guard ~= guard_before
+  local max_lateness_before = cell.max_lateness
+  cell.max_lateness, cell.max_lateness_at =
+    declare_setting(cell.max_lateness, cell.max_lateness_at, asked.max_lateness, now, math.max)
+  changed = cell.max_lateness ~= max_lateness_before
   for _, limit in ipairs(asked.limits) do
-    changed = declare_limit(cell, limit, guard_before, now) or changed
+    changed = declare_limit(cell, limit, max_lateness_before, now) or changed
   end
   remove_unused_limits(cell, now)
 
@@ -287,15 +289,15 @@ end
 -- lost no limit has credit.
 local function announce(cell, was_lost)
   cell.local_end = math.min(now + asked.alone_for, MAX_SAFE_INTEGER)
-  cell.fresh_until = math.max(math.min(cell.local_end + asked.pause, MAX_SAFE_INTEGER), cell.fresh_until)
+  cell.opens_at = math.max(math.min(cell.local_end + asked.pause, MAX_SAFE_INTEGER), cell.opens_at)
   cell.seq = cell.seq + 1
-  spend_shortest_burst(cell, cell.fresh_until)
+  spend_shortest_burst(cell, cell.opens_at)
   for _, limit in ipairs(asked.limits) do
     local state = find_limit(cell, limit.unit, limit.period)
-    local gcra = new_gcra(state, cell.guard)
+    local gcra = new_gcra(state, cell.max_lateness)
     raise(gcra, limit.known_tat, 0)
     if was_lost then
-      raise(gcra, cell.fresh_until, state.burst)
+      raise(gcra, cell.opens_at, state.burst)
     end
     store_tat(gcra, state)
   end
@@ -312,7 +314,7 @@ local cell = repair(stored, now)
 if is_first and not is_expired then
   announce(cell, epoch ~= cell.epoch)
 end
-local e_min = math.max(math.min(now + asked.lead, BEYOND), cell.held_until, cell.fresh_until, asked.not_before)
+local e_min = math.max(math.min(now + asked.lead, BEYOND), cell.held_until, cell.opens_at, asked.not_before)
 local repaired = to_text(cell)
 if is_expired or waits then
   -- Nothing is written, so the reply must not contain the repair: its epoch would be one that the store never had.
@@ -321,7 +323,7 @@ end
 
 local gcras = {}
 for i, limit in ipairs(asked.limits) do
-  gcras[i] = new_gcra(find_limit(cell, limit.unit, limit.period), cell.guard)
+  gcras[i] = new_gcra(find_limit(cell, limit.unit, limit.period), cell.max_lateness)
 end
 local granted = is_first and 0 or book_until(e_min + asked.horizon, gcras, e_min)
 local text = repaired

@@ -1,7 +1,7 @@
 -- reserve: books a start for each call of a request.
 -- ARGV: the request, one line of words:
---   guard, horizon, not_before, lead, expires, max_hold
---   epoch_if_new, fresh_start                  for a cell that the request creates
+--   max_lateness, horizon, not_before, lead, expires, max_hold
+--   epoch_if_new, initial_delay                for a cell that the request creates
 --   alone_for, pause, since                    of a process that rejoins after an outage, or - - -
 --   epoch, seq, kept_until                     of the caller's snapshot, or - 0 0
 --   the window in which the process was counted last; - if in none; * if the request does not count it
@@ -28,25 +28,26 @@ repeat
   local match, max, format = string.match, math.max, string.format
   local PLAIN = 4503599627370496 -- 2^52: the sum of two numbers below it is exact
 
-  local guard, horizon, not_before, lead, expires, max_hold, known_epoch, known_seq, counted, limit_count, word =
+  local max_lateness, horizon, not_before, lead, expires, max_hold, known_epoch, known_seq, counted, limit_count, word =
     match(request, '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %x+ %d+ %- %- %- (%x+) (%d+) %d+ (%S+) ([1-9]%d*)()')
-  local epoch, seq, head, held_until, local_end, fresh_until, cell_guard, guard_at, window, position =
+  local epoch, seq, head, held_until, local_end, opens_at, cell_max_lateness, max_lateness_at, window, position =
     match(value or '', '^p1 ([0-9a-f]+) (%d+)( (%d+) (%d+) (%d+) (%d+) (%d+) (%d+) %d+ %d+)()')
-  if not guard or cell_guard ~= guard or epoch ~= known_epoch or window ~= counted and counted ~= '*'
-    or #epoch ~= 16 or epoch == '0000000000000000' then
+  if not max_lateness or cell_max_lateness ~= max_lateness or epoch ~= known_epoch
+    or window ~= counted and counted ~= '*' or #epoch ~= 16 or epoch == '0000000000000000' then
     break
   end
-  seq, held_until, guard_at = tonumber(seq), tonumber(held_until), tonumber(guard_at)
-  local e_min = max(now + lead, held_until, tonumber(fresh_until), tonumber(not_before))
+  seq, held_until, max_lateness_at = tonumber(seq), tonumber(held_until), tonumber(max_lateness_at)
+  local e_min = max(now + lead, held_until, tonumber(opens_at), tonumber(not_before))
   local oldest = now - 1000000
-  if seq < tonumber(known_seq) or tonumber(window) ~= math.floor(now / 10000000) or guard_at <= oldest or guard_at > now
-    or now > tonumber(expires) or held_until > now + max_hold or e_min >= PLAIN or seq >= PLAIN
+  if seq < tonumber(known_seq) or tonumber(window) ~= math.floor(now / 10000000) or max_lateness_at <= oldest
+    or max_lateness_at > now or now > tonumber(expires) or held_until > now + max_hold or e_min >= PLAIN or seq >= PLAIN
     or tonumber(local_end) > now then
     break
   end
 
-  -- Times of a limit count from e_min, in 1/permits microsecond. In that unit a spacing is period + guard. A spacing below
-  -- a microsecond is left to the general path: a start at e_min may then be rounded up from an earlier time.
+  -- Times of a limit count from e_min, in 1/permits microsecond. In that unit a spacing is period + maximum lateness. A
+  -- spacing below a microsecond is left to the general path: a start at e_min may then be rounded up from an earlier
+  -- time.
   local limits = {}
   for i = 1, tonumber(limit_count) do
     local id, period, permits, burst, next_word = match(request, '^ (%S+ ([1-9]%d*)) (%d+) (%d+) %d+()', word)
@@ -57,7 +58,7 @@ repeat
     end
     permits, burst, tat, remainder = tonumber(permits), tonumber(burst), tonumber(tat), tonumber(remainder)
     permits_at, burst_at = tonumber(permits_at), tonumber(burst_at)
-    local spacing = period + guard
+    local spacing = period + max_lateness
     local ahead = tat < e_min and 0 or (tat - e_min) * permits + remainder
     if permits_at <= oldest or permits_at > now or burst_at <= oldest or burst_at > now
       or ahead >= PLAIN or spacing < permits or remainder >= permits then

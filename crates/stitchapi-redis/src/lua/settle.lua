@@ -12,7 +12,7 @@ local state = cell and find_limit(cell, unit, period)
 if not state or delta == 0 then
   return { now }
 end
-local gcra = new_gcra(state, cell.guard)
+local gcra = new_gcra(state, cell.max_lateness)
 if delta > 0 then
   gcra.tat = plus(gcra.permits, latest(gcra.tat, at(now)), T(gcra, delta))
 else

@@ -142,8 +142,8 @@ impl Pair<'_> {
             seq: dice.any_size(MAX_SAFE_INTEGER - 1_000),
             held_until: storable(time(dice, now)),
             local_end: storable(time(dice, now)),
-            fresh_until: storable(time(dice, now)),
-            guard: Strictest { value: dice.any_u32(), at: stamp(dice) },
+            opens_at: storable(time(dice, now)),
+            max_lateness: Strictest { value: dice.any_u32(), at: stamp(dice) },
             processes: processes(dice, now),
             limits: Vec::new(),
         };
@@ -181,11 +181,12 @@ impl Pair<'_> {
         if dice.one_in(10) {
             limits.truncate(1);
         }
-        let guard = Duration::from_micros(dice.pick(&[1_000, 5_000, 0, u64::from(u32::MAX), u64::MAX]));
-        let mut request = ReserveRequest::new(limits, guard, dice.pick(&[0, 1, dice_epoch(&None), u64::MAX, now.0]));
+        let max_lateness = Duration::from_micros(dice.pick(&[1_000, 5_000, 0, u64::from(u32::MAX), u64::MAX]));
+        let mut request =
+            ReserveRequest::new(limits, max_lateness, dice.pick(&[0, 1, dice_epoch(&None), u64::MAX, now.0]));
         request.horizon = duration(dice);
         request.lead = if dice.one_in(3) { duration(dice) } else { Duration::ZERO };
-        request.fresh_start = if dice.one_in(2) { duration(dice) } else { Duration::from_millis(100) };
+        request.initial_delay = if dice.one_in(2) { duration(dice) } else { Duration::from_millis(100) };
         request.max_hold = duration(dice);
         request.not_before = Some(time(dice, now)).filter(|_| dice.one_in(4));
         request.expires = Some(time(dice, now)).filter(|_| dice.one_in(5));

@@ -44,8 +44,8 @@ pub(crate) fn cell(dice: &mut Dice, limits: &[Limit], now: StoreTime) -> Cell {
         seq: dice.any_size(1 << 40),
         held_until: rarely(dice),
         local_end: if dice.one_in(20) { storable(time(dice, now)) } else { rarely(dice).min(now) },
-        fresh_until: near(dice),
-        guard: Strictest { value: dice.pick(&[0, 1_000, 5_000]), at: stamp(dice) },
+        opens_at: near(dice),
+        max_lateness: Strictest { value: dice.pick(&[0, 1_000, 5_000]), at: stamp(dice) },
         processes: if dice.one_in(8) {
             cells::processes(dice, now)
         } else {
@@ -74,8 +74,9 @@ pub(crate) fn request(
     now: StoreTime,
     any: ReserveRequest,
 ) -> ReserveRequest {
-    let guard = cell.map_or(5_000, |cell| cell.guard.value);
-    let mut request = ReserveRequest::new(limits.to_vec(), Duration::from_micros(guard.into()), any.epoch_if_new);
+    let max_lateness = cell.map_or(5_000, |cell| cell.max_lateness.value);
+    let mut request =
+        ReserveRequest::new(limits.to_vec(), Duration::from_micros(max_lateness.into()), any.epoch_if_new);
     let farthest = if dice.one_in(8) { 1 << 53 } else { 100 * SECOND };
     request.horizon = Duration::from_micros(dice.any_size(farthest));
     request.lead = Duration::from_micros(dice.pick(&[0, 0, 1, 50_000]));
@@ -103,7 +104,7 @@ pub(crate) fn request(
         2 => request.not_before = any.not_before,
         3 => request.expires = any.expires,
         4 => request.max_hold = any.max_hold,
-        5 => request.guard = any.guard,
+        5 => request.max_lateness = any.max_lateness,
         6 => request.rejoin = any.rejoin,
         7 => request.calls = any.calls,
         8 => (request.limits, request.calls) = (any.limits, any.calls),

@@ -30,7 +30,8 @@ fn the_scripts_of_leases_match_the_transitions_byte_for_byte() {
                 }
                 raw.persist().await;
                 let owner = dice.pick(&owners);
-                let (ttl, park) = (random_duration(&mut dice).max(Duration::from_nanos(1)), random_duration(&mut dice));
+                let (ttl, queue_ttl) =
+                    (random_duration(&mut dice).max(Duration::from_nanos(1)), random_duration(&mut dice));
                 let limit = dice.pick(&[1, 2, 3, u32::MAX]);
                 let (before, now) = (cell.clone(), || recorder.now());
                 let write = match dice.below(8) {
@@ -45,9 +46,10 @@ fn the_scripts_of_leases_match_the_transitions_byte_for_byte() {
                         lease::transition::release(before.as_ref(), now(), &owner).write
                     }
                     _ => {
-                        let lease: Lease = store.acquire(&key, limit, ttl, &owner, park).await.unwrap();
-                        let transition = lease::transition::acquire(before.as_ref(), now(), limit, ttl, &owner, park);
-                        assert_eq!(lease, transition.reply, "{limit} {ttl:?} {owner} {park:?} on {before:?}");
+                        let lease: Lease = store.acquire(&key, limit, ttl, &owner, queue_ttl).await.unwrap();
+                        let transition =
+                            lease::transition::acquire(before.as_ref(), now(), limit, ttl, &owner, queue_ttl);
+                        assert_eq!(lease, transition.reply, "{limit} {ttl:?} {owner} {queue_ttl:?} on {before:?}");
                         transition.write
                     }
                 };

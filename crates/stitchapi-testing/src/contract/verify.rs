@@ -43,7 +43,7 @@ const MAX_DURATION: Duration = Duration::from_secs(30);
 /// }
 ///
 /// let sim = SimRuntime::new(1);
-/// let store = MemoryStore::on(Arc::new(sim.clone()));
+/// let store = MemoryStore::with_clock_of(Arc::new(sim.clone()));
 /// let prefixed = store.clone();
 /// let options = ContractOptions::new(Arc::new(sim.clone()))
 ///     .prefixed(move |prefix| open(&prefixed.with_prefix(prefix)))

@@ -59,7 +59,7 @@ impl Network {
     ) -> Self {
         let clock = Arc::new(clock);
         let state = State {
-            memory: MemoryStore::on(clock.clone()),
+            memory: MemoryStore::with_clock_of(clock.clone()),
             random: Random::new(sim.random()),
             frozen_until: Tick(0),
             down_until: Tick(0),
@@ -129,7 +129,7 @@ impl Network {
     }
 
     pub(super) fn flush(&self) {
-        self.lock_state().memory = MemoryStore::on(self.clock.clone());
+        self.lock_state().memory = MemoryStore::with_clock_of(self.clock.clone());
     }
 
     pub(super) fn freeze(&self, until: Tick) {

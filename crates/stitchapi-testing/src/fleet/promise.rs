@@ -5,7 +5,7 @@ use std::fmt;
 use std::time::Duration;
 
 use stitchapi_core::micros_up;
-use stitchapi_core::pace::{Limit, LimitId, default_guard};
+use stitchapi_core::pace::{Limit, LimitId, default_max_lateness};
 
 use super::fault::Fault;
 use super::report::FleetReport;
@@ -41,7 +41,7 @@ const PRINTED: usize = 20;
 #[derive(Debug, Clone)]
 pub struct Promise {
     limits: Vec<Limit>,
-    guard: Duration,
+    max_lateness: Duration,
     allowances: Vec<Allowance>,
 }
 
@@ -100,17 +100,17 @@ pub struct Counterexample {
 }
 
 impl Promise {
-    /// Creates the promise of these limits, with the default guard of their shortest period.
+    /// Creates the promise of these limits, with the default maximum lateness of their shortest period.
     #[must_use]
     pub fn of(limits: &[Limit]) -> Self {
         let shortest = limits.iter().map(|limit| limit.id.period()).min().unwrap_or_default();
-        Self { limits: limits.to_vec(), guard: default_guard(shortest), allowances: Vec::new() }
+        Self { limits: limits.to_vec(), max_lateness: default_max_lateness(shortest), allowances: Vec::new() }
     }
 
-    /// Sets the guard: how late after its slot a call may start.
+    /// Sets the maximum lateness: how late after its slot a call may start.
     #[must_use]
-    pub fn guard(mut self, guard: Duration) -> Self {
-        self.guard = guard;
+    pub fn max_lateness(mut self, max_lateness: Duration) -> Self {
+        self.max_lateness = max_lateness;
         self
     }
 
@@ -123,7 +123,8 @@ impl Promise {
 
     /// Checks every half-open window of a tenth, a half, one, two and five periods of each limit.
     ///
-    /// With `N` permits per period `W`, a burst `b`, a guard `J` and a largest cost `c`, in whole microseconds:
+    /// With `N` permits per period `W`, a burst `b`, a maximum lateness `J` and a largest cost `c`, in whole
+    /// microseconds:
     ///
     /// | window | bound |
     /// | --- | --- |
@@ -195,7 +196,7 @@ impl Promise {
         let length = period * u128::from(tenths) / 10 + longer;
         let units = match tenths {
             10 if longer == 0 => permits + at_once - 1,
-            0..10 => permits * (length + u128::from(micros_up(self.guard))) / period + at_once,
+            0..10 => permits * (length + u128::from(micros_up(self.max_lateness))) / period + at_once,
             _ => permits * length / period + at_once,
         };
         u64::try_from((units + plus) * share.0 / share.1).unwrap_or(u64::MAX)
@@ -229,7 +230,7 @@ impl fmt::Display for Counterexample {
 impl Error for Counterexample {}
 
 impl FleetReport {
-    /// Validates the [`Promise`] of these limits, with the default guard and without allowances.
+    /// Validates the [`Promise`] of these limits, with the default maximum lateness and without allowances.
     ///
     /// # Errors
     ///
@@ -281,10 +282,10 @@ mod tests {
     }
 
     #[test]
-    fn the_guard_raises_the_bound_of_short_windows() {
+    fn the_max_lateness_raises_the_bound_of_short_windows() {
         let late = report([(0, 0), (0, 0), (99, 0)]);
-        assert!(Promise::of(&[ten(1)]).guard(Duration::from_millis(5)).validate(&late).is_err());
-        assert!(Promise::of(&[ten(1)]).guard(Duration::from_millis(100)).validate(&late).is_ok());
+        assert!(Promise::of(&[ten(1)]).max_lateness(Duration::from_millis(5)).validate(&late).is_err());
+        assert!(Promise::of(&[ten(1)]).max_lateness(Duration::from_millis(100)).validate(&late).is_ok());
     }
 
     #[test]

@@ -62,7 +62,7 @@ broken! {
         KeepsDeletedCounters CountsOverPlainValues CountsOnFromPlainNumbers;
     booking:
         ReadsThenBooks LocksPerProcess IgnoresTheHorizon BooksForExpiredRequests BooksWithoutCalls
-        ExpiresAfterOnePeriod UsesTheClientsClock IgnoresTheFreshStart IgnoresTheGuard DropsRemainders
+        ExpiresAfterOnePeriod UsesTheClientsClock IgnoresTheInitialDelay IgnoresTheMaximumLateness DropsRemainders
         SharesOneCellForAllKeys KeepsDeletedCells BooksOverPlainValues OverwritesANewerFormat SettlesPlainValues;
     corrections:
         AcceptsEveryRefund AcceptsRefundsOfAbsentCells RefusesEveryRefund AcceptsARefundTwice

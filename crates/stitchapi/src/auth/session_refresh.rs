@@ -282,7 +282,7 @@ mod tests {
     fn a_session_that_three_writes_do_not_store_is_used_by_its_process_and_announced_to_no_other() {
         let sim = SimRuntime::new(1);
         let runtime: Arc<dyn Runtime> = Arc::new(sim.clone());
-        let memory = Arc::new(MemoryStore::on(runtime.clone()));
+        let memory = Arc::new(MemoryStore::with_clock_of(runtime.clone()));
         let store = Arc::new(RefusesWrites { memory, writes: AtomicU32::new(0) });
         let (dispatch, name): (_, Arc<str>) = (Dispatch::new(Vec::new()), "test".into());
         let call = CallContext {

@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 /// * Tasks are spawned on the tokio runtime that is current at the time, or else on the one that was current when this
 ///   value was created.
 /// * Sleeps use [`boot_timer`], whose thread starts with the first sleep. Tokio's own timer has a resolution of 1 ms, which
-///   is too coarse for a slot whose guard is 1 ms.
+///   is too coarse for a slot whose maximum lateness is 1 ms.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {

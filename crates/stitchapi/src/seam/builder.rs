@@ -226,7 +226,7 @@ impl SeamBuilder {
         let dispatch = Dispatch::new(self.sinks);
         let host = &base[Position::BeforeHost..Position::AfterPort];
         let has_store = self.store.is_some();
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::on(runtime.clone())));
+        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::with_clock_of(runtime.clone())));
         let store = Arc::new(store::Client::new(store, runtime.clone()));
         // Throttles and circuits without a store have a faster form inside the process.
         let declared_store = has_store.then(|| store.clone());

@@ -38,9 +38,9 @@ async fn lead_or_follow<T: FlightTask>(
     task: &T,
 ) -> Result<Option<FlightResult<T::Output, T::Failure>>, StoreError> {
     let lease = record.new_lease();
-    let park = record.store().park();
+    let queue_ttl = record.store().queue_ttl();
     let (first, mut acquired) =
-        try_join(record.with_one_retry(|| record.read_outcome()), record.with_one_retry(|| lease.acquire(park)))
+        try_join(record.with_one_retry(|| record.read_outcome()), record.with_one_retry(|| lease.acquire(queue_ttl)))
             .await?;
     // Version of the outcome read last, and version of the outcome that this process has acted upon.
     let (mut last_read, mut handled) = (first.version, first.version);
@@ -99,9 +99,10 @@ async fn wait_for_outcome_or_lease(
 ) -> Result<WaitResult, StoreError> {
     let (runtime, store) = (record.runtime(), record.store());
     let mut interval = PollInterval::new(store.timeout(), MAX_POLL_INTERVAL);
-    // A request for the lease at a third of the park keeps the place in the queue, and acquires a lease that has expired.
+    // A request for the lease at a third of the queue ttl keeps the place in the queue, and acquires a lease that has
+    // expired.
     let next_acquire_at = |acquired: &Acquired| match acquired {
-        Acquired::Busy { retry_after } => runtime.now() + (store.park() / 3).min(*retry_after),
+        Acquired::Busy { retry_after } => runtime.now() + (store.queue_ttl() / 3).min(*retry_after),
         Acquired::Held => runtime.now(),
     };
     let mut acquire_at = next_acquire_at(&acquired);
@@ -136,7 +137,7 @@ async fn poll_once(
     acquired: Option<&mut Acquired>,
 ) -> Result<Stored<Outcome>, StoreError> {
     if let Some(acquired) = acquired {
-        *acquired = lease.acquire(record.store().park()).await?;
+        *acquired = lease.acquire(record.store().queue_ttl()).await?;
     }
     record.read_outcome().await
 }
@@ -191,7 +192,7 @@ mod tests {
 
     fn record(sim: &SimRuntime) -> FlightRecord {
         let runtime: Arc<SimRuntime> = Arc::new(sim.clone());
-        let store = Arc::new(Client::new(Arc::new(MemoryStore::on(runtime.clone())), runtime.clone()));
+        let store = Arc::new(Client::new(Arc::new(MemoryStore::with_clock_of(runtime.clone())), runtime.clone()));
         let (dispatch, name): (_, Arc<str>) = (Dispatch::new(Vec::new()), "test".into());
         let trace = Trace { dispatch, runtime, seam: name.clone(), stitch: name, call: CallId(1) };
         FlightRecord::new(store, trace, &["test"])

@@ -66,7 +66,7 @@ impl Client {
     ///
     /// It is half the timeout, because a store may delay its response until the lease is released, and the response must
     /// arrive before the timeout.
-    pub(crate) fn park(&self) -> Duration {
+    pub(crate) fn queue_ttl(&self) -> Duration {
         self.limits.timeout / 2
     }
 
@@ -137,18 +137,18 @@ impl Client {
         self.bounded("write_if", trace, versioned.write_if(key, expected, new, value, Some(ttl))).await
     }
 
-    /// Acquires one of `limit` leases for `ttl`, or a place in the queue for `park`: see [`Leases::acquire`].
+    /// Acquires one of `limit` leases for `ttl`, or a place in the queue for `queue_ttl`: see [`Leases::acquire`].
     pub(crate) async fn acquire(
         &self,
         key: &Key,
         limit: u32,
         ttl: Duration,
         owner: &Owner,
-        park: Duration,
+        queue_ttl: Duration,
         trace: &Trace,
     ) -> Result<Lease, StoreError> {
         let leases = self.facet(self.leases.as_deref(), "leases")?;
-        self.bounded("acquire", trace, leases.acquire(key, limit, ttl, owner, park)).await
+        self.bounded("acquire", trace, leases.acquire(key, limit, ttl, owner, queue_ttl)).await
     }
 
     /// See [`Leases::renew`].

@@ -59,25 +59,26 @@ impl LeaseGuard {
         self.ttl
     }
 
-    /// Acquires the lease, extends it if it is held already, or takes a place in its queue and keeps that for `park`.
+    /// Acquires the lease, extends it if it is held already, or takes a place in its queue and keeps that for
+    /// `queue_ttl`.
     ///
     /// Dropped while it waits for the store: the lease may have been acquired, and the guard releases it.
     ///
     /// # Errors
     ///
     /// [`StoreError`] of the operation; what was held before is still held.
-    pub(crate) async fn acquire(&self, park: Duration) -> Result<Acquired, StoreError> {
+    pub(crate) async fn acquire(&self, queue_ttl: Duration) -> Result<Acquired, StoreError> {
         self.needs_release.store(true, Ordering::Relaxed);
         let valid_until = self.now() + self.ttl;
-        match self.store.acquire(&self.key, 1, self.ttl, &self.owner, park, &self.trace).await? {
+        match self.store.acquire(&self.key, 1, self.ttl, &self.owner, queue_ttl, &self.trace).await? {
             Lease::Held { .. } => {
                 self.set_valid_until(valid_until);
                 Ok(Acquired::Held)
             }
             Lease::Busy { retry_after } => {
                 self.set_valid_until(Tick(0));
-                // A park of zero leaves the queue.
-                self.needs_release.store(!park.is_zero(), Ordering::Relaxed);
+                // A queue ttl of zero leaves the queue.
+                self.needs_release.store(!queue_ttl.is_zero(), Ordering::Relaxed);
                 Ok(Acquired::Busy { retry_after })
             }
         }
@@ -164,7 +165,7 @@ mod tests {
 
     fn guards(sim: &SimRuntime) -> impl Fn() -> LeaseGuard {
         let runtime: Arc<dyn Runtime> = Arc::new(sim.clone());
-        let store = Arc::new(Client::new(Arc::new(MemoryStore::on(runtime.clone())), runtime.clone()));
+        let store = Arc::new(Client::new(Arc::new(MemoryStore::with_clock_of(runtime.clone())), runtime.clone()));
         let (dispatch, name): (_, Arc<str>) = (Dispatch::new(Vec::new()), "test".into());
         let trace = Trace { dispatch, runtime, seam: name.clone(), stitch: name, call: CallId(1) };
         move || LeaseGuard::new(store.clone(), trace.clone(), Key::new("lease"))

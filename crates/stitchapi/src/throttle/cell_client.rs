@@ -23,10 +23,10 @@ pub(super) enum CellClient {
 }
 
 impl CellClient {
-    pub(super) fn new(store: Arc<Client>, key: Key, limits: &[Limit], guard: Duration, trace: Trace) -> Self {
+    pub(super) fn new(store: Arc<Client>, key: Key, limits: &[Limit], max_lateness: Duration, trace: Trace) -> Self {
         match limits {
             [limit] if !store.has_pacer() => {
-                Self::Counter(Box::new(CountingPacer::new(store, key, limit.clone(), guard, trace)))
+                Self::Counter(Box::new(CountingPacer::new(store, key, limit.clone(), max_lateness, trace)))
             }
             _ => Self::Pacer { store, key, trace },
         }

@@ -57,14 +57,13 @@ struct State {
 impl RateLimit {
     /// `key` is that of the cell, if the context has a store.
     pub(super) fn new(context: Arc<ThrottleContext>, settings: Arc<BucketSettings>, key: Option<Key>) -> Arc<Self> {
-        let cell =
-            context.store.clone().zip(key).map(|(store, key)| {
-                CellClient::new(store, key, &settings.limits, settings.guard, context.trace.clone())
-            });
+        let cell = context.store.clone().zip(key).map(|(store, key)| {
+            CellClient::new(store, key, &settings.limits, settings.max_lateness, context.trace.clone())
+        });
         let planner = match &cell {
             Some(cell) => Planner::on_cell(settings.clone(), cell.has_local_clock()),
-            None if settings.fresh_start.is_zero() => Planner::in_process(settings.clone(), Tick(0)),
-            None => Planner::in_process(settings.clone(), context.runtime.now() + settings.fresh_start),
+            None if settings.initial_delay.is_zero() => Planner::in_process(settings.clone(), Tick(0)),
+            None => Planner::in_process(settings.clone(), context.runtime.now() + settings.initial_delay),
         };
         let state = Mutex::new(State { planner, agent: AgentWaker::default() });
         Arc::new(Self { context, settings, cell, state })
@@ -100,8 +99,8 @@ impl RateLimit {
     /// Waits until a call may start that could not start [at once](Self::start_at_once). Callers of one `flow` are served
     /// first come, first served; flows take turns.
     ///
-    /// A slot that is late by more than the guard when the caller wakes, or whose booking has become void, is given up for
-    /// another one. Dropped while waiting: nothing happened, and the next caller takes the turn.
+    /// A slot that is late by more than the maximum lateness when the caller wakes, or whose booking has become void,
+    /// is given up for another one. Dropped while waiting: nothing happened, and the next caller takes the turn.
     ///
     /// # Errors
     ///

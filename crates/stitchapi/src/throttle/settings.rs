@@ -28,9 +28,9 @@ pub(super) struct BucketSettings {
     /// Whether one call draws on any limit.
     pub(super) one_call_draws: bool,
     /// How late after its slot a call may still start.
-    pub(super) guard: Duration,
+    pub(super) max_lateness: Duration,
     /// How long a new bucket waits before its first slot.
-    pub(super) fresh_start: Duration,
+    pub(super) initial_delay: Duration,
     /// Upper bound of a hold that a response requests.
     pub(super) max_hold: Duration,
     /// Upper bound of the wait of a call.
@@ -69,7 +69,7 @@ impl BucketSettings {
     /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid declaration, a store or a runtime that cannot keep it,
     /// and a setter that has no effect on it.
     pub(super) fn new(throttle: &Throttle, context: &ThrottleContext) -> Result<Self> {
-        let (limits, guard) = throttle.validate()?;
+        let (limits, max_lateness) = throttle.validate()?;
         let store = context.store.as_deref();
         match store {
             Some(store) => validate_on_store(throttle, &limits, store)?,
@@ -85,13 +85,13 @@ impl BucketSettings {
         let per_second =
             pacing.map_or(0, |limit| u128::from(limit.permits) * 1_000_000 / limit.id.period().as_micros().max(1));
         let is_volatile = store.is_some_and(|store| store.limits().volatile);
-        let fresh_start = if is_volatile { Duration::from_millis(100) } else { Duration::ZERO };
+        let initial_delay = if is_volatile { Duration::from_millis(100) } else { Duration::ZERO };
         let one_call = Cost::default().units_on(&limits);
         let mut settings = Self {
             one_call_draws: one_call.iter().any(|units| *units > 0),
             one_call,
-            guard,
-            fresh_start: throttle.fresh_start.unwrap_or(fresh_start),
+            max_lateness,
+            initial_delay: throttle.initial_delay.unwrap_or(initial_delay),
             max_hold: throttle.max_hold.unwrap_or(Duration::from_secs(60)),
             max_wait: throttle.max_wait,
             max_queue: throttle.max_queue,
@@ -143,10 +143,10 @@ fn validate_on_store(throttle: &Throttle, limits: &[Limit], store: &Client) -> R
             )));
         }
         counting::validate(store, limits)?;
-        if throttle.fresh_start.is_some() {
+        if throttle.initial_delay.is_some() {
             return Err(config_error(format_args!(
-                "fresh_start(..) has no effect on the {store} store, which can only count: remove it, or combine the store \
-                 with one that has a pacer, SplitStore::new({store}, other)"
+                "initial_delay(..) has no effect on the {store} store, which can only count: remove it, or combine the \
+                 store with one that has a pacer, SplitStore::new({store}, other)"
             )));
         }
     }

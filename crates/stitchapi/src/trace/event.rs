@@ -119,8 +119,9 @@ pub enum EventKind {
     StateLost,
     /// The clock of the store was set back; all slots booked on it are void.
     StoreClockWentBack,
-    /// The offset of the store's clock is known less precisely than the throttle's guard, so a start of this process may
-    /// be later than the guard by as much. The route to the store is long or uneven; a larger guard fits it.
+    /// The offset of the store's clock is known less precisely than the throttle's maximum lateness, so a start of this
+    /// process may be later than the maximum lateness by as much. The route to the store is long or uneven; a larger
+    /// maximum lateness fits it.
     StoreClockUncertain {
         /// Distance between the two bounds of the offset.
         spread: Duration,

@@ -94,7 +94,7 @@ pub async fn wait_until_open(sim: &SimRuntime, stitch: &Stitch<(), ()>) {
 
 /// Returns an empty store on the clock of `sim`.
 pub fn store(sim: &SimRuntime) -> MemoryStore {
-    MemoryStore::on(Arc::new(sim.clone()))
+    MemoryStore::with_clock_of(Arc::new(sim.clone()))
 }
 
 /// Returns the stitch `/a` of one process, whose circuit opens after one failure, and the recorded events.

@@ -35,7 +35,7 @@ impl SpyStore {
     pub fn new(runtime: impl Runtime) -> Self {
         let runtime: Arc<dyn Runtime> = Arc::new(runtime);
         Self {
-            memory: MemoryStore::on(runtime.clone()),
+            memory: MemoryStore::with_clock_of(runtime.clone()),
             state: Arc::default(),
             runtime,
             max_latency: Duration::ZERO,

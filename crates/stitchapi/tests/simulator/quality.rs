@@ -23,7 +23,8 @@ fn run(seed: u64, tasks: usize, pattern: CallPattern) -> FleetReport {
     })
 }
 
-/// Returns the share of the budget that was used after the first second, without the part that the guard takes.
+/// Returns the share of the budget that was used after the first second, without the part that the maximum lateness
+/// takes.
 fn used(report: &FleetReport) -> f64 {
     report.utilisation(200, SECOND, SECOND..DURATION)
 }

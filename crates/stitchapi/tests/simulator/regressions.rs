@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stitchapi::Throttle;
 use stitchapi_core::StoreLimits;
-use stitchapi_core::pace::{LimitId, LimitSpec, default_guard, limits};
+use stitchapi_core::pace::{LimitId, LimitSpec, default_max_lateness, limits};
 use stitchapi_testing::{Allowance, Fault, FleetReport, Promise, SimFleet};
 
 use crate::load::{CallPattern, Costs, Load, spawn_tasks};
@@ -33,10 +33,10 @@ fn steady(tasks: usize) -> Load {
     Load { tasks, pattern: CallPattern::Steady, costs: Costs::One }
 }
 
-/// Returns the promise of these limits, with the default guard.
+/// Returns the promise of these limits, with the default maximum lateness.
 fn promise(declared: &[LimitSpec]) -> Promise {
     let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap();
-    Promise::of(&limits(declared).unwrap()).guard(default_guard(shortest))
+    Promise::of(&limits(declared).unwrap()).max_lateness(default_max_lateness(shortest))
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use stitchapi::{Rate, Throttle};
-use stitchapi_core::pace::{Limit, LimitId, LimitSpec, default_guard, limits};
+use stitchapi_core::pace::{Limit, LimitId, LimitSpec, default_max_lateness, limits};
 use stitchapi_core::{StoreLimits, StoreTime};
 use stitchapi_testing::{Allowance, Fault, FaultKind, FleetReport, Promise, SimFleet, Window};
 
@@ -78,9 +78,10 @@ impl Scenario {
         };
         let (mut declared, costs) = declare(&draw);
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap();
-        // A worker must know the store's clock to half the guard, and the longest round trip bounds its error.
-        let guard = default_guard(shortest).max(4 * latency.end);
-        let throttle = |declared: &[LimitSpec]| throttle(declared).guard(guard).fleet_size(workers);
+        // A worker must know the store's clock to half the maximum lateness, and the longest round trip bounds its
+        // error.
+        let max_lateness = default_max_lateness(shortest).max(4 * latency.end);
+        let throttle = |declared: &[LimitSpec]| throttle(declared).max_lateness(max_lateness).fleet_size(workers);
         let throttle_before = throttle(&declared);
         let load = Load {
             tasks: if disturbance == Disturbance::Rollout { draw.one_of(&[1, 5]) } else { draw.one_of(&[1, 5, 20]) },
@@ -104,8 +105,9 @@ impl Scenario {
         let limits_of_store = StoreLimits::unlimited();
         let fleet = fleet.store_limits(if volatile { limits_of_store.with_volatile() } else { limits_of_store });
         let (fleet, has_loss, mut duration) = add_faults(fleet, disturbance, &draw);
-        let limits_and_promise =
-            |declared: &[LimitSpec]| (limits(declared).unwrap(), Promise::of(&limits(declared).unwrap()).guard(guard));
+        let limits_and_promise = |declared: &[LimitSpec]| {
+            (limits(declared).unwrap(), Promise::of(&limits(declared).unwrap()).max_lateness(max_lateness))
+        };
         let (mut limits, mut promise) = limits_and_promise(&declared);
         let mut change = None;
         // During the change there are more processes than the declared fleet size, which matters in an outage, and new
@@ -138,8 +140,9 @@ impl Scenario {
         }
         let promise = allowances.into_iter().fold(promise, Promise::allowing);
         let throttle = throttle_before;
-        let description =
-            format!("{workers} workers, latencies of {latency:?}, guard {guard:?}, volatile {volatile}, {declared:?}");
+        let description = format!(
+            "{workers} workers, latencies of {latency:?}, lateness {max_lateness:?}, volatile {volatile}, {declared:?}"
+        );
         Self {
             seed,
             disturbance,

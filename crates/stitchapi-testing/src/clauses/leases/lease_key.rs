@@ -60,12 +60,17 @@ impl LeaseKey {
         Ok(())
     }
 
-    /// Queues for a lease with a park of `park` times the time scale. The lease must not be granted.
-    pub(crate) async fn enqueue(&self, fixture: &Fixture, owner: &Owner, park: Duration) -> Result<Waiter, NotPassed> {
-        let park = fixture.options.scaled(park);
-        let lease = self.second.acquire(&self.key, self.limit, Fixture::HOUR, owner, park).await?;
+    /// Queues for a lease with a queue ttl of `queue_ttl` times the time scale. The lease must not be granted.
+    pub(crate) async fn enqueue(
+        &self,
+        fixture: &Fixture,
+        owner: &Owner,
+        queue_ttl: Duration,
+    ) -> Result<Waiter, NotPassed> {
+        let queue_ttl = fixture.options.scaled(queue_ttl);
+        let lease = self.second.acquire(&self.key, self.limit, Fixture::HOUR, owner, queue_ttl).await?;
         ensure!(fence(lease).is_none(), "acquire granted a lease that another owner holds or waits for longer");
-        Ok(Waiter { until: fixture.runtime().now() + park - fixture.options.scaled(Duration::from_millis(20)) })
+        Ok(Waiter { until: fixture.runtime().now() + queue_ttl - fixture.options.scaled(Duration::from_millis(20)) })
     }
 
     pub(crate) async fn renew(&self, owner: &Owner) -> Result<bool, StoreError> {

@@ -10,7 +10,7 @@ use crate::harness::{ClauseResult, Fixture, ensure};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_secs(60);
-/// Spacing of six calls a minute, with the default guard of 5 ms per period.
+/// Spacing of six calls a minute, with the default maximum lateness of 5 ms per period.
 const SLOW_SPACING: Duration = Duration::from_micros(60_005_000 / 6 + 1);
 
 pub(crate) async fn in_order(fixture: Fixture) -> ClauseResult {
@@ -128,14 +128,14 @@ pub(crate) async fn outlives_its_bookings(fixture: Fixture) -> ClauseResult {
     Ok(())
 }
 
-pub(crate) async fn fresh_start(fixture: Fixture) -> ClauseResult {
+pub(crate) async fn initial_delay(fixture: Fixture) -> ClauseResult {
     let (pacer, key) = (fixture.first.pacer()?, fixture.key("cell"));
-    let request = ReserveRequest { fresh_start: SECOND, ..requests::slow(&fixture).with_calls(1) };
+    let request = ReserveRequest { initial_delay: SECOND, ..requests::slow(&fixture).with_calls(1) };
     let reply = pacer.reserve(&key, &request).await?;
     let (start, expected) = (reply.starts(&request).next(), reply.now + SECOND);
     ensure!(start == Some(expected), "the first start of a new cell is {start:?}, expected {expected}");
-    let fresh_until = pacer.reserve(&key, &requests::slow(&fixture)).await?.cell.fresh_until;
-    ensure!(fresh_until == expected, "the cell stores fresh_until {fresh_until}, expected {expected}");
+    let opens_at = pacer.reserve(&key, &requests::slow(&fixture)).await?.cell.opens_at;
+    ensure!(opens_at == expected, "the cell stores opens_at {opens_at}, expected {expected}");
     Ok(())
 }
 

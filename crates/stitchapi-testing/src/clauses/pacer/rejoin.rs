@@ -30,20 +30,16 @@ pub(crate) async fn first_announces(fixture: Fixture) -> ClauseResult {
     let key = fixture.key("cell");
     let (snapshot, reply) = rejoin_first(&fixture, &key).await?;
     ensure!(reply.granted == 0, "the first process back received a start before the others can know of the return");
-    let (local_end, fresh_until) = (reply.now + REJOIN.alone_for, reply.now + REJOIN.alone_for + REJOIN.pause);
-    let (found, cell) = ((reply.cell.local_end, reply.cell.fresh_until), reply.cell.to_text());
+    let (local_end, opens_at) = (reply.now + REJOIN.alone_for, reply.now + REJOIN.alone_for + REJOIN.pause);
+    let (found, cell) = ((reply.cell.local_end, reply.cell.opens_at), reply.cell.to_text());
     ensure!(
-        found == (local_end, fresh_until),
-        "the first process back received the cell {cell}, expected local_end {local_end} and fresh_until {fresh_until}"
+        found == (local_end, opens_at),
+        "the first process back received the cell {cell}, expected local_end {local_end} and opens_at {opens_at}"
     );
     ensure!(reply.cell.seq > snapshot.seq, "the first process back left the sequence number unchanged: {cell}");
     let newcomer = requests::slow(&fixture).with_calls(1);
     let start = fixture.second.pacer()?.reserve(&key, &newcomer).await?.starts(&newcomer).next().unwrap_or_default();
-    ensure!(
-        start >= fresh_until,
-        "a process without an outage starts {:?} before the pause ends",
-        fresh_until.since(start)
-    );
+    ensure!(start >= opens_at, "a process without an outage starts {:?} before the pause ends", opens_at.since(start));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, default_guard, limits};
+use stitchapi_core::pace::{LimitId, LimitSpec, ReserveRequest, default_max_lateness, limits};
 
 use crate::harness::Fixture;
 
@@ -29,6 +29,6 @@ pub(crate) fn fast(epoch_if_new: u64) -> ReserveRequest {
 pub(crate) fn with_limits(specs: &[LimitSpec], epoch_if_new: u64) -> ReserveRequest {
     let shortest = specs.iter().map(|spec| spec.id.period()).min().unwrap_or_default();
     let limits = limits(specs).expect("the kit declares valid limits");
-    let request = ReserveRequest::new(limits, default_guard(shortest), epoch_if_new.max(1));
+    let request = ReserveRequest::new(limits, default_max_lateness(shortest), epoch_if_new.max(1));
     ReserveRequest { horizon: Fixture::HOUR, ..request }
 }

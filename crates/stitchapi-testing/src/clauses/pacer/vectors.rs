@@ -141,11 +141,11 @@ impl<'a> Replay<'a> {
         }
         let mut request = requests::with_limits(&specs, self.fixture.runtime().random());
         if random.below(6) == 0 {
-            request.guard *= 3;
+            request.max_lateness *= 3;
         }
         request.horizon = Duration::from_micros(random.below_u64(40_000_000));
         request.lead = Duration::from_micros(random.below_u64(2) * random.below_u64(50_000));
-        request.fresh_start = Duration::from_millis(random.below_u64(200));
+        request.initial_delay = Duration::from_millis(random.below_u64(200));
         request.max_hold = Duration::from_millis(500 + random.below_u64(5_000));
         let soon = self.now + Duration::from_micros(random.below_u64(3_000_000));
         request.not_before = Some(soon).filter(|_| random.below(4) == 0);

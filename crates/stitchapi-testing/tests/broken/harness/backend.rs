@@ -41,7 +41,7 @@ impl<D: Defect> Backend<D> {
     fn new(sim: &SimRuntime) -> Self {
         let clock = Arc::new(SettableClock::new(sim.clone()));
         Self {
-            memory: MemoryStore::on(clock.clone()),
+            memory: MemoryStore::with_clock_of(clock.clone()),
             sim: sim.clone(),
             clock,
             defect: Arc::new(D::default()),

@@ -91,9 +91,9 @@ impl<D: Defect> Leases for BrokenStore<D> {
         limit: u32,
         ttl: Duration,
         owner: &Owner,
-        park: Duration,
+        queue_ttl: Duration,
     ) -> Result<Lease, StoreError> {
-        let args = AcquireArgs { limit, ttl, owner: *owner, park };
+        let args = AcquireArgs { limit, ttl, owner: *owner, queue_ttl };
         self.defect.acquire(&self.sound, &self.key(key, "acquire")?, args).await
     }
     async fn renew(&self, key: &Key, ttl: Duration, owner: &Owner) -> Result<bool, StoreError> {

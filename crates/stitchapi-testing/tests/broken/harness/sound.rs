@@ -38,7 +38,7 @@ pub(crate) struct AcquireArgs {
     pub(crate) limit: u32,
     pub(crate) ttl: Duration,
     pub(crate) owner: Owner,
-    pub(crate) park: Duration,
+    pub(crate) queue_ttl: Duration,
 }
 
 /// Arguments of `write_if`.
@@ -145,7 +145,7 @@ impl SoundClient {
     }
 
     pub(crate) async fn acquire(&self, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
-        self.leases.acquire(key, args.limit, args.ttl, &args.owner, args.park).await
+        self.leases.acquire(key, args.limit, args.ttl, &args.owner, args.queue_ttl).await
     }
 
     pub(crate) async fn write_if(&self, key: &Key, write: WriteArgs) -> Result<bool, StoreError> {
@@ -189,7 +189,7 @@ impl SoundClient {
         }
         let (cell, now) = (self.leases_of(key).await, self.now().await);
         self.pause().await;
-        let stepped = lease::transition::acquire(cell.as_ref(), now, args.limit, args.ttl, &args.owner, args.park);
+        let stepped = lease::transition::acquire(cell.as_ref(), now, args.limit, args.ttl, &args.owner, args.queue_ttl);
         if let Some(cell) = stepped.write {
             self.put_leases(key, &cell).await;
         }

@@ -55,8 +55,8 @@ impl Defect for GrantsOneLeaseMore {
         "leases/queue-keeps-turn",
         "leases/queue-no-overtaking",
         "leases/queue-free-leases",
-        "leases/queue-park",
-        "leases/queue-park-zero",
+        "leases/queue-ttl",
+        "leases/queue-ttl-zero",
         "leases/queue-release",
         "leases/queue-holds-nothing",
         "leases/queue-reply",
@@ -107,7 +107,7 @@ impl Defect for SharesLeasesBetweenKeys {
         "leases/delete",
         "leases/ttl-ends",
         "leases/fence-delete",
-        "leases/queue-park-zero",
+        "leases/queue-ttl-zero",
         "leases/plain-access",
         "leases/foreign-value",
         "leases/other-facet",
@@ -182,8 +182,8 @@ impl Defect for IgnoresReleases {
         "leases/queue-keeps-turn",
         "leases/queue-no-overtaking",
         "leases/queue-free-leases",
-        "leases/queue-park",
-        "leases/queue-park-zero",
+        "leases/queue-ttl",
+        "leases/queue-ttl-zero",
         "leases/queue-release",
         "leases/queue-granted",
         "leases/clock-back",
@@ -202,7 +202,7 @@ impl Defect for RenewsFreeLeases {
     const BREAKS: &'static [&'static str] =
         &["leases/renew-released", "leases/non-holder", "leases/delete", "leases/renew-late"];
     async fn renew(&self, sound: &SoundClient, key: &Key, ttl: Duration, owner: Owner) -> Renewed {
-        let args = AcquireArgs { limit: 1, ttl, owner, park: Duration::ZERO };
+        let args = AcquireArgs { limit: 1, ttl, owner, queue_ttl: Duration::ZERO };
         Ok(matches!(sound.acquire(key, args).await?, Lease::Held { .. }))
     }
 }

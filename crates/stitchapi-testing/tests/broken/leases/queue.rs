@@ -20,10 +20,10 @@ impl Defect for HasNoQueue {
         "leases/queue-keeps-turn",
         "leases/queue-no-overtaking",
         "leases/queue-free-leases",
-        "leases/queue-park",
+        "leases/queue-ttl",
     ];
     async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
-        sound.acquire(key, AcquireArgs { park: Duration::ZERO, ..args }).await
+        sound.acquire(key, AcquireArgs { queue_ttl: Duration::ZERO, ..args }).await
     }
 }
 
@@ -84,20 +84,25 @@ impl Defect for GrantsNothingWhileAnOwnerWaits {
 pub(crate) struct KeepsTurnsForever;
 #[async_trait]
 impl Defect for KeepsTurnsForever {
-    const BREAKS: &'static [&'static str] = &["leases/queue-park"];
+    const BREAKS: &'static [&'static str] = &["leases/queue-ttl"];
     async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
-        sound.acquire(key, AcquireArgs { park: if args.park.is_zero() { args.park } else { HOUR }, ..args }).await
+        sound
+            .acquire(
+                key,
+                AcquireArgs { queue_ttl: if args.queue_ttl.is_zero() { args.queue_ttl } else { HOUR }, ..args },
+            )
+            .await
     }
 }
 
-/// A turn lasts 30 ms at most, whatever the park.
+/// A turn lasts 30 ms at most, whatever the queue ttl.
 #[derive(Debug, Default)]
 pub(crate) struct KeepsTurnsFor30Milliseconds;
 #[async_trait]
 impl Defect for KeepsTurnsFor30Milliseconds {
-    const BREAKS: &'static [&'static str] = &["leases/queue-park"];
+    const BREAKS: &'static [&'static str] = &["leases/queue-ttl"];
     async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
-        sound.acquire(key, AcquireArgs { park: args.park.min(Duration::from_millis(30)), ..args }).await
+        sound.acquire(key, AcquireArgs { queue_ttl: args.queue_ttl.min(Duration::from_millis(30)), ..args }).await
     }
 }
 
@@ -105,22 +110,22 @@ impl Defect for KeepsTurnsFor30Milliseconds {
 pub(crate) struct QueuesOwnersWithAParkOfZero;
 #[async_trait]
 impl Defect for QueuesOwnersWithAParkOfZero {
-    const BREAKS: &'static [&'static str] = &["leases/queue-park-zero"];
+    const BREAKS: &'static [&'static str] = &["leases/queue-ttl-zero"];
     async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
-        sound.acquire(key, AcquireArgs { park: args.park.max(Duration::from_millis(200)), ..args }).await
+        sound.acquire(key, AcquireArgs { queue_ttl: args.queue_ttl.max(Duration::from_millis(200)), ..args }).await
     }
 }
 
-/// An acquire with a park of zero does not remove a waiter from the queue.
+/// An acquire with a queue ttl of zero does not remove a waiter from the queue.
 #[derive(Debug, Default)]
 pub(crate) struct KeepsTheTurnOfALeavingWaiter;
 #[async_trait]
 impl Defect for KeepsTheTurnOfALeavingWaiter {
-    const BREAKS: &'static [&'static str] = &["leases/queue-park-zero"];
+    const BREAKS: &'static [&'static str] = &["leases/queue-ttl-zero"];
     async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         let waits = sound.leases_of(key).await.is_some_and(|cell| cell.waiters.iter().any(|it| it.owner == args.owner));
-        let park = if args.park.is_zero() && waits { Duration::from_micros(1) } else { args.park };
-        sound.acquire(key, AcquireArgs { park, ..args }).await
+        let queue_ttl = if args.queue_ttl.is_zero() && waits { Duration::from_micros(1) } else { args.queue_ttl };
+        sound.acquire(key, AcquireArgs { queue_ttl, ..args }).await
     }
 }
 
@@ -149,7 +154,7 @@ impl Defect for RenewsForWaiters {
     }
 }
 
-/// An acquire with a park replies only once the lease is granted.
+/// An acquire with a queue ttl replies only once the lease is granted.
 #[derive(Debug, Default)]
 pub(crate) struct RepliesOnlyWithALease;
 #[async_trait]
@@ -159,8 +164,8 @@ impl Defect for RepliesOnlyWithALease {
         "leases/queue-keeps-turn",
         "leases/queue-no-overtaking",
         "leases/queue-free-leases",
-        "leases/queue-park",
-        "leases/queue-park-zero",
+        "leases/queue-ttl",
+        "leases/queue-ttl-zero",
         "leases/queue-release",
         "leases/queue-holds-nothing",
         "leases/queue-reply",
@@ -168,7 +173,7 @@ impl Defect for RepliesOnlyWithALease {
     async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         loop {
             let lease = sound.acquire(key, args).await?;
-            if matches!(lease, Lease::Held { .. }) || args.park.is_zero() {
+            if matches!(lease, Lease::Held { .. }) || args.queue_ttl.is_zero() {
                 return Ok(lease);
             }
             sound.sim.sleep(Duration::from_millis(10)).await;
@@ -185,14 +190,14 @@ impl Defect for GrantsNothingToWaiters {
     async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Acquired {
         let now = sound.now().await;
         let waits = |cell: LeaseCell| cell.waiters.iter().any(|it| it.owner == args.owner && it.deadline > now);
-        if !args.park.is_zero() && sound.leases_of(key).await.is_some_and(waits) {
-            let until = now + args.park;
+        if !args.queue_ttl.is_zero() && sound.leases_of(key).await.is_some_and(waits) {
+            let until = now + args.queue_ttl;
             let own = |cell: &mut LeaseCell| {
                 let own = cell.waiters.iter_mut().filter(|waiter| waiter.owner == args.owner);
                 own.for_each(|waiter| waiter.deadline = until.max(StoreTime(waiter.deadline.0)));
             };
             sound.change_leases(key, own).await;
-            return Ok(Lease::Busy { retry_after: args.park });
+            return Ok(Lease::Busy { retry_after: args.queue_ttl });
         }
         sound.acquire(key, args).await
     }

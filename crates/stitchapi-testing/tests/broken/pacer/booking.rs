@@ -102,23 +102,23 @@ impl Defect for UsesTheClientsClock {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct IgnoresTheFreshStart;
+pub(crate) struct IgnoresTheInitialDelay;
 #[async_trait]
-impl Defect for IgnoresTheFreshStart {
-    const BREAKS: &'static [&'static str] = &["pacer/fresh-start", "pacer/vectors"];
+impl Defect for IgnoresTheInitialDelay {
+    const BREAKS: &'static [&'static str] = &["pacer/initial-delay", "pacer/vectors"];
     async fn reserve(&self, sound: &SoundClient, key: &Key, request: ReserveRequest) -> Booked {
-        sound.pacer.reserve(key, &ReserveRequest { fresh_start: Duration::ZERO, ..request }).await
+        sound.pacer.reserve(key, &ReserveRequest { initial_delay: Duration::ZERO, ..request }).await
     }
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct IgnoresTheGuard;
+pub(crate) struct IgnoresTheMaximumLateness;
 #[async_trait]
-impl Defect for IgnoresTheGuard {
+impl Defect for IgnoresTheMaximumLateness {
     const BREAKS: &'static [&'static str] =
         &["pacer/in-order", "pacer/never-overlaps", "pacer/processes", "pacer/settle-debt", "pacer/vectors"];
     async fn reserve(&self, sound: &SoundClient, key: &Key, request: ReserveRequest) -> Booked {
-        sound.pacer.reserve(key, &ReserveRequest { guard: Duration::ZERO, ..request }).await
+        sound.pacer.reserve(key, &ReserveRequest { max_lateness: Duration::ZERO, ..request }).await
     }
 }
 

@@ -93,7 +93,7 @@ impl Defect for GivesNewCellsNoCredit {
         "pacer/in-order",
         "pacer/keys-apart",
         "pacer/horizon",
-        "pacer/fresh-start",
+        "pacer/initial-delay",
         "pacer/delete",
         "pacer/lost",
         "pacer/new-cell-credit",

@@ -48,7 +48,7 @@ macro_rules! optimistic {
             }
             async fn acquire(&self, sound: &SoundClient, key: &Key, args: AcquireArgs) -> Result<Lease, StoreError> {
                 let leases = self.store(sound).facets();
-                leases.acquire(key, args.limit, args.ttl, &args.owner, args.park).await
+                leases.acquire(key, args.limit, args.ttl, &args.owner, args.queue_ttl).await
             }
         }
     };

@@ -208,7 +208,7 @@ impl LeasePool {
                 if let Some(queued) = self.queued.as_mut().filter(|queued| queued.owner == owner) {
                     // The next request is sent before the first lease expires and before the place in the queue
                     // expires.
-                    let bound = retry_after.max(queued.interval.min()).min(settings.park / 3);
+                    let bound = retry_after.max(queued.interval.min()).min(settings.queue_ttl / 3);
                     queued.next_request = now + queued.interval.next_pause(runtime.random()).min(bound);
                 }
             }
@@ -335,7 +335,7 @@ impl LeasePool {
             if requested == 0
                 && let Some(queued) = self.queued.take()
             {
-                self.release(queued.owner, now + settings.park);
+                self.release(queued.owner, now + settings.queue_ttl);
             }
             return;
         }
@@ -419,7 +419,7 @@ mod tests {
             fleet_size_source: FleetSize::Assumed,
             timeout: second / 4,
             lease_ttl,
-            park: second / 8,
+            queue_ttl: second / 8,
         };
         let inputs = |now| Inputs { settings: &settings, now, runtime: &sim };
         let (mut pool, mut effects) = (LeasePool::default(), Effects::default());

@@ -148,8 +148,8 @@ impl ConcurrencyLimit {
         let LeaseRequest { kind, owner } = request;
         let result = match kind {
             RequestKind::Acquire | RequestKind::TryAcquire | RequestKind::Reacquire => {
-                let park = if kind == RequestKind::Acquire { settings.park } else { Duration::ZERO };
-                let acquire = store.acquire(key, settings.limit, settings.lease_ttl, &owner, park, trace);
+                let queue_ttl = if kind == RequestKind::Acquire { settings.queue_ttl } else { Duration::ZERO };
+                let acquire = store.acquire(key, settings.limit, settings.lease_ttl, &owner, queue_ttl, trace);
                 acquire.await.map(LeaseReply::Acquire)
             }
             RequestKind::Renew | RequestKind::Probe => {

@@ -34,7 +34,7 @@ pub(super) struct ConcurrencySettings {
     pub(super) lease_ttl: Duration,
     /// Time for which a place in the store's queue is kept without another request. A store may delay its response until a
     /// release, and half of the timeout lets the response arrive in time.
-    pub(super) park: Duration,
+    pub(super) queue_ttl: Duration,
 }
 
 impl ConcurrencySettings {
@@ -50,7 +50,7 @@ impl ConcurrencySettings {
             fleet_size_source,
             timeout,
             lease_ttl: LEASE_TTL.max(timeout * 4),
-            park: timeout / 2,
+            queue_ttl: timeout / 2,
         }
     }
 

@@ -29,16 +29,22 @@ pub(in crate::throttle) struct CountingPacer {
     /// Key of the bucket; the keys of its counters begin with it.
     key: Key,
     limit: Limit,
-    guard: Duration,
+    max_lateness: Duration,
     windows: Windows,
     pool: Mutex<TicketPool>,
     trace: Trace,
 }
 
 impl CountingPacer {
-    pub(in crate::throttle) fn new(store: Arc<Client>, key: Key, limit: Limit, guard: Duration, trace: Trace) -> Self {
-        let (windows, pool) = (Windows::new(&limit, guard), Mutex::default());
-        Self { store, key, limit, guard, windows, pool, trace }
+    pub(in crate::throttle) fn new(
+        store: Arc<Client>,
+        key: Key,
+        limit: Limit,
+        max_lateness: Duration,
+        trace: Trace,
+    ) -> Self {
+        let (windows, pool) = (Windows::new(&limit, max_lateness), Mutex::default());
+        Self { store, key, limit, max_lateness, windows, pool, trace }
     }
 
     /// Books at most one call. A request for no call sends nothing to the store, unless it probes the store in an outage.
@@ -98,7 +104,7 @@ impl CountingPacer {
         let (mut exhausted, mut skip) = (0_u32, 0);
         loop {
             let clocks = self.clocks();
-            let next = self.lock_pool().next(self.windows, self.guard, clocks, until, skip);
+            let next = self.lock_pool().next(self.windows, self.max_lateness, clocks, until, skip);
             let (window, times) = match next {
                 NextTicket::Drawn(at) => return Ok(Ok(at)),
                 NextTicket::TooLate(_) if skip > 0 => {
@@ -155,8 +161,8 @@ impl CountingPacer {
             seq: 0,
             held_until: StoreTime(0),
             local_end: StoreTime(0),
-            fresh_until: StoreTime(0),
-            guard: setting(u32::try_from(micros_up(self.guard)).unwrap_or(u32::MAX)),
+            opens_at: StoreTime(0),
+            max_lateness: setting(u32::try_from(micros_up(self.max_lateness)).unwrap_or(u32::MAX)),
             limits: vec![limit],
             // A counter does not count processes.
             processes: ProcessCount::default(),

@@ -68,20 +68,21 @@ pub(super) enum NextTicket {
 }
 
 impl TicketPool {
-    /// Returns how to obtain the first ticket that is not late by more than `guard` and starts at `until` at the latest.
+    /// Returns how to obtain the first ticket that is not late by more than `max_lateness` and starts at `until` at the
+    /// latest.
     ///
     /// A ticket whose time has passed is burnt: the counter is incremented once more to get past it, by up to 8 of a window.
     /// `skip` windows are skipped after those that are known to be exhausted.
     pub(super) fn next(
         &mut self,
         windows: Windows,
-        guard: Duration,
+        max_lateness: Duration,
         clocks: Clocks,
         until: Tick,
         skip: u64,
     ) -> NextTicket {
         self.reset_if_clock_set_back(clocks);
-        let in_time = clocks.wall.saturating_sub(micros_up(guard)) + 1;
+        let in_time = clocks.wall.saturating_sub(micros_up(max_lateness)) + 1;
         let first = windows.first_from(in_time.max(clocks.to_wall(self.held_until)));
         self.discard_before(windows, first, clocks.now);
         let start = |ticket| clocks.to_tick(windows.start(ticket));
@@ -173,12 +174,12 @@ mod tests {
 
     use super::*;
 
-    const GUARD: Duration = Duration::from_millis(5);
+    const MAX_LATENESS: Duration = Duration::from_millis(5);
     const LATER: Tick = Tick(u64::MAX);
 
     /// Windows of 804 ms with eight tickets, 100.5 ms apart.
     fn ten() -> Windows {
-        Windows::new(&Limit { id: LimitId::calls(Duration::from_secs(1)), permits: 10, burst: 1 }, GUARD)
+        Windows::new(&Limit { id: LimitId::calls(Duration::from_secs(1)), permits: 10, burst: 1 }, MAX_LATENESS)
     }
 
     /// Readings of clocks of which the wall clock is 1 s ahead.
@@ -190,7 +191,7 @@ mod tests {
     const TEN: u64 = 8_040_000;
 
     fn next(pool: &mut TicketPool, wall: u64) -> NextTicket {
-        pool.next(ten(), GUARD, clocks(wall), LATER, 0)
+        pool.next(ten(), MAX_LATENESS, clocks(wall), LATER, 0)
     }
 
     fn record(pool: &mut TicketPool, window: u64, counts: &[u64]) -> bool {
@@ -200,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_used_within_the_guard_after_its_start_and_burnt_later() {
+    fn a_ticket_is_used_within_the_maximum_lateness_after_its_start_and_burnt_later() {
         let mut pool = TicketPool::default();
         assert_eq!(next(&mut pool, TEN), NextTicket::Increment { window: 10, times: 1 });
         assert!(record(&mut pool, 10, &[1]));
@@ -218,7 +219,10 @@ mod tests {
         let mut pool = TicketPool::default();
         assert!(!record(&mut pool, 10, &[9]));
         assert_eq!(next(&mut pool, TEN), NextTicket::Increment { window: 11, times: 1 });
-        assert_eq!(pool.next(ten(), GUARD, clocks(TEN), LATER, 3), NextTicket::Increment { window: 14, times: 1 });
+        assert_eq!(
+            pool.next(ten(), MAX_LATENESS, clocks(TEN), LATER, 3),
+            NextTicket::Increment { window: 14, times: 1 }
+        );
         assert!(record(&mut pool, 11, &[8]));
         assert_eq!(next(&mut pool, TEN), NextTicket::Drawn(Tick(TEN + 804_000 + 703_500 - 1_000_000)));
         assert_eq!(next(&mut pool, TEN), NextTicket::Increment { window: 12, times: 1 });
@@ -230,9 +234,9 @@ mod tests {
         let until = Tick(TEN + 100_000 - 1_000_000);
         assert!(!record(&mut pool, 10, &[9]));
         let eleven = Tick(TEN + 804_000 - 1_000_000);
-        assert_eq!(pool.next(ten(), GUARD, clocks(TEN), until, 0), NextTicket::TooLate(eleven));
+        assert_eq!(pool.next(ten(), MAX_LATENESS, clocks(TEN), until, 0), NextTicket::TooLate(eleven));
         assert!(record(&mut pool, 11, &[1]));
-        assert_eq!(pool.next(ten(), GUARD, clocks(TEN), until, 0), NextTicket::TooLate(eleven));
+        assert_eq!(pool.next(ten(), MAX_LATENESS, clocks(TEN), until, 0), NextTicket::TooLate(eleven));
         assert_eq!(next(&mut pool, TEN), NextTicket::Drawn(eleven));
         assert!(pool.take_back(eleven) && !pool.take_back(eleven));
         assert_eq!(next(&mut pool, TEN), NextTicket::Drawn(eleven));
@@ -244,7 +248,7 @@ mod tests {
         assert_eq!(next(&mut pool, TEN), NextTicket::Increment { window: 10, times: 1 });
         assert!(!record(&mut pool, 10, &[9]));
         let back = Clocks { now: clocks(TEN + 1).now, wall: TEN - 8_040_000 + 804_000 };
-        assert_eq!(pool.next(ten(), GUARD, back, LATER, 0), NextTicket::Increment { window: 1, times: 1 });
+        assert_eq!(pool.next(ten(), MAX_LATENESS, back, LATER, 0), NextTicket::Increment { window: 1, times: 1 });
     }
 
     #[test]

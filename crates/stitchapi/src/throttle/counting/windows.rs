@@ -16,7 +16,8 @@ const MAX_LENGTH: Duration = Duration::from_secs(1);
 /// Tickets of a rate, numbered from 1970 on, and the windows that contain them. Times are in microseconds of a wall clock.
 ///
 /// A window has eight tickets, fewer if it were longer than a second and more if it were shorter than 100 ms. The period is
-/// extended by the guard, as in every throttle: with clocks that agree no period has more starts than the rate permits.
+/// extended by the maximum lateness, as in every throttle: with clocks that agree no period has more starts than the
+/// rate permits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     permits: u128,
@@ -27,9 +28,9 @@ pub(super) struct Windows {
 }
 
 impl Windows {
-    pub(super) fn new(limit: &Limit, guard: Duration) -> Self {
+    pub(super) fn new(limit: &Limit, max_lateness: Duration) -> Self {
         let permits = u128::from(limit.permits.max(1));
-        let period = u128::from(micros_up(limit.id.period() + guard));
+        let period = u128::from(micros_up(limit.id.period() + max_lateness));
         let tickets_in = |length: Duration| length.as_micros() * permits / period;
         let tickets = tickets_in(MAX_LENGTH).min(USUAL_WINDOW_TICKETS.into()).max(tickets_in(MIN_LENGTH)).max(1);
         Self { permits, period, tickets: u64::try_from(tickets).unwrap_or(u64::MAX) }

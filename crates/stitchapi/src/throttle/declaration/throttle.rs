@@ -1,13 +1,13 @@
 //! [`Throttle`]: declaration of rates and of a concurrency limit, and its validation.
 //!
-//! In: the numbers that an application declares. Out: limits and a guard, or a configuration error.
+//! In: the numbers that an application declares. Out: limits and a maximum lateness, or a configuration error.
 //! `SeamBuilder::build` and `StitchBuilder::build` call the validation. Read on in `settings.rs`, which adds what the
 //! store decides.
 
 use std::fmt;
 use std::time::Duration;
 
-use stitchapi_core::pace::{Limit, LimitSpec, default_guard, limits};
+use stitchapi_core::pace::{Limit, LimitSpec, default_max_lateness, limits};
 
 use super::rate::{Rate, RateError};
 use super::scope::Scope;
@@ -40,9 +40,9 @@ use crate::outage::OutagePolicy;
 /// * The wall clocks of the processes order the starts. If those clocks differ by up to `D`, up to `1 + D / W` times
 ///   the permits start in a period `W`. If the clocks are far apart, each has a budget of its own. If the store loses
 ///   its counters, booked starts may happen a second time.
-/// * Only one rate of calls without a burst and without [`fresh_start`](Self::fresh_start) is accepted; `build` rejects
-///   anything else. Every call costs one; any other cost fails as [`Input`](crate::ErrorKind::Input). If a call is
-///   settled at a higher cost, the difference is drawn after it; a lower cost is not refunded.
+/// * Only one rate of calls without a burst and without [`initial_delay`](Self::initial_delay) is accepted; `build`
+///   rejects anything else. Every call costs one; any other cost fails as [`Input`](crate::ErrorKind::Input). If a call
+///   is settled at a higher cost, the difference is drawn after it; a lower cost is not refunded.
 /// * A cooldown that the API requests holds only the process that received the response. Each process returns from an
 ///   outage on its own.
 /// * A call takes at least one trip to the store, and eight are in flight at once: the latency of the store bounds how
@@ -60,8 +60,8 @@ pub struct Throttle {
     rates: Vec<(Result<Rate, RateError>, Option<u32>)>,
     /// Whether [`burst`](Self::burst) was called before any rate.
     has_stray_burst: bool,
-    guard: Option<Duration>,
-    pub(in crate::throttle) fresh_start: Option<Duration>,
+    max_lateness: Option<Duration>,
+    pub(in crate::throttle) initial_delay: Option<Duration>,
     pub(in crate::throttle) max_hold: Option<Duration>,
     pub(in crate::throttle) concurrency: Option<u32>,
     pub(in crate::throttle) max_wait: Option<Duration>,
@@ -90,8 +90,8 @@ impl Throttle {
         Self {
             rates: Vec::new(),
             has_stray_burst: false,
-            guard: None,
-            fresh_start: None,
+            max_lateness: None,
+            initial_delay: None,
             max_hold: None,
             concurrency: None,
             max_wait: None,
@@ -159,11 +159,12 @@ impl Throttle {
     }
 
     /// Sets how late after its slot a call may still start; a later call takes another slot. At least 1 ms, at most the
-    /// shortest period. The default is a two-hundredth of the shortest period, between 1 ms and 5 ms. The guard is
-    /// added to the period, so a guard of 1/200 of the period reduces the rate by 1/201. Without a rate, `build` fails.
+    /// shortest period. The default is a two-hundredth of the shortest period, between 1 ms and 5 ms. The maximum
+    /// lateness is added to the period, so a maximum lateness of 1/200 of the period reduces the rate by 1/201. Without
+    /// a rate, `build` fails.
     #[must_use]
-    pub fn guard(mut self, guard: Duration) -> Self {
-        self.guard = Some(guard);
+    pub fn max_lateness(mut self, max_lateness: Duration) -> Self {
+        self.max_lateness = Some(max_lateness);
         self
     }
 
@@ -172,8 +173,8 @@ impl Throttle {
     /// the rate, may start beside those of the new one.
     /// Without a rate, and on a store that can only count, `build` fails.
     #[must_use]
-    pub fn fresh_start(mut self, pause: Duration) -> Self {
-        self.fresh_start = Some(pause);
+    pub fn initial_delay(mut self, delay: Duration) -> Self {
+        self.initial_delay = Some(delay);
         self
     }
 
@@ -246,12 +247,12 @@ impl Throttle {
         self.scope == Some(Scope::Stitch)
     }
 
-    /// Returns the limits and the guard, whatever the store.
+    /// Returns the limits and the maximum lateness, whatever the store.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid rate, a zero, a guard out of range, and a setter
-    /// that has no effect.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid rate, a zero, a maximum lateness out of range,
+    /// and a setter that has no effect.
     pub(in crate::throttle) fn validate(&self) -> Result<(Vec<Limit>, Duration)> {
         let mut declared = Vec::with_capacity(self.rates.len());
         for (rate, burst) in &self.rates {
@@ -264,17 +265,18 @@ impl Throttle {
         }
         if declared.is_empty() && self.concurrency.is_some() {
             self.validate_without_rate()?;
-            return Ok((Vec::new(), default_guard(Duration::ZERO)));
+            return Ok((Vec::new(), default_max_lateness(Duration::ZERO)));
         }
         let limits = limits(&declared).map_err(config_error)?;
         let shortest = declared.iter().map(|rate| rate.id.period()).min().unwrap_or_default();
-        let guard = self.guard.unwrap_or_else(|| default_guard(shortest));
-        if guard < Duration::from_millis(1) || guard > shortest {
+        let max_lateness = self.max_lateness.unwrap_or_else(|| default_max_lateness(shortest));
+        if max_lateness < Duration::from_millis(1) || max_lateness > shortest {
             return Err(config_error(format_args!(
-                "guard({guard:?}) is out of range: it is at least 1 ms and at most the shortest period, {shortest:?}"
+                "max_lateness({max_lateness:?}) is out of range: it is at least 1 ms and at most the shortest \
+                 period, {shortest:?}"
             )));
         }
-        Ok((limits, guard))
+        Ok((limits, max_lateness))
     }
 
     fn validate_counts(&self) -> Result<()> {
@@ -292,8 +294,8 @@ impl Throttle {
     /// A throttle without a rate has no slots: the setters that shape them have no effect.
     fn validate_without_rate(&self) -> Result<()> {
         let set = [
-            ("guard", self.guard.is_some()),
-            ("fresh_start", self.fresh_start.is_some()),
+            ("max_lateness", self.max_lateness.is_some()),
+            ("initial_delay", self.initial_delay.is_some()),
             ("max_hold", self.max_hold.is_some()),
         ];
         match set.into_iter().find(|(_, is_set)| *is_set) {
@@ -320,22 +322,22 @@ mod tests {
     }
 
     #[test]
-    fn invalid_rates_and_guards_are_rejected() {
+    fn invalid_rates_and_lateness_bounds_are_rejected() {
         let error = Throttle::rate("10").validate().unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Config);
         assert_eq!(error.to_string(), "throttle: rate has no `/`: write permits per period, such as 10/s");
         assert!(Throttle::rate(Rate::new(5, Duration::from_millis(99))).validate().is_err());
         assert!(Throttle::rate(Rate::per_second(0)).validate().is_err());
-        assert!(ten().guard(Duration::ZERO).validate().is_err());
-        assert!(ten().guard(Duration::from_secs(2)).validate().is_err());
+        assert!(ten().max_lateness(Duration::ZERO).validate().is_err());
+        assert!(ten().max_lateness(Duration::from_secs(2)).validate().is_err());
         assert!(Throttle::rate(Rate::new(1, Duration::MAX)).validate().is_err());
     }
 
     #[test]
     fn a_burst_belongs_to_the_rate_before_it() {
-        let (limits, guard) = Throttle::rate("10/s").burst(3).and_rate("100/m").burst(10).validate().unwrap();
+        let (limits, max_lateness) = Throttle::rate("10/s").burst(3).and_rate("100/m").burst(10).validate().unwrap();
         assert_eq!((limits[0].permits, limits[0].burst), (10, 3));
         assert_eq!((limits[1].permits, limits[1].burst), (91, 10));
-        assert_eq!(guard, Duration::from_millis(5));
+        assert_eq!(max_lateness, Duration::from_millis(5));
     }
 }

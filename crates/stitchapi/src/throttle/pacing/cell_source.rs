@@ -227,9 +227,9 @@ impl CellSource {
         random: u64,
     ) -> StoreRequest {
         let Demand { units, horizon } = demand;
-        let mut reserve = ReserveRequest::new(settings.limits.clone(), settings.guard, random);
+        let mut reserve = ReserveRequest::new(settings.limits.clone(), settings.max_lateness, random);
         reserve.calls = units.iter().map(|units| Costs(units.clone())).collect();
-        reserve.fresh_start = settings.fresh_start;
+        reserve.initial_delay = settings.initial_delay;
         reserve.max_hold = settings.max_hold;
         reserve.rejoin = rejoin;
         self.view.fill(&mut reserve);
@@ -328,7 +328,8 @@ impl CellSource {
         // A process that was stopped meanwhile probes the store before it starts calls alone.
         let probed_at = now + BOOKED_AHEAD.saturating_sub(settings.timeout);
         let booked_until = booked_until.max(request.sent + BOOKED_AHEAD).max(probed_at);
-        let mut outage = Outage::new(&settings.limits, settings.guard, fleet_size, since, booked_until, now, error);
+        let mut outage =
+            Outage::new(&settings.limits, settings.max_lateness, fleet_size, since, booked_until, now, error);
         for (index, max) in self.max_units.iter().enumerate() {
             // On a limit that paces, the pause before the first start covers one unit of each process.
             let uncovered = max - u32::from(settings.paces(index));

@@ -35,7 +35,7 @@ pub(super) struct CellView {
     counted: Option<(u64, u64)>,
     /// Number of processes that use the bucket.
     active_processes: Option<u32>,
-    /// Whether the spread of the clock exceeds the guard.
+    /// Whether the spread of the clock exceeds the maximum lateness.
     is_clock_uncertain: bool,
     /// Whether a stricter setting of another process is in force.
     is_stricter_elsewhere: bool,
@@ -60,7 +60,7 @@ pub(super) struct ViewChanges {
     pub(super) clock_went_back: bool,
     /// Whether the cell was lost.
     pub(super) was_lost: bool,
-    /// Spread of the clock, if it now exceeds the guard and did not before.
+    /// Spread of the clock, if it now exceeds the maximum lateness and did not before.
     pub(super) clock_uncertain: Option<Duration>,
     /// Whether a stricter setting of another process came into force.
     pub(super) became_stricter: bool,
@@ -91,7 +91,7 @@ impl CellView {
         request.snapshot = self.newest.as_ref().map(|newest| newest.snapshot.clone());
         let epoch = request.snapshot.as_ref().map(|snapshot| snapshot.epoch);
         request.counted = self.counted.filter(|(counted_in, _)| Some(*counted_in) == epoch).map(|(_, window)| window);
-        request.lead = self.trips.lead(request.guard);
+        request.lead = self.trips.lead(request.max_lateness);
     }
 
     /// Adds to the snapshot in `request`, which rejoins after an outage, what the fleet may have drawn during the outage
@@ -111,7 +111,7 @@ impl CellView {
             gcra.settle(index, *units, since);
         }
         for ((tat, drawn), limit) in snapshot.tats.iter_mut().zip(gcra.tats()).zip(&request.limits) {
-            let spent = until + (limit.id.period() + request.guard) / limit.permits.max(1) * limit.burst;
+            let spent = until + (limit.id.period() + request.max_lateness) / limit.permits.max(1) * limit.burst;
             *tat = (*tat).max(spent.min(drawn.rounded_up() + until.since(since)));
         }
     }
@@ -223,7 +223,7 @@ impl CellView {
         let is_stricter = is_stricter(&reservation.cell, &request.limits);
         let was_stricter = std::mem::replace(&mut self.is_stricter_elsewhere, is_stricter);
         changes.became_stricter = is_stricter && !was_stricter;
-        self.update_clock_quality(request.guard, received, &mut changes);
+        self.update_clock_quality(request.max_lateness, received, &mut changes);
         let stamp = BookingStamp { epoch, void_count };
         (booked.into_iter().map(|start| (start, stamp)).collect(), changes)
     }
@@ -245,13 +245,13 @@ impl CellView {
         }
     }
 
-    fn update_clock_quality(&mut self, guard: Duration, now: Tick, changes: &mut ViewChanges) {
+    fn update_clock_quality(&mut self, max_lateness: Duration, now: Tick, changes: &mut ViewChanges) {
         let spread = self.clock.offset_at(now).spread();
-        if self.clock_known_at.is_none() && (self.readings >= CLOCK_READINGS || spread <= guard / 4) {
+        if self.clock_known_at.is_none() && (self.readings >= CLOCK_READINGS || spread <= max_lateness / 4) {
             self.clock_known_at = Some(now);
         }
         if self.clock_known_at.is_some() {
-            let is_uncertain = spread > guard;
+            let is_uncertain = spread > max_lateness;
             let has_changed = std::mem::replace(&mut self.is_clock_uncertain, is_uncertain) != is_uncertain;
             changes.clock_uncertain = Some(spread).filter(|_| is_uncertain && has_changed);
         }
@@ -303,15 +303,16 @@ impl CellView {
     }
 
     /// Returns by how much a start now is late for a slot at `start` that is due at `due`. `None` if it is in time.
-    pub(super) fn lateness(&self, start: StoreTime, due: Tick, now: Tick, guard: Duration) -> Option<Duration> {
+    pub(super) fn lateness(&self, start: StoreTime, due: Tick, now: Tick, max_lateness: Duration) -> Option<Duration> {
         let offset = self.clock.offset_at(now);
         // The estimate of the clock may be better than at the booking: the earlier local time is nearer to the true one.
         let mut due = due.min(offset.latest_local(start));
-        // Where the clock is known well, a start that may be late counts as late: no start is later than the guard.
-        if offset.spread() <= guard / 2 {
+        // Where the clock is known well, a start that may be late counts as late: no start is later than the maximum
+        // lateness.
+        if offset.spread() <= max_lateness / 2 {
             due = due.min(offset.earliest_local(start));
         }
-        (now >= due + guard).then(|| now.since(due))
+        (now >= due + max_lateness).then(|| now.since(due))
     }
 
     /// Returns the start of a caller behind waiters whose units sum to `before`, as far as this process knows: other
@@ -341,11 +342,11 @@ mod tests {
 
     #[test]
     fn a_stricter_setting_is_reported_until_the_cell_drops_it() {
-        let guard = Duration::from_millis(5);
+        let max_lateness = Duration::from_millis(5);
         let request = |permits| {
             let id = LimitId::calls(Duration::from_secs(1));
             let limits = limits(&[LimitSpec { id, permits, burst: None }]).unwrap();
-            ReserveRequest::new(limits, guard, 1).with_calls(1)
+            ReserveRequest::new(limits, max_lateness, 1).with_calls(1)
         };
         let (ours, theirs) = (request(10), request(5));
         let written = |transition: Transition<Cell, Reservation>| transition.write.unwrap();

@@ -15,7 +15,7 @@ pub(in crate::throttle) struct InProcessPacer {
     gcra: GcraSet,
     /// Indexes of the limits with the shortest period.
     pacing: Vec<usize>,
-    guard: Duration,
+    max_lateness: Duration,
     /// Earliest start.
     opens_at: Tick,
     held_until: Tick,
@@ -32,10 +32,10 @@ pub(super) enum NextStart {
 
 impl InProcessPacer {
     /// Returns a full budget whose first start is at `opens_at`.
-    pub(in crate::throttle) fn new(limits: &[Limit], guard: Duration, opens_at: Tick) -> Self {
+    pub(in crate::throttle) fn new(limits: &[Limit], max_lateness: Duration, opens_at: Tick) -> Self {
         let shortest = limits.iter().map(|limit| limit.id.period()).min();
         let pacing = (0..limits.len()).filter(|index| Some(limits[*index].id.period()) == shortest).collect();
-        Self { gcra: GcraSet::new(limits, guard), pacing, guard, opens_at, held_until: Tick(0) }
+        Self { gcra: GcraSet::new(limits, max_lateness), pacing, max_lateness, opens_at, held_until: Tick(0) }
     }
 
     /// Returns the earliest start.
@@ -50,12 +50,13 @@ impl InProcessPacer {
 
     /// Draws for a caller that has waited since `arrived`, if it may start now.
     ///
-    /// Its slot is that of a caller that booked on arrival; if that has passed by more than the guard, its slot is now.
+    /// Its slot is that of a caller that booked on arrival; if that has passed by more than the maximum lateness, its
+    /// slot is now.
     pub(super) fn draw_for_waiter(&mut self, units: &[u32], arrived: Tick, now: Tick) -> NextStart {
         let closed_until = self.opens_at.max(self.held_until);
         let mut e_min = StoreTime(arrived.max(closed_until).0);
         let mut due = self.gcra.due(units, e_min);
-        if StoreTime(now.0) >= due + self.guard {
+        if StoreTime(now.0) >= due + self.max_lateness {
             e_min = StoreTime(now.0);
             due = self.gcra.due(units, e_min);
         }

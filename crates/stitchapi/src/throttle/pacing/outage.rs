@@ -35,7 +35,7 @@ pub(super) struct Outage {
     pub(super) pacer: InProcessPacer,
     /// Number of processes by which the budget is divided.
     pub(super) fleet_size: u32,
-    /// How long the returning fleet pauses: the spacing of this process' starts, and the guard.
+    /// How long the returning fleet pauses: the spacing of this process' starts, and the maximum lateness.
     pub(super) pause: Duration,
     /// When to probe the store, and when the outage ends. During the return the whole fleet stays alone.
     pub(super) tracker: OutageTracker,
@@ -49,7 +49,7 @@ impl Outage {
     /// Returns an outage that begins now. Other processes use their bookings until `booked_until`.
     pub(super) fn new(
         limits: &[Limit],
-        guard: Duration,
+        max_lateness: Duration,
         fleet_size: u32,
         since: StoreTime,
         booked_until: Tick,
@@ -57,11 +57,11 @@ impl Outage {
         error: Arc<StoreError>,
     ) -> Self {
         let share = share(limits, fleet_size);
-        let spacing = spacing(&share, guard);
+        let spacing = spacing(&share, max_lateness);
         Self {
-            pacer: InProcessPacer::new(&share, guard, booked_until + spacing),
+            pacer: InProcessPacer::new(&share, max_lateness, booked_until + spacing),
             fleet_size,
-            pause: spacing + guard,
+            pause: spacing + max_lateness,
             tracker: OutageTracker::new(now, error),
             since,
             is_found: false,
@@ -125,8 +125,9 @@ fn share(limits: &[Limit], fleet_size: u32) -> Vec<Limit> {
 }
 
 /// Returns the distance between two starts on the limit with the shortest period.
-fn spacing(limits: &[Limit], guard: Duration) -> Duration {
-    let spacings = limits.iter().map(|limit| (limit.id.period(), (limit.id.period() + guard) / limit.permits.max(1)));
+fn spacing(limits: &[Limit], max_lateness: Duration) -> Duration {
+    let spacings =
+        limits.iter().map(|limit| (limit.id.period(), (limit.id.period() + max_lateness) / limit.permits.max(1)));
     spacings.min().map_or(Duration::ZERO, |(_, spacing)| spacing + Duration::from_micros(1))
 }
 

@@ -50,7 +50,7 @@ pub(in crate::throttle) struct Planner {
 impl Planner {
     /// Returns the planner of a bucket in this process, whose first start is at `opens_at`.
     pub(in crate::throttle) fn in_process(settings: Arc<BucketSettings>, opens_at: Tick) -> Self {
-        let pacer = InProcessPacer::new(&settings.limits, settings.guard, opens_at);
+        let pacer = InProcessPacer::new(&settings.limits, settings.max_lateness, opens_at);
         Self::new(settings, SlotSource::InProcess(pacer))
     }
 
@@ -106,7 +106,7 @@ impl Planner {
         if self.source.is_void(slot) {
             return Some(EventKind::SlotsVoided { slots: 1 });
         }
-        self.source.lateness(slot, now, self.settings.guard).map(|by| EventKind::SlotMissed { by })
+        self.source.lateness(slot, now, self.settings.max_lateness).map(|by| EventKind::SlotMissed { by })
     }
 
     /// Adds a waiter again whose slot could not be used, at its old place.
@@ -165,7 +165,7 @@ impl Planner {
                 return;
             }
         }
-        self.allocator.serve_slots(&self.source, self.settings.guard, now, effects);
+        self.allocator.serve_slots(&self.source, self.settings.max_lateness, now, effects);
         match &mut self.source {
             SlotSource::InProcess(pacer) => self.allocator.serve_in_process(pacer, now, effects),
             SlotSource::Cell(cell) => {

@@ -36,11 +36,12 @@ impl RoundTrips {
     }
 
     /// Returns how far ahead an idle caller requests a slot, so that the slot has not passed when the reservation arrives:
-    /// the usual trip less the shortest one, at most 50 ms. Zero if that jitter is at most half of the guard.
-    pub(super) fn lead(&self, guard: Duration) -> Duration {
+    /// the usual trip less the shortest one, at most 50 ms. Zero if that jitter is at most half of the maximum
+    /// lateness.
+    pub(super) fn lead(&self, max_lateness: Duration) -> Duration {
         let shortest = Duration::from_micros(self.0.iter().min().copied().unwrap_or(0));
         let jitter = self.usual() - shortest;
-        if jitter * 2 <= guard { Duration::ZERO } else { jitter.min(MAX_LEAD) }
+        if jitter * 2 <= max_lateness { Duration::ZERO } else { jitter.min(MAX_LEAD) }
     }
 }
 

@@ -51,7 +51,7 @@ impl SlotAllocator {
     pub(super) fn serve_slots(
         &mut self,
         source: &SlotSource,
-        guard: Duration,
+        max_lateness: Duration,
         now: Tick,
         effects: &mut Effects<StoreRequest>,
     ) {
@@ -61,7 +61,7 @@ impl SlotAllocator {
                 effects.turn_at(slot.due);
                 break;
             }
-            if let Some(by) = source.lateness(slot, now, guard) {
+            if let Some(by) = source.lateness(slot, now, max_lateness) {
                 self.slots.remove(index);
                 if self.queue.waiting() > 0 {
                     effects.events.push(EventKind::SlotMissed { by });

@@ -28,11 +28,11 @@ pub(in crate::throttle) struct HoldEffect {
 
 impl SlotSource {
     /// Returns by how much a start now would be late, `None` if it is in time.
-    pub(super) fn lateness(&self, slot: &Slot, now: Tick, guard: Duration) -> Option<Duration> {
+    pub(super) fn lateness(&self, slot: &Slot, now: Tick, max_lateness: Duration) -> Option<Duration> {
         match (slot.origin, self) {
-            (SlotOrigin::Cell(start, _), Self::Cell(cell)) => cell.view.lateness(start, slot.due, now, guard),
+            (SlotOrigin::Cell(start, _), Self::Cell(cell)) => cell.view.lateness(start, slot.due, now, max_lateness),
             (SlotOrigin::Unpaced, _) => None,
-            _ => (now >= slot.due + guard).then(|| now.since(slot.due)),
+            _ => (now >= slot.due + max_lateness).then(|| now.since(slot.due)),
         }
     }
 
