@@ -11,7 +11,7 @@ use bytes::Bytes;
 use common::counting_store::CountingStore;
 use common::seam;
 use common::separate_calls::SeparateCallsRuntime;
-use stitchapi::{ErrorKind, MemoryStore, OutagePolicy, Rate, Scope, Seam, SeamBuilder, SplitStore, Throttle, decode};
+use stitchapi::{ErrorKind, MemoryStore, OutagePolicy, Rate, Scope, Seam, SeamBuilder, SplitStore, Throttle};
 use stitchapi_testing::{MockTransport, SimRuntime};
 
 const SECOND: Duration = Duration::from_secs(1);

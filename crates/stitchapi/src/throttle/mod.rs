@@ -19,7 +19,7 @@
 //! 2. `registry.rs`: returns the bucket of the caller's principal
 //! 3. `bucket.rs`: converts the cost into units
 //! 4. `rate_limit.rs`: queues the caller; its future returns the start
-//! 5. `queue/fair_queue.rs`: stores the waiter in its flow
+//! 5. `fair_queue.rs`: stores the waiter in its flow
 //! 6. `agent.rs`: takes turns while callers wait
 //! 7. `pacing/planner.rs`: serves due slots, plans the next request
 //! 8. `pacing/cell_source.rs`: makes a reserve request for uncovered waiters
@@ -36,9 +36,9 @@ mod context;
 mod cooldown;
 mod counting;
 mod declaration;
+mod fair_queue;
 mod pacing;
 mod permit;
-mod queue;
 mod rate_limit;
 mod registry;
 mod settings;

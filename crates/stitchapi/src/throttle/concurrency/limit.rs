@@ -16,7 +16,7 @@ use super::state::{ConcurrencyState, Decision};
 use crate::error::{Error, ErrorKind, Result};
 use crate::throttle::agent::{self, Effects, WaitQueue};
 use crate::throttle::context::ThrottleContext;
-use crate::throttle::queue::{Waiter, WaiterId};
+use crate::throttle::fair_queue::{Waiter, WaiterId};
 use crate::throttle::settings::{BucketSettings, WaitBounds};
 use crate::throttle::units::Units;
 use crate::trace::Trace;

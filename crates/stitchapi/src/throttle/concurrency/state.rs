@@ -9,7 +9,7 @@ use super::lease_request::{LeaseRequest, LeaseResponse};
 use super::settings::{ConcurrencySettings, Inputs};
 use crate::outage::OutagePolicy;
 use crate::throttle::agent::{AgentWaker, Effects};
-use crate::throttle::queue::FairQueue;
+use crate::throttle::fair_queue::FairQueue;
 
 /// Outcome of a wait.
 #[derive(Debug)]

@@ -20,7 +20,7 @@ use crate::outage::OutagePolicy;
 use crate::rate_limit_headers::Cooldown;
 use crate::throttle::agent::Effects;
 use crate::throttle::cooldown::BackOff;
-use crate::throttle::queue::{DecidedWaiter, Waiter, WaiterId};
+use crate::throttle::fair_queue::{DecidedWaiter, Waiter, WaiterId};
 use crate::throttle::settings::BucketSettings;
 use crate::throttle::status::{BucketStatus, LimitStatus};
 use crate::trace::{EventKind, HoldReason};

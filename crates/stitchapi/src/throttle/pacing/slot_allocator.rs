@@ -1,7 +1,7 @@
 //! [`SlotAllocator`]: the waiters of a bucket, the slots that it holds, and which waiter gets which slot.
 //!
 //! In: booked slots, the time. Out: a [`Decision`] for each waiter, and the demand that is not covered by slots. The planner
-//! owns one. Read on in `slots.rs` and in `queue/`.
+//! owns one. Read on in `slots.rs` and in `fair_queue.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::in_process_pacer::{InProcessPacer, NextStart};
 use super::slot_source::SlotSource;
 use super::slots::{Slot, SlotOrigin, Slots};
 use crate::throttle::agent::Effects;
-use crate::throttle::queue::{FairQueue, WaiterId};
+use crate::throttle::fair_queue::{FairQueue, WaiterId};
 use crate::throttle::settings::BucketSettings;
 use crate::throttle::units::{UnitTotals, Units};
 use crate::trace::EventKind;

@@ -1,27 +1,23 @@
 //! [`FairQueue`]: the waiters of one process, and which of them is next.
 //!
-//! In: waiters, decisions on them. Out: the next waiter, and the decision when its future polls. The planner serves a queue;
-//! the future of each waiter polls it. Read on in `line.rs`.
+//! In: waiters, decisions on them. Out: the next waiter, and the decision when its future polls. The rate limit and the
+//! concurrency limit have one each: a planner serves it, the future of each waiter polls it. Pure: no clock, no I/O.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
-use slab::Slab;
 use stitchapi_core::Tick;
 
-use super::line::{Line, Node};
 use crate::throttle::units::{UnitTotals, Units};
 
 /// Queue of waiters: first come, first served within a *flow*, which is one principal; between flows by deficit round robin
 /// (M. Shreedhar and G. Varghese, 1995), where a waiter weighs what it costs on the first limit.
 ///
-/// A decided waiter leaves its line and stays in the queue until its future polls the decision. If the future is dropped
+/// A decided waiter leaves its flow and stays in the queue until its future polls the decision. If the future is dropped
 /// before, [`leave`](Self::leave) returns the decision for the next waiter.
 #[derive(Debug)]
 pub(in crate::throttle) struct FairQueue<D> {
-    /// Waiters with and without a decision.
-    entries: Slab<Node<Entry<D>>>,
     flows: BTreeMap<u64, Flow>,
     /// Flows with waiters, in the order of their turns.
     turns: VecDeque<u64>,
@@ -29,6 +25,8 @@ pub(in crate::throttle) struct FairQueue<D> {
     has_quantum: bool,
     /// Totals of the waiters without a decision.
     totals: UnitTotals,
+    /// Waiters with a decision, by number.
+    decided: BTreeMap<u64, (Waiter, D)>,
     last_number: u64,
     /// Lower bound of the time at which the first waiter expires.
     next_expiry: Tick,
@@ -37,14 +35,9 @@ pub(in crate::throttle) struct FairQueue<D> {
 /// Waiters of one principal.
 #[derive(Debug, Default)]
 struct Flow {
-    line: Line,
+    /// Waiters without a decision, by number: in the order of their arrival.
+    waiters: BTreeMap<u64, Waiter>,
     deficit: u64,
-}
-
-#[derive(Debug)]
-struct Entry<D> {
-    waiter: Waiter,
-    decision: Option<D>,
 }
 
 /// Expiry of a queue without waiters.
@@ -54,7 +47,7 @@ const NEVER: Tick = Tick(u64::MAX);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::throttle) struct WaiterId {
     flow: u64,
-    index: usize,
+    number: u64,
 }
 
 /// Caller that waits.
@@ -74,8 +67,7 @@ pub(in crate::throttle) struct Waiter {
 /// Waiter that has polled its decision.
 #[derive(Debug)]
 pub(in crate::throttle) struct DecidedWaiter {
-    flow: u64,
-    number: u64,
+    id: WaiterId,
     waiter: Waiter,
 }
 
@@ -98,11 +90,11 @@ impl Waiter {
 impl<D> FairQueue<D> {
     pub(in crate::throttle) fn new() -> Self {
         Self {
-            entries: Slab::new(),
             flows: BTreeMap::new(),
             turns: VecDeque::new(),
             has_quantum: false,
             totals: UnitTotals::default(),
+            decided: BTreeMap::new(),
             last_number: 0,
             next_expiry: NEVER,
         }
@@ -115,7 +107,7 @@ impl<D> FairQueue<D> {
 
     /// Returns `true` if there is no waiter, with or without a decision.
     pub(in crate::throttle) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.flows.is_empty() && self.decided.is_empty()
     }
 
     /// Returns the totals of the waiters without a decision.
@@ -126,47 +118,42 @@ impl<D> FairQueue<D> {
     /// Adds a waiter at the end of its flow.
     pub(in crate::throttle) fn join(&mut self, flow: u64, waiter: Waiter) -> WaiterId {
         self.last_number += 1;
-        self.insert(flow, self.last_number, waiter)
+        self.insert(WaiterId { flow, number: self.last_number }, waiter)
     }
 
-    fn insert(&mut self, flow: u64, number: u64, waiter: Waiter) -> WaiterId {
+    fn insert(&mut self, id: WaiterId, waiter: Waiter) -> WaiterId {
         self.totals.add(&waiter.units, waiter.is_one_call);
         self.next_expiry = self.next_expiry.min(waiter.expires_at(Tick(0)));
-        let index = self.entries.insert(Node::new(number, Entry { waiter, decision: None }));
-        let line = &mut self.flows.entry(flow).or_default().line;
-        if line.is_empty() {
-            self.turns.push_back(flow);
+        let waiters = &mut self.flows.entry(id.flow).or_default().waiters;
+        if waiters.is_empty() {
+            self.turns.push_back(id.flow);
         }
-        line.insert(&mut self.entries, index);
-        WaiterId { flow, index }
+        waiters.insert(id.number, waiter);
+        id
     }
 
-    /// Takes a waiter without a decision out of its line.
-    fn unlink(&mut self, id: WaiterId) -> Option<&mut Entry<D>> {
-        self.waiter(id)?;
+    /// Removes a waiter without a decision.
+    fn remove(&mut self, id: WaiterId) -> Option<Waiter> {
         let flow = self.flows.get_mut(&id.flow)?;
-        flow.line.remove(&mut self.entries, id.index);
-        if flow.line.is_empty() {
+        let waiter = flow.waiters.remove(&id.number)?;
+        if flow.waiters.is_empty() {
             self.flows.remove(&id.flow);
             self.has_quantum &= self.turns.front() != Some(&id.flow);
             self.turns.retain(|flow| *flow != id.flow);
         }
-        let entry = &mut self.entries.get_mut(id.index)?.value;
-        self.totals.remove(&entry.waiter.units, entry.waiter.is_one_call);
+        self.totals.remove(&waiter.units, waiter.is_one_call);
         if self.totals.calls() == 0 {
             self.next_expiry = NEVER;
         }
-        Some(entry)
+        Some(waiter)
     }
 
     /// Removes and returns a decided waiter with its decision; stores the waker of any other.
     pub(in crate::throttle) fn poll(&mut self, id: WaiterId, waker: &Waker) -> Option<(DecidedWaiter, D)> {
-        let entry = &mut self.entries.get_mut(id.index)?.value;
-        if let Some(decision) = entry.decision.take() {
-            let Node { number, value: Entry { waiter, .. }, .. } = self.entries.remove(id.index);
-            return Some((DecidedWaiter { flow: id.flow, number, waiter }, decision));
+        if let Some((waiter, decision)) = self.decided.remove(&id.number) {
+            return Some((DecidedWaiter { id, waiter }, decision));
         }
-        match &mut entry.waiter.waker {
+        match &mut self.flows.get_mut(&id.flow)?.waiters.get_mut(&id.number)?.waker {
             Some(stored) => stored.clone_from(waker),
             stored => *stored = Some(waker.clone()),
         }
@@ -175,24 +162,25 @@ impl<D> FairQueue<D> {
 
     /// Adds a waiter again that could not use its decision, at its old place.
     pub(in crate::throttle) fn requeue(&mut self, decided: DecidedWaiter) -> WaiterId {
-        self.insert(decided.flow, decided.number, decided.waiter)
+        self.insert(decided.id, decided.waiter)
     }
 
     /// Removes a waiter. Returns the decision that it has not polled, for the next waiter.
     pub(in crate::throttle) fn leave(&mut self, id: WaiterId) -> Option<D> {
-        self.unlink(id);
-        self.entries.try_remove(id.index)?.value.decision
+        self.remove(id);
+        self.decided.remove(&id.number).map(|(_, decision)| decision)
     }
 
     /// Decides on a waiter. Returns its waker, to be woken after the lock is released.
     pub(in crate::throttle) fn decide(&mut self, id: WaiterId, decision: D) -> Option<Waker> {
-        let weight = self.waiter(id)?.weight();
         if let Some(flow) = self.flows.get_mut(&id.flow) {
+            let weight = flow.waiters.get(&id.number)?.weight();
             flow.deficit = flow.deficit.saturating_sub(weight);
         }
-        let entry = self.unlink(id)?;
-        entry.decision = Some(decision);
-        entry.waiter.waker.take()
+        let mut waiter = self.remove(id)?;
+        let waker = waiter.waker.take();
+        self.decided.insert(id.number, (waiter, decision));
+        waker
     }
 
     /// Decides on every waiter. Returns their wakers.
@@ -201,32 +189,26 @@ impl<D> FairQueue<D> {
         ids.into_iter().filter_map(|id| self.decide(id, decision())).collect()
     }
 
-    /// Returns a waiter, `None` if it has a decision.
-    fn waiter(&self, id: WaiterId) -> Option<&Waiter> {
-        let entry = &self.entries.get(id.index)?.value;
-        entry.decision.is_none().then_some(&entry.waiter)
-    }
-
     /// Returns the next waiter among those that `fits` accepts: the same one until it is decided or leaves.
     pub(in crate::throttle) fn next(&mut self, fits: impl Fn(&Waiter) -> bool) -> Option<(WaiterId, &Waiter)> {
-        let id =
-            if self.turns.len() > 1 { self.next_in_turn(&fits) } else { self.first_of(*self.turns.front()?, &fits) }?;
-        Some((id, self.waiter(id)?))
+        let flow = if self.turns.len() > 1 { self.next_in_turn(&fits)? } else { *self.turns.front()? };
+        self.first_of(flow, &fits)
     }
 
-    fn next_in_turn(&mut self, fits: &impl Fn(&Waiter) -> bool) -> Option<WaiterId> {
+    /// Returns the flow of the next waiter.
+    fn next_in_turn(&mut self, fits: &impl Fn(&Waiter) -> bool) -> Option<u64> {
         let firsts = self.turns.iter().filter_map(|flow| self.first_of(*flow, fits));
         // The weight of the heaviest first waiter: one round is enough to find a waiter.
-        let quantum = firsts.filter_map(|id| Some(self.waiter(id)?.weight())).max()?;
+        let quantum = firsts.map(|(_, waiter)| waiter.weight()).max()?;
         for _ in 0..=self.turns.len() {
             let front = *self.turns.front()?;
-            let first = self.first_of(front, fits).and_then(|id| Some((id, self.waiter(id)?.weight())));
-            if let (Some((id, weight)), Some(flow)) = (first, self.flows.get_mut(&front)) {
+            let weight = self.first_of(front, fits).map(|(_, waiter)| waiter.weight());
+            if let (Some(weight), Some(flow)) = (weight, self.flows.get_mut(&front)) {
                 if !std::mem::replace(&mut self.has_quantum, true) {
                     flow.deficit += quantum;
                 }
                 if weight <= flow.deficit {
-                    return Some(id);
+                    return Some(front);
                 }
             }
             self.turns.rotate_left(1);
@@ -235,25 +217,21 @@ impl<D> FairQueue<D> {
         None
     }
 
-    fn first_of(&self, flow: u64, fits: &impl Fn(&Waiter) -> bool) -> Option<WaiterId> {
-        let mut line = self.flows.get(&flow)?.line.iter(&self.entries);
-        let (index, _) = line.find(|(_, entry)| fits(&entry.waiter))?;
-        Some(WaiterId { flow, index })
+    fn first_of(&self, flow: u64, fits: &impl Fn(&Waiter) -> bool) -> Option<(WaiterId, &Waiter)> {
+        let (number, waiter) = self.flows.get(&flow)?.waiters.iter().find(|(_, waiter)| fits(waiter))?;
+        Some((WaiterId { flow, number: *number }, waiter))
     }
 
     /// Returns the waiters about in the order in which they will be served: exactly so within one flow.
     pub(in crate::throttle) fn in_order(&self) -> impl Iterator<Item = (WaiterId, &Waiter)> {
-        let mut lines: VecDeque<_> = self
-            .turns
-            .iter()
-            .filter_map(|flow| Some((*flow, self.flows.get(flow)?.line.iter(&self.entries))))
-            .collect();
+        let turns = self.turns.iter().filter_map(|flow| Some((*flow, self.flows.get(flow)?.waiters.iter())));
+        let mut turns: VecDeque<_> = turns.collect();
         std::iter::from_fn(move || {
             loop {
-                let (flow, mut line) = lines.pop_front()?;
-                if let Some((index, entry)) = line.next() {
-                    lines.push_back((flow, line));
-                    return Some((WaiterId { flow, index }, &entry.waiter));
+                let (flow, mut waiters) = turns.pop_front()?;
+                if let Some((number, waiter)) = waiters.next() {
+                    turns.push_back((flow, waiters));
+                    return Some((WaiterId { flow, number: *number }, waiter));
                 }
             }
         })
@@ -283,8 +261,7 @@ impl<D> FairQueue<D> {
 
     /// Returns the waiters without a decision, in no order.
     fn waiters_mut(&mut self) -> impl Iterator<Item = &mut Waiter> {
-        let entries = self.entries.iter_mut().map(|(_, node)| &mut node.value);
-        entries.filter(|entry| entry.decision.is_none()).map(|entry| &mut entry.waiter)
+        self.flows.values_mut().flat_map(|flow| flow.waiters.values_mut())
     }
 }
 
