@@ -23,11 +23,7 @@ mod login_settings;
 pub mod oauth2;
 mod secret;
 mod session;
-mod session_cache;
-mod session_key;
-mod session_refresh;
 mod sessions;
-mod stored_session;
 mod strategy;
 
 pub use bearer::{Bearer, bearer};

@@ -1,7 +1,7 @@
 //! The request that an attempt sends.
 //!
 //! In: the base URL and headers of a declaration, an encoded input, the headers of one call. Out: a [`PreparedRequest`],
-//! from which each attempt takes an [`http::Request`]. A redirect makes the next one (`pipeline/redirect.rs`).
+//! from which each attempt takes an [`http::Request`]. A redirect makes the next one (`pipeline/stages/redirect.rs`).
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};

@@ -1,11 +1,11 @@
 //! One attempt, its stages in order.
 
 use super::call_run::CallRun;
-use super::intake::{ReceivedResponse, receive};
-use super::retry::AttemptError;
-use super::send::send;
-use super::throttle::{cost_of, wait_to_start};
-use super::{circuit, credential};
+use super::stages::intake::{ReceivedResponse, receive};
+use super::stages::retry::AttemptError;
+use super::stages::send::send;
+use super::stages::throttle::{cost_of, wait_to_start};
+use super::stages::{circuit, credential};
 use crate::circuit::AttemptPermit;
 use crate::endpoint::PreparedRequest;
 use crate::trace::EventKind;

@@ -7,10 +7,10 @@ use http::StatusCode;
 
 use super::attempt::attempt;
 use super::call_run::CallRun;
-use super::intake::ReceivedResponse;
-use super::reauthenticate::reauthenticate;
-use super::redirect::redirected_request;
-use super::retry::{AttemptError, wait_before_retry};
+use super::stages::intake::ReceivedResponse;
+use super::stages::reauthenticate::reauthenticate;
+use super::stages::redirect::redirected_request;
+use super::stages::retry::{AttemptError, wait_before_retry};
 use crate::endpoint::PreparedRequest;
 use crate::error::{Error, ErrorKind, ErrorResponse, Result};
 use crate::rate_limit_headers::retry_after;

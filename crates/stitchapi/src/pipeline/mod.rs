@@ -14,15 +14,15 @@
 //! 5. `endpoint/request.rs`: prepares the request that attempts send
 //! 6. `pipeline/exchange.rs`: attempts until a response is final
 //! 7. `pipeline/attempt.rs`: one attempt, its stages in order
-//! 8. `pipeline/circuit.rs`: circuit admission; reports the attempt's outcome
-//! 9. `pipeline/credential.rs`: prepares and applies the credential
-//! 10. `pipeline/throttle.rs`: waits for concurrency permits and slots
-//! 11. `pipeline/send.rs`: hands the request to the transport
+//! 8. `pipeline/stages/circuit.rs`: circuit admission; reports the attempt's outcome
+//! 9. `pipeline/stages/credential.rs`: prepares and applies the credential
+//! 10. `pipeline/stages/throttle.rs`: waits for concurrency permits and slots
+//! 11. `pipeline/stages/send.rs`: hands the request to the transport
 //! 12. `transport/reqwest.rs`: sends it, returns the response
-//! 13. `pipeline/intake.rs`: applies cooldowns, reads the body, settles the cost
-//! 14. `pipeline/redirect.rs`: finds the request that a redirect asks for
-//! 15. `pipeline/reauthenticate.rs`: replaces a rejected credential, once
-//! 16. `pipeline/retry.rs`: waits before a retry, or ends the call
+//! 13. `pipeline/stages/intake.rs`: applies cooldowns, reads the body, settles the cost
+//! 14. `pipeline/stages/redirect.rs`: finds the request that a redirect asks for
+//! 15. `pipeline/stages/reauthenticate.rs`: replaces a rejected credential, once
+//! 16. `pipeline/stages/retry.rs`: waits before a retry, or ends the call
 //!
 //! With a cache, `pipeline/cached.rs` stands between the files 5 and 6: it looks the response up in `cache/`, and on a miss
 //! one exchange is made for all calls that wait for the same response. A circuit's own walk begins in
@@ -31,19 +31,12 @@
 mod attempt;
 mod cached;
 mod call_run;
-mod circuit;
-mod credential;
 mod declaration;
 mod exchange;
 mod execute;
-mod intake;
 mod overrides;
-mod reauthenticate;
-mod redirect;
 mod report;
-mod retry;
-mod send;
-mod throttle;
+mod stages;
 
 pub(crate) use declaration::{CostOfRequest, CostOfResponse, Declaration};
 pub(crate) use execute::execute;

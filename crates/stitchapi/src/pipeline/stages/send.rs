@@ -2,16 +2,16 @@
 
 use stitchapi_core::{Body, Tick};
 
-use super::call_run::CallRun;
 use super::retry::AttemptError;
+use crate::pipeline::call_run::CallRun;
 use crate::runtime::{TimeUp, within};
 
 /// A response whose body has not been read.
-pub(super) struct UnreadResponse {
-    pub(super) response: http::Response<Body>,
-    pub(super) sent_at: Tick,
+pub(in crate::pipeline) struct UnreadResponse {
+    pub(in crate::pipeline) response: http::Response<Body>,
+    pub(in crate::pipeline) sent_at: Tick,
     /// The end of the attempt: its body is read until then.
-    pub(super) ends_at: Tick,
+    pub(in crate::pipeline) ends_at: Tick,
 }
 
 /// Sends a request and waits for the head of its response, within the time of one attempt.
@@ -19,7 +19,10 @@ pub(super) struct UnreadResponse {
 /// # Errors
 ///
 /// [`AttemptError`] if there is no response.
-pub(super) async fn send(run: &CallRun, request: http::Request<Body>) -> Result<UnreadResponse, AttemptError> {
+pub(in crate::pipeline) async fn send(
+    run: &CallRun,
+    request: http::Request<Body>,
+) -> Result<UnreadResponse, AttemptError> {
     let runtime = run.runtime();
     let sent_at = runtime.now();
     let ends_at = (sent_at + run.seam.attempt_timeout()).min(run.context.deadline);

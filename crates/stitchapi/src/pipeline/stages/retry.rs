@@ -4,28 +4,28 @@ use std::time::Duration;
 
 use stitchapi_core::{TransportError, TransportErrorKind};
 
-use super::call_run::CallRun;
-use super::declaration::Declaration;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::call_run::CallRun;
+use crate::pipeline::declaration::Declaration;
 use crate::retry::is_idempotent;
 use crate::trace::EventKind;
 
 /// The failure of an attempt without a response.
-pub(super) struct AttemptError {
-    pub(super) error: Error,
+pub(in crate::pipeline) struct AttemptError {
+    pub(in crate::pipeline) error: Error,
     /// The connection failed before anything was sent, so another attempt may succeed.
-    pub(super) may_retry: bool,
+    pub(in crate::pipeline) may_retry: bool,
 }
 
 impl AttemptError {
     /// The transport has failed.
-    pub(super) fn of_transport(error: TransportError) -> Self {
+    pub(in crate::pipeline) fn of_transport(error: TransportError) -> Self {
         let may_retry = error.kind() == TransportErrorKind::Connect;
         Self { error: error.into(), may_retry }
     }
 
     /// The time of one attempt is over.
-    pub(super) fn timeout() -> Self {
+    pub(in crate::pipeline) fn timeout() -> Self {
         Error::new(ErrorKind::Timeout, "no response within the time of one attempt").into()
     }
 }
@@ -42,7 +42,7 @@ impl From<Error> for AttemptError {
 ///
 /// `error`, if `may_retry` is `false`, the request is not idempotent, the retries are used up, or the sleep would end after
 /// the deadline of the call.
-pub(super) async fn wait_before_retry(
+pub(in crate::pipeline) async fn wait_before_retry(
     run: &mut CallRun,
     error: Error,
     may_retry: bool,

@@ -6,11 +6,11 @@ use std::time::{Duration, SystemTime};
 
 use stitchapi_core::{Tick, Version};
 
-use super::error::AuthError;
 use super::session_key::SessionKey;
 use super::session_refresh::FAILED_LOGIN_BACK_OFF;
 use super::stored_session::StoredSession;
-use super::strategy::Verdict;
+use crate::auth::error::AuthError;
+use crate::auth::strategy::Verdict;
 use crate::single_flight::failure_ttl;
 
 /// Age below which a session that the API rejects is not replaced, because the API would reject its replacement, too.

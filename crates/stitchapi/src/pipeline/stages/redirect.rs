@@ -12,7 +12,7 @@ const CROSS_ORIGIN_HEADERS: [HeaderName; 4] =
 /// Returns the request that a redirect asks for, or `None` if it cannot be followed: no usable `Location`, a scheme other
 /// than `http` and `https`, `https` to `http`, credentials in the URL, a URL that is too long, or a body that would be sent
 /// again by a status that does not ask for it.
-pub(super) fn redirected_request(from: &PreparedRequest, response: &Parts) -> Option<PreparedRequest> {
+pub(in crate::pipeline) fn redirected_request(from: &PreparedRequest, response: &Parts) -> Option<PreparedRequest> {
     let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
     let mut url = from.url().join(location).ok()?;
     url.set_fragment(None);

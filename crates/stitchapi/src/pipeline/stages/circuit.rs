@@ -4,12 +4,12 @@ use std::error::Error as _;
 
 use stitchapi_core::{Tick, TransportError, TransportErrorKind};
 
-use super::call_run::CallRun;
 use super::intake::ReceivedResponse;
 use super::retry::AttemptError;
 use crate::circuit::{AttemptOutcome, AttemptPermit, Symptom, is_failure};
 use crate::endpoint::PreparedRequest;
 use crate::error::{ErrorKind, Result};
+use crate::pipeline::call_run::CallRun;
 
 /// Asks the circuit to admit an attempt. Returns `None` if the stitch has no circuit, or the request goes to another
 /// origin.
@@ -17,7 +17,7 @@ use crate::error::{ErrorKind, Result};
 /// # Errors
 ///
 /// [`ErrorKind::CircuitOpen`].
-pub(super) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Option<AttemptPermit>> {
+pub(in crate::pipeline) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Option<AttemptPermit>> {
     let Some(circuit) = run.declaration.circuit.as_ref().filter(|_| !request.is_cross_origin()) else {
         return Ok(None);
     };
@@ -25,7 +25,7 @@ pub(super) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Op
 }
 
 /// Reports the outcome of an attempt to its circuit.
-pub(super) async fn report_outcome(
+pub(in crate::pipeline) async fn report_outcome(
     run: &CallRun,
     permit: AttemptPermit,
     result: &Result<ReceivedResponse, AttemptError>,

@@ -10,13 +10,13 @@ use futures_util::FutureExt as _;
 use http::response::Parts;
 use stitchapi_core::{Body, Version};
 
-use super::context::AuthContext;
-use super::error::AuthError;
-use super::login::Login;
 use super::session_cache::{Instants, LoginResult, SessionCache};
 use super::session_key::{SessionAddress, SessionKey};
 use super::session_refresh::SessionRefresh;
-use super::strategy::{AuthStrategy, Credential, Verdict};
+use crate::auth::context::AuthContext;
+use crate::auth::error::AuthError;
+use crate::auth::login::Login;
+use crate::auth::strategy::{AuthStrategy, Credential, Verdict};
 use crate::single_flight::{FlightRecord, FlightResult, FlightTask as _, InProcessFlights, run_once};
 
 /// Strategy that logs in and keeps the session for the whole fleet. Created by [`session`], or by

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use stitchapi_core::Version;
 
-use super::session::Session;
+use crate::auth::session::Session;
 
 /// Longest time before its expiry at which a session is replaced.
 const MAX_EXPIRY_MARGIN: Duration = Duration::from_secs(10);

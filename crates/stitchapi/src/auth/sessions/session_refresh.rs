@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use stitchapi_core::{Prefix, StoreError, Version};
 
-use super::context::AuthContext;
-use super::error::AuthError;
-use super::login::Login;
-use super::session::Session;
 use super::session_key::{SessionAddress, session_principal};
 use super::stored_session::StoredSession;
+use crate::auth::context::AuthContext;
+use crate::auth::error::AuthError;
+use crate::auth::login::Login;
+use crate::auth::session::Session;
 use crate::principal::Principal;
 use crate::runtime::{TimeUp, within};
 use crate::single_flight::{FailureReason, FetchResult, FlightTask, Outcome, SharedFailure};
@@ -191,9 +191,9 @@ mod tests {
     use stitchapi_core::{Body, Key, Leases, MemoryStore, Runtime, StitchStore, StoreLimits, Tick, Versioned};
     use stitchapi_testing::{MockTransport, SimRuntime};
 
-    use super::super::login_settings::LoginSettings;
-    use super::super::strategy::Credential;
     use super::*;
+    use crate::auth::login_settings::LoginSettings;
+    use crate::auth::strategy::Credential;
     use crate::context::CallContext;
     use crate::retry::Retry;
     use crate::store::Client;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use stitchapi_core::Key;
 
-use super::context::AuthContext;
-use super::login::Login;
+use crate::auth::context::AuthContext;
+use crate::auth::login::Login;
 use crate::principal::Principal;
 
 /// Identity of a session within one strategy, in memory. It hashes nothing, so that a call whose session is cached costs no

@@ -5,23 +5,23 @@ use std::time::Duration;
 
 use stitchapi_core::Body;
 
-use super::call_run::CallRun;
 use crate::error::Result;
+use crate::pipeline::call_run::CallRun;
 use crate::throttle::{Bucket, ConcurrencyPermit, Cost, Units, flow};
 use crate::trace::EventKind;
 
 /// The permits that an attempt has acquired from its throttles.
 #[derive(Default)]
-pub(super) struct AcquiredPermits {
+pub(in crate::pipeline) struct AcquiredPermits {
     /// The buckets that the attempt was charged to, narrowest first, with the units of each.
-    pub(super) charges: Vec<(Arc<Bucket>, Units)>,
+    pub(in crate::pipeline) charges: Vec<(Arc<Bucket>, Units)>,
     /// Concurrency permits, held until this is dropped.
     concurrency: Vec<ConcurrencyPermit>,
 }
 
 impl AcquiredPermits {
     /// Returns `true` if the lease of each concurrency permit is still held.
-    pub(super) fn are_held(&self) -> bool {
+    pub(in crate::pipeline) fn are_held(&self) -> bool {
         self.concurrency.iter().all(ConcurrencyPermit::is_held)
     }
 }
@@ -31,7 +31,7 @@ impl AcquiredPermits {
 /// # Errors
 ///
 /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after the seam's shutdown, and those of a bucket.
-pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<AcquiredPermits> {
+pub(in crate::pipeline) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<AcquiredPermits> {
     run.attempt_started_at = run.runtime().now();
     run.context.in_flight.check_accepts_requests()?;
     let principal = run.context.principal.as_ref();
@@ -58,7 +58,7 @@ pub(super) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<Acqui
 }
 
 /// Returns the cost of an attempt, as far as it is known before the response.
-pub(super) fn cost_of(run: &CallRun, request: &http::Request<Body>) -> Cost {
+pub(in crate::pipeline) fn cost_of(run: &CallRun, request: &http::Request<Body>) -> Cost {
     match (&run.cost, &run.declaration.cost) {
         (Some(cost), _) => cost.clone(),
         (None, Some(cost)) => cost(request),

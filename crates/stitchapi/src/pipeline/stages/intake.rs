@@ -6,25 +6,25 @@ use bytes::Bytes;
 use http::response::Parts;
 use stitchapi_core::Collected;
 
-use super::call_run::CallRun;
 use super::retry::AttemptError;
 use super::send::UnreadResponse;
 use super::throttle::AcquiredPermits;
 use crate::auth::Credential;
 use crate::endpoint::PreparedRequest;
 use crate::error::MAX_ERROR_BODY;
+use crate::pipeline::call_run::CallRun;
 use crate::rate_limit_headers;
 use crate::runtime::{TimeUp, within};
 use crate::trace::EventKind;
 
 /// A response, read to its end or to the size limit.
-pub(super) struct ReceivedResponse {
-    pub(super) parts: Parts,
-    pub(super) body: Bytes,
+pub(in crate::pipeline) struct ReceivedResponse {
+    pub(in crate::pipeline) parts: Parts,
+    pub(in crate::pipeline) body: Bytes,
     /// The body was not cut off at the size limit.
-    pub(super) is_complete: bool,
+    pub(in crate::pipeline) is_complete: bool,
     /// The credential that the request carried.
-    pub(super) credential: Option<Arc<dyn Credential>>,
+    pub(in crate::pipeline) credential: Option<Arc<dyn Credential>>,
 }
 
 /// Applies the cooldown that a response requests, reads its body, and settles the cost of the attempt.
@@ -33,7 +33,7 @@ pub(super) struct ReceivedResponse {
 ///
 /// [`AttemptError`] if the body of a success is not read completely in time. Of any other response the body is left out in
 /// that case, because its status is what the caller needs.
-pub(super) async fn receive(
+pub(in crate::pipeline) async fn receive(
     run: &CallRun,
     request: &PreparedRequest,
     acquired: &AcquiredPermits,

@@ -1,10 +1,10 @@
 //! Replaces a credential that the API has rejected.
 
-use super::call_run::CallRun;
 use super::intake::ReceivedResponse;
 use crate::auth::Verdict;
 use crate::endpoint::PreparedRequest;
 use crate::error::{Error, Result};
+use crate::pipeline::call_run::CallRun;
 use crate::trace::EventKind;
 
 /// Reports a 401 to the auth strategy, once per call. Returns `true` if the strategy replaces the credential, so that the
@@ -13,7 +13,7 @@ use crate::trace::EventKind;
 /// # Errors
 ///
 /// [`ErrorKind::Auth`](crate::ErrorKind::Auth) if the strategy fails.
-pub(super) async fn reauthenticate(
+pub(in crate::pipeline) async fn reauthenticate(
     run: &mut CallRun,
     request: &PreparedRequest,
     response: &ReceivedResponse,

@@ -5,13 +5,13 @@ use std::time::SystemTime;
 
 use stitchapi_core::{Body, Runtime};
 
-use super::call_run::CallRun;
 use crate::auth::Credential;
 use crate::endpoint::PreparedRequest;
 use crate::error::{Error, ErrorKind, Result};
+use crate::pipeline::call_run::CallRun;
 
 /// The credential of one attempt, if the request carries one.
-pub(super) struct PreparedCredential {
+pub(in crate::pipeline) struct PreparedCredential {
     credential: Option<Arc<dyn Credential>>,
     /// The end of a credential that had not expired when it was prepared.
     valid_until: Option<SystemTime>,
@@ -23,7 +23,7 @@ pub(super) struct PreparedCredential {
 /// # Errors
 ///
 /// [`ErrorKind::Auth`].
-pub(super) async fn prepare(run: &CallRun, request: &PreparedRequest) -> Result<PreparedCredential> {
+pub(in crate::pipeline) async fn prepare(run: &CallRun, request: &PreparedRequest) -> Result<PreparedCredential> {
     let Some(auth) = run.seam.auth().filter(|_| !request.is_cross_origin()) else {
         return Ok(PreparedCredential { credential: None, valid_until: None });
     };
@@ -36,7 +36,7 @@ pub(super) async fn prepare(run: &CallRun, request: &PreparedRequest) -> Result<
 impl PreparedCredential {
     /// Returns `true` if the credential was valid when it was prepared and has expired since. A credential that was expired
     /// from the start is sent all the same: the local clock may be wrong, and preparing it again would not end.
-    pub(super) fn has_expired_since_prepared(&self, runtime: &dyn Runtime) -> bool {
+    pub(in crate::pipeline) fn has_expired_since_prepared(&self, runtime: &dyn Runtime) -> bool {
         self.valid_until.is_some_and(|until| until <= runtime.wall())
     }
 
@@ -45,7 +45,7 @@ impl PreparedCredential {
     /// # Errors
     ///
     /// [`ErrorKind::Auth`] if the request cannot carry it.
-    pub(super) fn apply(&self, request: &mut http::Request<Body>) -> Result<()> {
+    pub(in crate::pipeline) fn apply(&self, request: &mut http::Request<Body>) -> Result<()> {
         let Some(credential) = &self.credential else { return Ok(()) };
         let failed =
             |error| Error::new(ErrorKind::Auth, "credential cannot be applied to the request").with_source(error);
@@ -53,7 +53,7 @@ impl PreparedCredential {
     }
 
     /// Returns the credential that the request carried.
-    pub(super) fn into_used(self) -> Option<Arc<dyn Credential>> {
+    pub(in crate::pipeline) fn into_used(self) -> Option<Arc<dyn Credential>> {
         self.credential
     }
 }
