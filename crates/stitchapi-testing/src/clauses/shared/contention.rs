@@ -2,15 +2,19 @@
 //!
 //! A driver that reads a value, computes, and writes it back only if it is unchanged (compare-and-set) repeats the update
 //! after each lost race. Under contention one caller can lose every race. How often that happens by chance depends on the
-//! machine, so these clauses arrange it: the kit polls an update once, lets another update of the key complete, and only
-//! then polls it again. Every race of an update without a lock is lost that way. The update passes if it completes before
-//! [`OVERTAKING`] other updates have.
+//! machine, so these clauses arrange it: the kit polls an update once, waits until the update is woken, lets another update
+//! of the key start and complete, and only then polls the first again. A driver wakes its update when the reply of the
+//! backend is there. So the other update starts after the read and completes before the write is sent, and every race of
+//! an update without a lock is lost, on a slow machine too. The update passes if it completes before [`OVERTAKING`] other
+//! updates have.
 //!
 //! A driver passes that holds a lock while it updates, runs the update inside the backend, or takes a lock after some lost
-//! races.
+//! races. The kit cannot step an update that runs in a task or a thread of the driver's own; only the second half of the
+//! clause, many callers at once, contends with it.
 
 use std::fmt;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -29,12 +33,15 @@ const OVERTAKING: usize = 256;
 /// Number of updates that are overtaken, one after the other.
 const OVERTAKEN: usize = 4;
 /// How long the kit waits for another update. If it takes longer, the update under way holds a lock.
-const BLOCKED: Duration = Duration::from_millis(100);
+///
+/// The first wait of a clause is long, so that a pause of a busy machine is not taken for a lock. A store that has no lock
+/// never reaches the short ones.
+const BLOCKED: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(100)];
 /// Number of callers that update the key at the same time, each again as soon as its update has completed.
 const CALLERS: usize = 32;
 /// Number of updates of each caller.
 const UPDATES: usize = 8;
-/// Number of attempts of an update that times out on a busy machine.
+/// Number of attempts of an update that fails with a retryable error, as a timeout on a busy machine.
 const ATTEMPTS: usize = 5;
 
 /// Future of one update.
@@ -92,10 +99,11 @@ async fn expect_progress(
 ) -> ClauseResult {
     let mut numbers = 0..;
     let mut next = |client: usize| update(client, numbers.next().unwrap_or(0));
+    let mut has_lock = false;
     for overtaken in 0..OVERTAKEN {
         let client = overtaken % 2;
         let mut attempts = 1..=ATTEMPTS;
-        while let Err(failure) = overtake(fixture, next(client), || next(1 - client)).await {
+        while let Err(failure) = overtake(fixture, &mut has_lock, next(client), || next(1 - client)).await {
             attempts.next();
             ensure!(failure.is_overload() && !attempts.is_empty(), "{operation} {failure}");
         }
@@ -120,35 +128,60 @@ async fn expect_progress(
     join_all(callers).await.into_iter().collect()
 }
 
-/// Polls `update` to its end, and completes another update after each poll.
+/// Polls `update` to its end. Before each further poll another update starts and completes.
 ///
-/// An update that is not woken is not polled, so a slow connection does not count against the store.
+/// An update that is not woken is not polled, so a slow connection does not count against the store. An update that is
+/// woken while the other one runs may have read after the other's write: then one more starts before the poll.
+///
+/// `has_lock` becomes `true` when another update cannot complete while `update` is under way.
 async fn overtake(
     fixture: &Fixture,
+    has_lock: &mut bool,
     mut update: Update,
     mut next: impl FnMut() -> Update + Send,
 ) -> Result<(), Failure> {
     let notification = Arc::new(Notification::new());
     let waker = Waker::from(notification.clone());
-    for completed in 0..OVERTAKING {
-        let failure = |error| Failure { completed, error: Some(error) };
-        notification.received().await;
+    let mut completed = 0;
+    loop {
         let polled = update.as_mut().poll(&mut Context::from_waker(&waker));
         if let Poll::Ready(result) = polled {
-            return result.map_err(failure);
+            return result.map_err(|error| Failure { completed, error: Some(error) });
         }
-        match select(next(), Box::pin(fixture.sleep(BLOCKED))).await {
-            Either::Left((Ok(()), _)) => {}
-            // The other update may time out at a lock that the kit keeps from being released.
-            Either::Left((Err(error), _)) if error.is_retryable() => {}
-            Either::Left((Err(error), _)) => return Err(failure(error)),
-            Either::Right((_, blocked)) => {
-                let (updated, _) = join(update, blocked).await;
-                return updated.map_err(failure);
+        notification.received().await;
+        loop {
+            if completed == OVERTAKING {
+                return Err(Failure { completed, error: None });
+            }
+            let failure = |error| Failure { completed, error: Some(error) };
+            let blocked = fixture.sleep(BLOCKED[usize::from(*has_lock)]);
+            match select(pin!(complete(&mut next)), pin!(blocked)).await {
+                Either::Left((result, _)) => result.map_err(failure)?,
+                Either::Right((_, other)) => {
+                    *has_lock = true;
+                    let (updated, _) = join(update, other).await;
+                    return updated.map_err(failure);
+                }
+            }
+            completed += 1;
+            if !notification.reset() {
+                break;
             }
         }
     }
-    Err(Failure { completed: OVERTAKING, error: None })
+}
+
+/// Completes an update. A retryable error is not known to have changed the value, so the update is repeated.
+///
+/// If the last attempt fails so, too, another update may hold a lock for longer than the store waits: returns `Ok`.
+async fn complete(next: &mut (impl FnMut() -> Update + Send)) -> Result<(), StoreError> {
+    for _ in 0..ATTEMPTS {
+        match next().await {
+            Err(error) if error.is_retryable() => {}
+            result => return result,
+        }
+    }
+    Ok(())
 }
 
 /// How an update failed that others have overtaken.
@@ -183,25 +216,29 @@ fn is_overload(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::Timeout | StoreErrorKind::Unavailable)
 }
 
-/// Whether an update has been woken since it was last polled.
+/// Whether an update has been woken since the notification was last reset.
 struct Notification {
     is_received: AtomicBool,
     waiting: AtomicWaker,
 }
 
 impl Notification {
-    /// Creates one that has been received: a new future is polled once.
     fn new() -> Self {
-        Self { is_received: AtomicBool::new(true), waiting: AtomicWaker::new() }
+        Self { is_received: AtomicBool::new(false), waiting: AtomicWaker::new() }
     }
 
     /// Waits for the notification and resets it.
     async fn received(&self) {
         poll_fn(|context| {
             self.waiting.register(context.waker());
-            if self.is_received.swap(false, Ordering::AcqRel) { Poll::Ready(()) } else { Poll::Pending }
+            if self.reset() { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
+    }
+
+    /// Resets the notification and returns whether it was received.
+    fn reset(&self) -> bool {
+        self.is_received.swap(false, Ordering::AcqRel)
     }
 }
 
