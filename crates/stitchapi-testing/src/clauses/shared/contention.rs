@@ -4,9 +4,9 @@
 //! after each lost race. Under contention one caller can lose every race. How often that happens by chance depends on the
 //! machine, so these clauses arrange it: the kit polls an update once, waits until the update is woken, lets another update
 //! of the key start and complete, and only then polls the first again. A driver wakes its update when the reply of the
-//! backend is there. So the other update starts after the read and completes before the write is sent, and every race of
-//! an update without a lock is lost, on a slow machine too. The update passes if it completes before [`OVERTAKING`] other
-//! updates have.
+//! backend has arrived, and on tokio a poll either receives a reply or sends a request (see [`poll_one_step`]). So the other
+//! update starts after the read and completes before the write is sent, and every race of an update without a lock is
+//! lost, on a busy machine too. The update passes if it completes before [`OVERTAKING`] other updates have.
 //!
 //! A driver passes that holds a lock while it updates, runs the update inside the backend, or takes a lock after some lost
 //! races. The kit cannot step an update that runs in a task or a thread of the driver's own; only the second half of the
@@ -27,6 +27,7 @@ use stitchapi_core::{BoxFuture, StoreError, StoreErrorKind};
 use crate::clauses::leases::lease_key::owners;
 use crate::clauses::pacer::requests;
 use crate::harness::{ClauseResult, Fixture, NotPassed, ensure};
+use crate::runtime::poll_one_step;
 
 /// Number of other updates that complete while one update is under way. The update must complete before the last of them.
 const OVERTAKING: usize = 256;
@@ -144,7 +145,7 @@ async fn overtake(
     let waker = Waker::from(notification.clone());
     let mut completed = 0;
     loop {
-        let polled = update.as_mut().poll(&mut Context::from_waker(&waker));
+        let polled = poll_one_step(update.as_mut(), &mut Context::from_waker(&waker));
         if let Poll::Ready(result) = polled {
             return result.map_err(|error| Failure { completed, error: Some(error) });
         }
