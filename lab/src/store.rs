@@ -1,17 +1,17 @@
 //! The store in which a fleet shares its budget.
 
 use std::fmt;
-use std::path::Path;
 
+use stitchapi_testing::RedisServer;
 use tempfile::TempDir;
 
-use crate::redis::Redis;
+use crate::redis;
 
 /// A store for one test.
 #[derive(Debug)]
 pub enum Store {
     /// A Redis server.
-    Redis(Redis),
+    Redis(RedisServer),
     /// A SQLite file in this folder.
     Sqlite(TempDir),
 }
@@ -23,18 +23,18 @@ impl Store {
     ///
     /// If a store cannot be created.
     #[must_use]
-    pub fn each(redis: &Path) -> [Self; 2] {
-        [Self::redis(redis), Self::sqlite()]
+    pub fn each() -> [Self; 2] {
+        [Self::redis(), Self::sqlite()]
     }
 
-    /// Starts a Redis server from this program.
+    /// Starts a Redis server.
     ///
     /// # Panics
     ///
     /// If the server does not start.
     #[must_use]
-    pub fn redis(program: &Path) -> Self {
-        Self::Redis(Redis::start(program))
+    pub fn redis() -> Self {
+        Self::Redis(redis::start())
     }
 
     /// Creates a folder for a SQLite file.

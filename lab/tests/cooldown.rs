@@ -4,8 +4,9 @@ use stitchapi_lab::clock::{SECOND, sleep_until};
 use stitchapi_lab::extent::{Extent, tool};
 use stitchapi_lab::fleet::{Fleet, WORKERS};
 use stitchapi_lab::measured::run_exact;
-use stitchapi_lab::redis::{self, Redis};
+use stitchapi_lab::redis;
 use stitchapi_lab::upstream::Upstream;
+use stitchapi_testing::RedisServer;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
 /// Maximum time in microseconds from a 429 to the last start of any worker.
@@ -18,10 +19,12 @@ fn a_retry_after_that_one_worker_receives_stops_every_worker() {
     if Extent::of_this_run().is_none() {
         return;
     }
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     println!("Redis, 100/s, one 429 with `Retry-After: 2`");
     let (record, refused) = run_exact(|| {
-        let (redis, upstream) = (Redis::start(&program), Upstream::start());
+        let (redis, upstream) = (redis::start(), Upstream::start());
         let fleet = fleet(&redis, &upstream).seconds(7.0).start();
         fleet.wait_until(2.0);
         let refused = upstream.refuse_next("2");
@@ -42,13 +45,15 @@ fn a_retry_after_that_one_worker_receives_stops_every_worker() {
 #[test]
 fn a_retry_after_of_any_value_holds_the_fleet_for_at_most_max_hold() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     // A number above any limit, a negative number, a date in the past, and no number.
     let values = ["99999999999999999999", "-5", "Wed, 21 Oct 2015 07:28:00 GMT", "soon"];
     let values = &values[..extent.choose(2, values.len())];
     println!("Redis, 100/s, cooldowns of at most 1 s, 429 with {values:?}");
     let (record, times) = run_exact(|| {
-        let (redis, upstream) = (Redis::start(&program), Upstream::start());
+        let (redis, upstream) = (redis::start(), Upstream::start());
         let seconds = 2.0 + 2.5 * values.len() as f64;
         let fleet = fleet(&redis, &upstream).arguments(&["--max-hold", "1000"]).seconds(seconds).start();
         fleet.wait_until(2.0);
@@ -79,7 +84,7 @@ fn a_retry_after_of_any_value_holds_the_fleet_for_at_most_max_hold() {
 }
 
 /// Describes a fleet of which the first worker may be refused.
-fn fleet(redis: &Redis, upstream: &Upstream) -> Fleet {
+fn fleet(redis: &RedisServer, upstream: &Upstream) -> Fleet {
     let fleet = Fleet::new(WORKER, &redis.url(), &["100/s"]).arguments(&["--tasks", "20"]);
     let fleet = fleet.worker_arguments(0, &["--target", &upstream.refused_url()]);
     (1..WORKERS).fold(fleet, |fleet, worker| fleet.worker_arguments(worker, &["--target", upstream.url()]))

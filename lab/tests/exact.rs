@@ -5,9 +5,10 @@ use stitchapi_lab::extent::{Extent, tool};
 use stitchapi_lab::fleet::Fleet;
 use stitchapi_lab::measured::run_exact;
 use stitchapi_lab::record::Record;
-use stitchapi_lab::redis::{self, Redis};
+use stitchapi_lab::redis;
 use stitchapi_lab::store::Store;
 use stitchapi_lab::usage::Usage;
+use stitchapi_testing::RedisServer;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
 /// Rates with a burst of 5, of 1 (the default) and of 50. The short extent runs the first.
@@ -18,14 +19,16 @@ const SECONDS: (f64, f64) = (8.0, 30.0);
 #[test]
 fn on_redis_no_window_holds_more_than_promised_and_the_budget_is_used() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     for rate in extent.cases(&RATES) {
         println!("Redis, {rate}");
         let (record, scripts) = run_exact(|| {
-            let redis = Redis::start(&program);
+            let redis = redis::start();
             let seconds = extent.choose(SECONDS.0, SECONDS.1);
             let record = Fleet::new(WORKER, &redis.url(), &[rate]).seconds(seconds).run();
-            (record, redis.scripts_run())
+            (record, redis::scripts_run(&redis))
         });
         assert_used_even_fair(&record);
         let scripts = scripts as f64 / record.starts.len() as f64;
@@ -48,8 +51,10 @@ fn on_sqlite_no_window_holds_more_than_promised_and_the_budget_is_used() {
 #[test]
 fn several_limits_hold_together_for_calls_of_several_costs() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
-    for store in extent.cases(&Store::each(&program)) {
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
+    for store in extent.cases(&Store::each()) {
         println!("{store}, 10/s and 1000/h, costs 1 to 3");
         let record = run_exact(|| Fleet::new(WORKER, &store.url(), &["10/s", "1000/h"]).costs(&[1, 2, 3]).run());
         // One call of three units more or less is a thirtieth of the budget.
@@ -60,8 +65,10 @@ fn several_limits_hold_together_for_calls_of_several_costs() {
 #[test]
 fn a_cap_holds_a_fleet_back_whose_pace_would_allow_more() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
-    for store in extent.cases(&Store::each(&program)) {
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
+    for store in extent.cases(&Store::each()) {
         println!("{store}, 10/s and 1000/h with a burst of 60, costs 1 to 3");
         let record = Fleet::new(WORKER, &store.url(), &["10/s", "1000/h,60"]).costs(&[1, 2, 3]).seconds(12.0).run();
         record.assert_exact();

@@ -8,16 +8,15 @@
 //! | a worker is frozen for two seconds, possibly with the lock of SQLite | exact | after the thaw; on Redis meanwhile by the other workers, except the slots it held |
 //! | a worker is killed | exact | by the other workers, once the slots it held are over |
 
-use std::path::Path;
-
 use stitchapi_lab::extent::{Extent, tool};
 use stitchapi_lab::faketime;
 use stitchapi_lab::fleet::Fleet;
 use stitchapi_lab::measured::run_exact;
 use stitchapi_lab::record::Record;
-use stitchapi_lab::redis::{self, Redis};
+use stitchapi_lab::redis;
 use stitchapi_lab::running_fleet::RunningFleet;
 use stitchapi_lab::store::Store;
+use stitchapi_testing::RedisServer;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
 /// Rates with a burst of 50, of 1 (the default) and of 5. The short extent runs the first.
@@ -40,14 +39,16 @@ fn wall_clocks_that_differ_by_hours_change_nothing() {
 #[test]
 fn a_redis_that_loses_all_keys_does_not_grant_the_budget_twice() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     for rate in extent.cases(&RATES) {
         println!("Redis, {rate}, FLUSHALL after 3 s");
-        let redis = Redis::start(&program);
+        let redis = redis::start();
         let record = run_exact(|| {
             run_with(&redis.url(), rate, |fleet| {
                 fleet.wait_until(3.0);
-                redis.flush_all();
+                redis::flush_all(&redis);
             })
         });
         assert!(record.usage(4.0, SECONDS).utilisation >= 0.98);
@@ -57,15 +58,17 @@ fn a_redis_that_loses_all_keys_does_not_grant_the_budget_twice() {
 #[test]
 fn a_redis_that_restarts_empty_does_not_grant_the_budget_twice() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     for rate in extent.cases(&RATES) {
         println!("Redis, {rate}, killed and restarted after 3 s");
-        let mut redis = Redis::start(&program);
+        let mut redis = redis::start();
         let record = run_exact(|| {
             run_with(&redis.url(), rate, |fleet| {
                 fleet.wait_until(3.0);
-                redis.server.kill();
-                redis.server.restart();
+                redis.stop();
+                redis.restart();
             })
         });
         assert!(record.usage(6.0, SECONDS).utilisation >= 0.98);
@@ -75,8 +78,10 @@ fn a_redis_that_restarts_empty_does_not_grant_the_budget_twice() {
 #[test]
 fn a_worker_that_was_frozen_starts_no_call_late() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
-    for (store, rate) in extent.cases(&cases(&program)) {
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
+    for (store, rate) in extent.cases(&cases()) {
         println!("{store}, {rate}, one worker frozen for 2 s");
         let (record, frozen) = run_exact(|| {
             let mut frozen = (0, 0);
@@ -102,8 +107,10 @@ fn a_worker_that_was_frozen_starts_no_call_late() {
 #[test]
 fn the_other_workers_use_the_share_of_a_killed_worker() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
-    for (store, rate) in extent.cases(&cases(&program)) {
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
+    for (store, rate) in extent.cases(&cases()) {
         println!("{store}, {rate}, one worker killed after 3 s");
         let record = run_exact(|| {
             run_with(&store.url(), rate, |fleet| {
@@ -119,8 +126,10 @@ fn the_other_workers_use_the_share_of_a_killed_worker() {
 
 fn wall_clocks_change_nothing(extent: Extent, offsets: [&str; 4]) {
     let Some(library) = tool(faketime::LIBRARY) else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
-    for (store, rate) in extent.cases(&cases(&program)) {
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
+    for (store, rate) in extent.cases(&cases()) {
         println!("{store}, {rate}, wall clocks off by {offsets:?}");
         let fleet = || Fleet::new(WORKER, &store.url(), &[rate]).seconds(SECONDS).wall_clocks(&library, offsets);
         let record = run_exact(|| fleet().run());
@@ -130,8 +139,8 @@ fn wall_clocks_change_nothing(extent: Extent, offsets: [&str; 4]) {
 }
 
 /// Returns Redis with every rate, and SQLite with the largest burst. The effect of the burst does not depend on the store.
-fn cases(redis: &Path) -> Vec<(Store, &'static str)> {
-    let on_redis = RATES.iter().map(|&rate| (Store::redis(redis), rate));
+fn cases() -> Vec<(Store, &'static str)> {
+    let on_redis = RATES.iter().map(|&rate| (Store::redis(), rate));
     on_redis.chain([(Store::sqlite(), RATES[0])]).collect()
 }
 

@@ -5,8 +5,8 @@ use stitchapi_lab::extent::{Extent, tool};
 use stitchapi_lab::fleet::Fleet;
 use stitchapi_lab::measured::run_exact;
 use stitchapi_lab::record::Record;
-use stitchapi_lab::redis;
 use stitchapi_lab::store::Store;
+use stitchapi_testing::RedisServer;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
 /// Duration of a run in the short and the long extent.
@@ -17,8 +17,10 @@ const TOLERANCE: u64 = 50 * MILLISECOND;
 #[test]
 fn callers_that_leave_waste_no_budget() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
-    for store in extent.cases(&Store::each(&program)) {
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
+    for store in extent.cases(&Store::each()) {
         println!("{store}, 200/s, half of the callers leave at random within 1 s");
         let seconds = extent.choose(SECONDS.0, SECONDS.1);
         let fleet = || Fleet::new(WORKER, &store.url(), &["200/s"]).arguments(&["--drop", "0.5"]).seconds(seconds);
@@ -34,8 +36,10 @@ fn callers_that_leave_waste_no_budget() {
 #[test]
 fn a_load_of_four_times_the_budget_is_served_up_to_the_budget() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
-    for store in extent.cases(&Store::each(&program)) {
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
+    for store in extent.cases(&Store::each()) {
         println!("{store}, 200/s, 800/s offered, each waits at most 500 ms");
         let seconds = extent.choose(SECONDS.0, SECONDS.1);
         let offered = ["--offer", "200", "--max-wait", "500"];

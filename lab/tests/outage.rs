@@ -3,15 +3,14 @@
 //! In every window of one second there are no more starts than with the store. Over shorter and longer windows there may be
 //! three more: each of the four workers has a burst of one.
 
-use std::path::Path;
-
 use stitchapi_lab::clock::{MILLISECOND, SECOND};
 use stitchapi_lab::extent::{Extent, tool};
 use stitchapi_lab::fleet::{Fleet, WORKERS};
 use stitchapi_lab::measured::run_exact;
 use stitchapi_lab::record::{Call, Record};
-use stitchapi_lab::redis::{self, Redis};
+use stitchapi_lab::redis;
 use stitchapi_lab::windows::fullest_windows;
+use stitchapi_testing::RedisServer;
 
 const WORKER: &str = env!("CARGO_BIN_EXE_lab-worker");
 /// Time in microseconds after which the library stops waiting for a store.
@@ -50,13 +49,15 @@ fn a_fleet_whose_redis_is_frozen_continues_at_its_share() {
 #[test]
 fn one_call_waits_for_the_store_timeout_and_later_calls_do_not() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     let cases =
         [("local", Failure::Frozen), ("open", Failure::Killed), ("local", Failure::Killed), ("open", Failure::Frozen)];
     for (policy, failure) in &cases[..extent.choose(2, cases.len())] {
         println!("Redis {failure:?} for 4 s, 200/s, {policy}, of 4 workers that call five times a second");
         let arguments = ["--offer", "5", "--on-outage", policy];
-        let (record, outage) = run_exact(|| failure.run(&program, &arguments, 8.0, (2.0, 6.0)));
+        let (record, outage) = run_exact(|| failure.run(&arguments, 8.0, (2.0, 6.0)));
         assert_eq!(record.calls.iter().filter(|call| call.outcome != "ok").count(), 0, "a call failed");
         let first = longest(&record, outage.begin, outage.begin + BOOKED_AHEAD + STORE_TIMEOUT);
         let later = longest(&record, outage.begin + BOOKED_AHEAD + 2 * STORE_TIMEOUT, outage.end);
@@ -71,10 +72,12 @@ fn one_call_waits_for_the_store_timeout_and_later_calls_do_not() {
 #[test]
 fn under_the_closed_policy_a_call_fails_at_once_with_a_store_error() {
     let Some(extent) = Extent::of_this_run() else { return };
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     for failure in extent.cases(&[Failure::Frozen, Failure::Killed]) {
         println!("Redis {failure:?} for 4 s, 200/s, closed");
-        let (record, outage) = run_exact(|| failure.run(&program, &["--on-outage", "closed"], 9.0, (2.0, 6.0)));
+        let (record, outage) = run_exact(|| failure.run(&["--on-outage", "closed"], 9.0, (2.0, 6.0)));
         // Slots that were booked before the outage are used at their time.
         let detected = outage.begin + BOOKED_AHEAD + 2 * STORE_TIMEOUT;
         let is_during = |call: &&Call| call.asked > detected && call.over < outage.end;
@@ -89,11 +92,13 @@ fn under_the_closed_policy_a_call_fails_at_once_with_a_store_error() {
 }
 
 fn continues_at_its_share(extent: Extent, failure: Failure) {
-    let Some(program) = tool(redis::PROGRAM) else { return };
+    if tool(RedisServer::PROGRAM).is_none() {
+        return;
+    }
     let (begin, end, seconds) = extent.choose((2.0, 8.0, 12.0), (3.0, 13.0, 18.0));
     println!("Redis {failure:?} for {} s, 200/s, local, of 4 workers", end - begin);
     let (record, outage) = run_exact(|| {
-        let (record, outage) = failure.run(&program, &[], seconds, (begin, end));
+        let (record, outage) = failure.run(&[], seconds, (begin, end));
         print(&record, outage);
         (record, outage)
     });
@@ -132,19 +137,19 @@ fn longest(record: &Record, from: u64, to: u64) -> u64 {
 
 impl Failure {
     /// Runs a fleet with these arguments whose Redis fails between these seconds.
-    fn run(self, redis: &Path, arguments: &[&str], seconds: f64, (from, to): (f64, f64)) -> (Record, Outage) {
-        let mut redis = Redis::start(redis);
+    fn run(self, arguments: &[&str], seconds: f64, (from, to): (f64, f64)) -> (Record, Outage) {
+        let mut redis = redis::start();
         let fleet = Fleet::new(WORKER, &redis.url(), &["200/s"]).survives_outage().arguments(arguments);
         let fleet = fleet.seconds(seconds).start();
         let begin = fleet.wait_until(from);
         match self {
-            Self::Killed => redis.server.kill(),
-            Self::Frozen => redis.server.freeze(),
+            Self::Killed => redis.stop(),
+            Self::Frozen => redis.freeze(),
         }
         let end = fleet.wait_until(to);
         match self {
-            Self::Killed => redis.server.restart(),
-            Self::Frozen => redis.server.thaw(),
+            Self::Killed => redis.restart(),
+            Self::Frozen => redis.thaw(),
         }
         (fleet.finish(), Outage { begin, end })
     }

@@ -6,7 +6,6 @@ mod budget;
 mod comparison;
 mod harness;
 mod input_errors;
-mod redis_server;
 mod running_fleet;
 mod shared_requests;
 mod start_bounds;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use stitchapi_testing::RedisServer;
 
 use crate::harness::{TestFolder, exclusive, json};
-use crate::redis_server::RedisServer;
 use crate::start_bounds::{assert_start_bounds, read_stamps};
 
 const TOKEN: &str = "token-4f9d1c07b2e6a853";
@@ -82,9 +82,10 @@ fn a_sqlite_file_contains_neither_the_token_nor_the_secret() {
 #[test]
 fn redis_gives_one_login_one_fetch_sealed_values_and_takeover() {
     let _exclusive = exclusive();
-    let Some(server) = RedisServer::start() else { return };
+    // Every command is logged to disk, uncompressed.
+    let Some(server) = RedisServer::start(&["--appendonly", "yes", "--rdbcompression", "no"]) else { return };
     let test = TestFolder::new();
-    let arguments = ["--duration", "4s", "--store", server.url(), "--token", TOKEN, "--client-secret", SECRET];
+    let arguments = ["--duration", "4s", "--store", &server.url(), "--token", TOKEN, "--client-secret", SECRET];
     let figures = json(&test.command(&arguments).output().unwrap());
     println!("{figures:#}");
     let (without, with) = (&figures["without_store"], &figures["with_store"]);
@@ -95,8 +96,10 @@ fn redis_gives_one_login_one_fetch_sealed_values_and_takeover() {
     assert!((0.8..=1.0).contains(&with["utilisation"].as_f64().unwrap()), "{with}");
     assert_start_bounds(&read_stamps(&test.stamps()), 50.0, 1.0);
 
-    server.save();
+    // All keys, in addition to the log of commands.
+    assert_eq!(server.command("SAVE").unwrap(), "+OK\r\n");
+    assert!(server.folder().join("dump.rdb").metadata().unwrap().len() > 0);
     assert_sealed(server.folder(), b"{\"serial\":1}");
     // Each run has a seam name of its own, so it starts without state on the same server.
-    assert_another_takes_over(&|_| server.url().to_owned());
+    assert_another_takes_over(&|_| server.url());
 }
