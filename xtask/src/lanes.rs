@@ -28,8 +28,12 @@ pub(crate) const LANES: &[Lane] = &[
 const CLI: &str = "stitchapi-cli";
 /// Package whose integration tests start fleets of real processes.
 const LAB: &str = "stitchapi-lab";
+/// Package with the kit.
+const KIT: &str = "stitchapi-testing";
 /// Test of the CLI that the lane `fleet` runs.
 const FLEET: &[&str] = &["fleet"];
+/// Test of the kit that the lane `redis` runs: a store on a real server that the kit must fail.
+const COMPARE_AND_SET: &[&str] = &["compare_and_set"];
 /// Test that the lane `throttle` runs optimised, as a target of the lab. The lane `workspace` runs a few seeds of it with
 /// debug assertions, as a target of the library.
 const SIMULATOR: &[&str] = &["simulator"];
@@ -68,12 +72,13 @@ fn workspace(runner: &mut Runner) -> Verdict {
         let mut owned = LANES.iter().flat_map(|lane| lane.packages);
         package.directory.starts_with("examples") || owned.any(|name| *name == package.name)
     };
-    let cli = workspace.package(CLI)?;
-    let cli_tests: Vec<&str> = cli.tests.iter().map(String::as_str).filter(|name| !FLEET.contains(name)).collect();
+    let (cli_tests, kit_tests) =
+        (workspace.package(CLI)?.tests_but(FLEET), workspace.package(KIT)?.tests_but(COMPARE_AND_SET));
     let mut targets = Vec::new();
     for package in workspace.packages.iter().filter(|package| !is_elsewhere(package)) {
         let tests: Option<&[&str]> = match package.name.as_str() {
             CLI => Some(&cli_tests),
+            KIT => Some(&kit_tests),
             LAB => Some(&[]),
             _ => None,
         };
@@ -93,7 +98,8 @@ fn sqlite(runner: &mut Runner) -> Verdict {
 fn redis(runner: &mut Runner) -> Verdict {
     let workspace = Workspace::load(runner)?;
     let server = servers::redis(runner)?.into_os_string();
-    let targets = [Targets::all(workspace.package("stitchapi-redis")?)];
+    let kit = Targets::named(workspace.package(KIT)?, COMPARE_AND_SET);
+    let targets = [Targets::all(workspace.package("stitchapi-redis")?), kit];
     Build::Debug.test(runner, &targets, &["--nocapture"], &[(servers::REDIS, server)])
 }
 
@@ -129,7 +135,7 @@ fn throttle(runner: &mut Runner) -> Verdict {
             Err(stop) => return Err(stop),
         }
     }
-    let real: Vec<&str> = lab.tests.iter().map(String::as_str).filter(|name| !SIMULATOR.contains(name)).collect();
+    let real = lab.tests_but(SIMULATOR);
     let real = [Targets::named(lab, &real)];
     Build::Release.test(runner, &real, &["--test-threads=1", "--nocapture"], &variables)?;
     if missing.is_empty() { Ok(()) } else { Err(Stop::Skipped(missing.join("; "))) }

@@ -80,6 +80,11 @@ impl Workspace {
 }
 
 impl Package {
+    /// Returns the names of the integration tests, without these.
+    pub(crate) fn tests_but(&self, others: &[&str]) -> Vec<&str> {
+        self.tests.iter().map(String::as_str).filter(|name| !others.contains(name)).collect()
+    }
+
     fn parse(value: &Value, root: &Path) -> Result<Self, String> {
         let manifest = Path::new(text(value, "manifest_path")?);
         let directory = manifest.parent().and_then(|directory| directory.strip_prefix(root).ok());
