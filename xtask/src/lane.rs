@@ -1,6 +1,6 @@
 //! Lanes: named units of work that the commands `test` and `check` select, run one after the other and sum up.
 //!
-//! `lanes.rs` lists the lanes of the tests, `check.rs` the steps of the checks; `main.rs` calls [`select`] and [`run`].
+//! `lanes.rs` lists the lanes of the tests, `checks/steps.rs` the checks; `main.rs` calls [`select`] and [`run`].
 
 use std::fmt;
 use std::time::Duration;

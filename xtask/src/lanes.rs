@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::check;
+use crate::checks;
 use crate::lane::{self, Lane, select};
 use crate::picture;
 use crate::run::Runner;
@@ -55,7 +55,7 @@ const fn lane(
 }
 
 fn run_checks(runner: &mut Runner) -> Verdict {
-    let steps = select(check::STEPS, &[]).map_err(Stop::Failed)?;
+    let steps = select(checks::STEPS, &[]).map_err(Stop::Failed)?;
     let summary = lane::run(&steps, runner);
     println!("\n{summary}");
     summary.verdict()
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn names_are_unique() {
-        for lanes in [LANES, check::STEPS] {
+        for lanes in [LANES, checks::STEPS] {
             for (at, lane) in lanes.iter().enumerate() {
                 assert!(lanes[..at].iter().all(|other| other.name != lane.name), "{}", lane.name);
             }

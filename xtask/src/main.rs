@@ -1,22 +1,18 @@
 //! The commands of this workspace. They need cargo and nothing else.
 //!
-//! `cargo xtask help` lists them. `lanes.rs` holds the lanes of `test`, `check.rs` the steps of `check`; `run.rs` runs the
+//! `cargo xtask help` lists them. `lanes.rs` holds the lanes of `test`, `checks` the steps of `check`; `run.rs` runs the
 //! commands that they consist of.
 
 mod bench;
-mod budget;
-mod check;
+mod checks;
 mod counts;
 mod debian;
 mod lane;
 mod lanes;
-mod language;
-mod layers;
 mod picture;
 mod run;
 mod servers;
 mod test_build;
-mod tokens;
 mod tools;
 mod verdict;
 mod workspace;
@@ -56,9 +52,9 @@ fn main() -> ExitCode {
     let Some(task) = parse(&arguments) else { return usage_error("unknown command") };
     match task {
         Task::Test { is_long, names } => run(lanes::LANES, names, is_long),
-        Task::Check { is_long, names } => run(check::STEPS, names, is_long),
+        Task::Check { is_long, names } => run(checks::STEPS, names, is_long),
         Task::ListLanes => list(lanes::LANES),
-        Task::ListChecks => list(check::STEPS),
+        Task::ListChecks => list(checks::STEPS),
         Task::Bench(parts) => exit_code("bench", bench::bench(&mut Runner::new(false), parts)),
         Task::ReportPicture => exit_code("report-picture", picture::update(&mut Runner::new(false))),
         Task::Help => {

@@ -137,7 +137,7 @@ impl FleetCircuit {
                     self.local.open_by_other(period, trace);
                 }
             }
-            (Some(CircuitRecord::Closed { opening }), _) => self.local.close_by_other(opening, trace),
+            (Some(CircuitRecord::Closed { period_id }), _) => self.local.close_by_other(period_id, trace),
             (_, None) => self.local.expire_other(),
             (None, Some(_)) => {}
         }

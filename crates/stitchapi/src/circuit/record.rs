@@ -24,7 +24,10 @@ pub(super) enum CircuitRecord {
         cause: OpenCause,
     },
     /// The open period of this id is over.
-    Closed { opening: String },
+    Closed {
+        #[serde(rename = "opening")]
+        period_id: String,
+    },
 }
 
 impl CircuitRecord {
@@ -39,8 +42,8 @@ impl CircuitRecord {
     }
 
     /// Creates the record of the end of an open period.
-    pub(super) fn closed(period: &Version) -> Self {
-        Self::Closed { opening: period.to_string() }
+    pub(super) fn closed(period_id: &Version) -> Self {
+        Self::Closed { period_id: period_id.to_string() }
     }
 
     /// Returns the open period that a record of this version describes, on the clock of this process; `None` for a closed

@@ -30,14 +30,14 @@ impl InFlight {
     /// # Errors
     ///
     /// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after [`refuse_new_calls`](Self::refuse_new_calls).
-    pub(crate) fn begin(self: &Arc<Self>) -> Result<InFlightGuard> {
-        let guard = self.begin_nested();
+    pub(crate) fn count_call(self: &Arc<Self>) -> Result<InFlightGuard> {
+        let guard = self.count_task();
         self.check_accepts_calls()?;
         Ok(guard)
     }
 
     /// Begins a task on behalf of a call in flight. It succeeds even after [`refuse_new_calls`](Self::refuse_new_calls).
-    pub(crate) fn begin_nested(self: &Arc<Self>) -> InFlightGuard {
+    pub(crate) fn count_task(self: &Arc<Self>) -> InFlightGuard {
         self.state.fetch_add(1, Ordering::Relaxed);
         InFlightGuard(self.clone())
     }

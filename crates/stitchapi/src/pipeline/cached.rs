@@ -19,7 +19,7 @@ use crate::runtime::{TimeUp, within};
 /// # Errors
 ///
 /// [`ErrorKind::Input`] if responses are kept per principal and the call has none; the failure of the exchange.
-pub(super) async fn respond_from_cache(
+pub(super) async fn fetch_through_cache(
     run: &mut CallRun,
     policy: CachePolicy,
     request: PreparedRequest,
@@ -47,7 +47,7 @@ fn fetch_by_exchange(run: &CallRun, request: PreparedRequest, report: Arc<OnceLo
         let mut run = CallRun::new(declaration.clone(), seam.clone(), context, max_wait, cost.clone());
         let (request, report) = (request.clone(), report.clone());
         Box::pin(async move {
-            let _in_flight = run.context.in_flight.begin_nested();
+            let _in_flight = run.context.in_flight.count_task();
             let runtime = run.runtime().clone();
             let result = match within(&*runtime, deadline, exchange(&mut run, request)).await {
                 Ok(result) => result.map(|response| (response.parts, response.body)),

@@ -32,7 +32,7 @@ pub(super) struct CallRun {
     /// The failure that led to the current retry.
     pub(super) last_failure: Option<Error>,
     /// The API has rejected a credential of this call before.
-    pub(super) is_reauthenticated: bool,
+    pub(super) has_reported_rejection: bool,
     /// Number of redirects followed so far.
     pub(super) redirects: u8,
 }
@@ -56,7 +56,7 @@ impl CallRun {
             attempt_started_at,
             retries: 0,
             last_failure: None,
-            is_reauthenticated: false,
+            has_reported_rejection: false,
             redirects: 0,
         }
     }

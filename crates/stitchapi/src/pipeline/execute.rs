@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::response::Parts;
 use stitchapi_core::Tick;
 
-use super::cached::respond_from_cache;
+use super::cached::fetch_through_cache;
 use super::call_run::CallRun;
 use super::declaration::Declaration;
 use super::exchange::exchange;
@@ -37,10 +37,10 @@ pub(crate) async fn execute<T: Send>(
     overrides: &CallOverrides,
     decode: &Decode<'_, T>,
 ) -> Result<(T, Parts, Report)> {
-    let _in_flight = declaration.seam.in_flight().begin().map_err(|error| error.with_stitch(&declaration.name))?;
-    let mut call = RunningCall::begin(declaration, overrides);
+    let _in_flight = declaration.seam.in_flight().count_call().map_err(|error| error.with_stitch(&declaration.name))?;
+    let mut call = TracedCall::begin(declaration, overrides);
     let (runtime, deadline) = (call.run.runtime().clone(), call.run.context.deadline);
-    let response = within(&*runtime, deadline, respond(&mut call.run, input, overrides)).await;
+    let response = within(&*runtime, deadline, fetch_response(&mut call.run, input, overrides)).await;
     let result = match response {
         Ok(Ok((parts, body))) => decode(&parts, body).map(|value| (value, parts)),
         Ok(Err(error)) => Err(error),
@@ -54,23 +54,23 @@ pub(crate) async fn execute<T: Send>(
 }
 
 /// Returns the response of a call, from the cache or from the API.
-async fn respond(run: &mut CallRun, input: &EncodedInput, overrides: &CallOverrides) -> Result<(Parts, Bytes)> {
+async fn fetch_response(run: &mut CallRun, input: &EncodedInput, overrides: &CallOverrides) -> Result<(Parts, Bytes)> {
     let Declaration { method, headers, seam, cache, .. } = &*run.declaration;
     let request = PreparedRequest::new(method.clone(), seam.base(), headers, input, &overrides.headers)?;
     match *cache {
-        Some(policy) => respond_from_cache(run, policy, request).await,
+        Some(policy) => fetch_through_cache(run, policy, request).await,
         None => exchange(run, request).await.map(|response| (response.parts, response.body)),
     }
 }
 
 /// A call that has begun. Emits its last event when it ends or is dropped.
-struct RunningCall {
+struct TracedCall {
     run: CallRun,
     begun_at: Tick,
     has_ended: bool,
 }
 
-impl RunningCall {
+impl TracedCall {
     /// Begins a call: emits [`EventKind::CallBegan`] and starts its deadline.
     fn begin(declaration: &Arc<Declaration>, overrides: &CallOverrides) -> Self {
         let seam = match &overrides.principal {
@@ -95,7 +95,7 @@ impl RunningCall {
 }
 
 /// Emits [`EventKind::CallDropped`] for a call that is dropped before its end.
-impl Drop for RunningCall {
+impl Drop for TracedCall {
     fn drop(&mut self) {
         if !self.has_ended {
             self.run.trace().emit(EventKind::CallDropped { attempts: self.run.report.attempts });

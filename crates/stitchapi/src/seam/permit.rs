@@ -50,7 +50,7 @@ impl Seam {
 
     /// Waits for a slot of a bucket, until the deadline of a call that begins now.
     async fn start_in_turn(&self, bucket: &Arc<Bucket>, custom_units: Option<&Units>) -> Result<Start> {
-        let _in_flight = self.in_flight().begin()?;
+        let _in_flight = self.in_flight().count_call()?;
         let units = custom_units.unwrap_or(bucket.one_call());
         bucket.start_in_turn(units, flow(self.principal()), self.wait_bounds(), bucket.trace()).await
     }
@@ -62,7 +62,7 @@ impl Seam {
         bucket: Arc<Bucket>,
         custom_units: Option<Option<Units>>,
     ) -> Result<Permit> {
-        let _in_flight = self.in_flight().begin()?;
+        let _in_flight = self.in_flight().count_call()?;
         let (flow, bounds) = (flow(self.principal()), self.wait_bounds());
         let permit = async {
             let concurrency_permit = match bucket.concurrency() {

@@ -62,7 +62,7 @@ impl OutageTracker {
     }
 
     /// Returns when the next probe is due, `interval` after the last attempt. `None` while a probe is in flight, whose end
-    /// causes a turn, and during the return.
+    /// causes a step of the agent, and during the return.
     pub(crate) fn next_probe_at(&self, interval: Duration) -> Option<Tick> {
         (self.is_unavailable() && !self.is_probing).then(|| self.last_tried + interval)
     }

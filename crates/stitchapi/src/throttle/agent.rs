@@ -1,7 +1,7 @@
 //! The wait-queue agent: a task that serves the callers who wait in this process, and calls the store for them.
 //!
 //! The rate limit ([`Bucket`](super::Bucket)) and the concurrency limit have one agent each. It asks a [`WaitQueue`] what
-//! to do, sends the requests that the queue plans, and sleeps until a response arrives, the next turn is due, or a caller
+//! to do, sends the requests that the queue plans, and sleeps until a response arrives, the next step is due, or a caller
 //! notifies it through its [`AgentWaker`]. It stops when the queue has no work left.
 
 use std::future::{Future, poll_fn};
@@ -24,25 +24,25 @@ pub(super) trait WaitQueue: Send + Sync + 'static {
     /// Returns the runtime that the agent runs on.
     fn runtime(&self) -> &Arc<dyn Runtime>;
 
-    /// Returns the trace to which the events of a turn are emitted.
+    /// Returns the trace to which the events of a step are emitted.
     fn trace(&self) -> &Trace;
 
     /// Serves the waiters that can be served now, and plans what follows.
-    fn turn(&self) -> Effects<Self::Request>;
+    fn step(&self) -> Effects<Self::Request>;
 
     /// Sends one request and applies its response to the state. Dropped, the request counts as failed.
     fn send(self: Arc<Self>, request: Self::Request) -> impl Future<Output = ()> + Send;
 
     /// Marks the agent as running. Returns `false` if it runs already or has no work.
-    fn try_start(&self) -> bool;
+    fn try_start_agent(&self) -> bool;
 
     /// Marks the agent as stopped if it has no work; the next caller starts another one. Returns `false` if it has work.
-    fn try_stop(&self) -> bool;
+    fn try_stop_agent(&self) -> bool;
 
     /// Marks the agent as stopped although it has work. Returns the wakers of all waiters.
     fn abort(&self) -> Vec<Waker>;
 
-    /// Stores `waker` for the next notification. Returns `true` if the agent was notified since its last turn began.
+    /// Stores `waker` for the next notification. Returns `true` if the agent was notified since its last step began.
     fn poll_notified(&self, waker: &Waker) -> bool;
 }
 
@@ -53,9 +53,9 @@ pub(super) struct Effects<R> {
     pub(super) wakers: Vec<Waker>,
     /// Events to emit.
     pub(super) events: Vec<EventKind>,
-    /// Requests to send. While a turn returns any, another turn follows at once.
+    /// Requests to send. While a step returns any, another step follows at once.
     pub(super) requests: Vec<R>,
-    /// Time of the next turn, if no response and no notification comes before.
+    /// Time of the next step, if no response and no notification comes before.
     pub(super) next_turn: Option<Tick>,
 }
 
@@ -66,8 +66,8 @@ impl<R> Default for Effects<R> {
 }
 
 impl<R> Effects<R> {
-    /// Plans the next turn for `at`, unless it is planned for an earlier time.
-    pub(super) fn turn_at(&mut self, at: Tick) {
+    /// Plans the next step for `at`, unless it is planned for an earlier time.
+    pub(super) fn step_at(&mut self, at: Tick) {
         self.next_turn = Some(self.next_turn.map_or(at, |other| other.min(at)));
     }
 
@@ -109,12 +109,12 @@ impl AgentWaker {
         self.waker.take()
     }
 
-    /// Clears the notification: the turn that begins sees all changes so far.
+    /// Clears the notification: the step that begins sees all changes so far.
     pub(super) fn begin_turn(&mut self) {
         self.is_notified = false;
     }
 
-    /// Stores `waker` for the next notification. Returns `true` if there was one since the last turn began.
+    /// Stores `waker` for the next notification. Returns `true` if there was one since the last step began.
     pub(super) fn poll_notified(&mut self, waker: &Waker) -> bool {
         if !self.is_notified {
             self.waker = Some(waker.clone());
@@ -125,7 +125,7 @@ impl AgentWaker {
 
 /// Starts the agent of `queue`, unless it runs already or has no work.
 pub(super) fn ensure_running<Q: WaitQueue>(queue: &Arc<Q>) {
-    if queue.try_start() {
+    if queue.try_start_agent() {
         queue.runtime().spawn(Box::pin(Agent { queue: queue.clone(), is_stopped: false }.run()));
     }
 }
@@ -142,17 +142,17 @@ impl<Q: WaitQueue> Agent<Q> {
         let mut responses = FuturesUnordered::new();
         let mut sleep: Option<(Tick, BoxFuture<'static, ()>)> = None;
         loop {
-            let mut effects = queue.turn();
+            let mut effects = queue.step();
             effects.wake_and_emit(queue.trace());
             if !effects.requests.is_empty() {
                 responses.extend(effects.requests.into_iter().map(|request| queue.clone().send(request)));
                 continue;
             }
-            if responses.is_empty() && queue.try_stop() {
+            if responses.is_empty() && queue.try_stop_agent() {
                 self.is_stopped = true;
                 return;
             }
-            // The timer is kept while the time of the next turn stays the same.
+            // The timer is kept while the time of the next step stays the same.
             sleep = sleep.filter(|(until, _)| Some(*until) == effects.next_turn);
             if let (None, Some(at)) = (&sleep, effects.next_turn) {
                 sleep = Some((at, queue.runtime().sleep_until(at)));

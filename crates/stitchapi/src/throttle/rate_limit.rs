@@ -132,7 +132,7 @@ impl RateLimit {
         flow: u64,
         bounds: WaitBounds,
         trace: &'l Trace,
-    ) -> Result<Waiting<'l>> {
+    ) -> Result<WaitForSlot<'l>> {
         let now = self.runtime().now();
         let waiter = Waiter {
             units: units.clone(),
@@ -144,12 +144,12 @@ impl RateLimit {
         };
         let mut state = self.lock_state();
         let joined = state.planner.join(flow, waiter).map_err(throttled_error)?;
-        let agent = if joined.needs_turn { state.agent.notify() } else { None };
+        let agent_waker = if joined.needs_step { state.agent.notify() } else { None };
         // While this caller waits a running agent does not stop.
         let needs_agent = state.agent.is_running();
         drop(state);
-        agent.into_iter().for_each(Waker::wake);
-        Ok(Waiting { limit: self, id: joined.id, asked: now, is_done: false, needs_agent, trace })
+        agent_waker.into_iter().for_each(Waker::wake);
+        Ok(WaitForSlot { limit: self, id: joined.id, asked: now, is_done: false, needs_agent, trace })
     }
 
     /// Sends the requests of a caller without company. Returns the result of its wait, or `None` once it has company or
@@ -157,7 +157,7 @@ impl RateLimit {
     ///
     /// Saves the two task switches of an agent: on a local Redis whose script takes 86 us such a caller has its permit after
     /// 99 us, and after 110 us if an agent sends the request.
-    async fn lead(self: &Arc<Self>, waiting: &mut Waiting<'_>) -> Option<Result<Start>> {
+    async fn lead(self: &Arc<Self>, waiting: &mut WaitForSlot<'_>) -> Option<Result<Start>> {
         while let Some(request) = self.next_own_request() {
             // The request continues if its caller leaves: it may have booked.
             let sent = SpawnOnDrop::new(self.runtime().clone(), Box::pin(self.clone().send(request)));
@@ -181,7 +181,7 @@ impl RateLimit {
         }
         let (now, random) = (self.runtime().now(), self.runtime().random());
         state.agent.begin_turn();
-        let mut effects = state.planner.turn(now, random);
+        let mut effects = state.planner.step(now, random);
         drop(state);
         let request = effects.requests.pop();
         effects.wake_and_emit(self.trace());
@@ -213,8 +213,8 @@ impl RateLimit {
                 self.settle_in_store(index, delta).await;
             }
         }
-        let agent = self.lock_state().agent.notify();
-        agent.into_iter().for_each(Waker::wake);
+        let agent_waker = self.lock_state().agent.notify();
+        agent_waker.into_iter().for_each(Waker::wake);
     }
 
     /// A debt is sent again if it failed: charged twice, it only delays later calls. A refund is sent once.
@@ -233,13 +233,13 @@ impl RateLimit {
         }
         let now = self.runtime().now();
         let mut effects = Effects::default();
-        let (hold, agent) = {
+        let (hold, agent_waker) = {
             let mut state = self.lock_state();
             let Some(hold) = state.planner.apply_cooldown(signal.cooldown, started, now, &mut effects) else { return };
             (hold, state.agent.notify())
         };
         effects.wake_and_emit(self.trace());
-        agent.into_iter().for_each(Waker::wake);
+        agent_waker.into_iter().for_each(Waker::wake);
         if let Some(until) = hold.store_until {
             self.runtime().spawn(Box::pin(self.clone().hold_in_store(until)));
         }
@@ -285,12 +285,12 @@ impl RateLimit {
     fn update<R>(&self, change: impl FnOnce(&mut Planner, Tick, &mut Effects<StoreRequest>) -> R) -> R {
         let now = self.runtime().now();
         let mut effects = Effects::default();
-        let (result, agent) = {
+        let (result, agent_waker) = {
             let mut state = self.lock_state();
             (change(&mut state.planner, now, &mut effects), state.agent.notify())
         };
         effects.wake_and_emit(self.trace());
-        agent.into_iter().for_each(Waker::wake);
+        agent_waker.into_iter().for_each(Waker::wake);
         result
     }
 
@@ -316,11 +316,11 @@ impl WaitQueue for RateLimit {
         self.trace()
     }
 
-    fn turn(&self) -> Effects<StoreRequest> {
+    fn step(&self) -> Effects<StoreRequest> {
         let (now, random) = (self.runtime().now(), self.runtime().random());
         let mut state = self.lock_state();
         state.agent.begin_turn();
-        state.planner.turn(now, random)
+        state.planner.step(now, random)
     }
 
     async fn send(self: Arc<Self>, request: StoreRequest) {
@@ -334,11 +334,11 @@ impl WaitQueue for RateLimit {
         }
     }
 
-    fn try_start(&self) -> bool {
+    fn try_start_agent(&self) -> bool {
         self.lock_state().agent.start()
     }
 
-    fn try_stop(&self) -> bool {
+    fn try_stop_agent(&self) -> bool {
         let mut state = self.lock_state();
         let is_done = state.planner.has_no_waiters();
         if is_done {
@@ -372,7 +372,7 @@ impl Drop for InFlightRequest<'_> {
 }
 
 /// Caller in the queue.
-struct Waiting<'l> {
+struct WaitForSlot<'l> {
     limit: &'l Arc<RateLimit>,
     id: WaiterId,
     asked: Tick,
@@ -383,7 +383,7 @@ struct Waiting<'l> {
     trace: &'l Trace,
 }
 
-impl Future for Waiting<'_> {
+impl Future for WaitForSlot<'_> {
     type Output = Result<Start>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -414,11 +414,11 @@ impl Future for Waiting<'_> {
         // The slot is lost, the place in the queue is not.
         self.is_done = false;
         self.id = state.planner.requeue(waiter, context.waker());
-        let agent = state.agent.notify();
+        let agent_waker = state.agent.notify();
         let is_orphaned = self.needs_agent && !state.agent.is_running();
         drop(state);
         self.trace.emit(missed);
-        agent.into_iter().for_each(Waker::wake);
+        agent_waker.into_iter().for_each(Waker::wake);
         if is_orphaned {
             agent::ensure_running(limit);
         }
@@ -427,7 +427,7 @@ impl Future for Waiting<'_> {
 }
 
 /// Leaves the queue. A slot that the caller has not used is for the next waiter.
-impl Drop for Waiting<'_> {
+impl Drop for WaitForSlot<'_> {
     fn drop(&mut self) {
         if !self.is_done {
             self.limit.update(|planner, now, effects| planner.leave(self.id, now, effects));

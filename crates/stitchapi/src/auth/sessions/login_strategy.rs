@@ -115,7 +115,7 @@ impl Shared {
         if begun {
             // A spawned task polls the flight to its end, so that a token request that was sent is not lost when the
             // callers are dropped.
-            let in_flight = context.call().in_flight.begin_nested();
+            let in_flight = context.call().in_flight.count_task();
             context.runtime().spawn(Box::pin(flight.clone().map(|_| drop(in_flight))));
         }
         flight.await

@@ -74,7 +74,7 @@ fn settle(run: &CallRun, acquired: &AcquiredPermits, parts: &Parts, body: &Bytes
     let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
     let Some(actual) = actual.filter(|_| !acquired.charges.is_empty()) else { return };
     let charges = acquired.charges.clone();
-    let in_flight = run.context.in_flight.begin_nested();
+    let in_flight = run.context.in_flight.count_task();
     run.runtime().spawn(Box::pin(async move {
         for (bucket, units) in &charges {
             bucket.settle(units, &actual).await;

@@ -19,11 +19,11 @@ pub(in crate::pipeline) async fn reauthenticate(
     response: &ReceivedResponse,
 ) -> Result<bool> {
     let (Some(auth), Some(used)) = (run.seam.auth(), &response.credential) else { return Ok(false) };
-    if request.is_cross_origin() || run.is_reauthenticated {
+    if request.is_cross_origin() || run.has_reported_rejection {
         return Ok(false);
     }
     let verdict = auth.rejected(&run.auth_context(), &**used, &response.parts).await;
-    run.is_reauthenticated = true;
+    run.has_reported_rejection = true;
     match verdict {
         Ok(Verdict::TryAgain) => {
             run.trace().emit(EventKind::CredentialRejected);

@@ -269,7 +269,7 @@ impl LeasePool {
         }
     }
 
-    /// Plans the requests of a turn, and the next turn, for this number of waiters.
+    /// Plans the requests of a step, and the next step, for this number of waiters.
     pub(super) fn plan(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         let now = inputs.now;
         if let Some((outage, until)) = self.outage.as_ref().and_then(|outage| Some((outage, outage.return_ends_at()?)))
@@ -278,7 +278,7 @@ impl LeasePool {
                 effects.events.push(EventKind::OutageEnded { lasted: until.since(outage.began()) });
                 self.outage = None;
             } else {
-                effects.turn_at(until);
+                effects.step_at(until);
             }
         }
         let is_needed = waiting > 0 || !self.permits.is_empty();
@@ -288,7 +288,7 @@ impl LeasePool {
                     outage.begin_probe();
                     self.request(RequestKind::Probe, Owner::random(inputs.runtime), effects);
                 }
-                Some(probe_at) => effects.turn_at(probe_at),
+                Some(probe_at) => effects.step_at(probe_at),
                 None => {}
             }
             return;
@@ -319,7 +319,7 @@ impl LeasePool {
             due.into_iter().for_each(|(kind, owner)| self.request(kind, owner, effects));
         }
         if !self.permits.is_empty() {
-            effects.turn_at(self.next_renewal);
+            effects.step_at(self.next_renewal);
         }
     }
 
@@ -350,7 +350,7 @@ impl LeasePool {
             if next_request <= now {
                 self.request(RequestKind::Acquire, owner, effects);
             } else {
-                effects.turn_at(next_request);
+                effects.step_at(next_request);
             }
             wanted -= 1;
         }

@@ -110,7 +110,7 @@ impl ConcurrencyLimit {
     }
 
     /// Joins the queue. Returns the wait and the latest time at which the caller accepts a permit.
-    fn join(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<(Waiting, Tick)> {
+    fn join(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<(WaitForPermit, Tick)> {
         let now = self.runtime().now();
         let latest_start = self.bucket_settings.latest_start(bounds, now);
         let mut state = self.lock_state();
@@ -120,22 +120,22 @@ impl ConcurrencyLimit {
         let (units, deadline) = (Units::default(), bounds.deadline);
         let waiter = Waiter { units, is_one_call: true, arrived: now, latest_start, deadline, waker: None };
         let id = state.queue.join(flow, waiter);
-        let agent = state.agent.notify();
+        let agent_waker = state.agent.notify();
         drop(state);
-        agent.into_iter().for_each(Waker::wake);
-        Ok((Waiting { limit: self.clone(), id, arrived: now, has_left: false }, latest_start))
+        agent_waker.into_iter().for_each(Waker::wake);
+        Ok((WaitForPermit { limit: self.clone(), id, arrived: now, has_left: false }, latest_start))
     }
 
     fn give_back(self: &Arc<Self>, owner: Option<Owner>) {
         let now = self.runtime().now();
         let mut effects = Effects::default();
-        let agent = {
+        let agent_waker = {
             let mut state = self.lock_state();
             state.give_back(owner, self.inputs(now), &mut effects);
             state.agent.notify()
         };
         effects.wake_and_emit(&self.context.trace);
-        agent.into_iter().for_each(Waker::wake);
+        agent_waker.into_iter().for_each(Waker::wake);
         agent::ensure_running(self);
     }
 
@@ -182,9 +182,9 @@ impl WaitQueue for ConcurrencyLimit {
         &self.context.trace
     }
 
-    fn turn(&self) -> Effects<LeaseRequest> {
+    fn step(&self) -> Effects<LeaseRequest> {
         let now = self.runtime().now();
-        self.lock_state().turn(self.inputs(now))
+        self.lock_state().step(self.inputs(now))
     }
 
     async fn send(self: Arc<Self>, request: LeaseRequest) {
@@ -194,12 +194,12 @@ impl WaitQueue for ConcurrencyLimit {
         effects.wake_and_emit(&self.context.trace);
     }
 
-    fn try_start(&self) -> bool {
+    fn try_start_agent(&self) -> bool {
         let mut state = self.lock_state();
         self.key.is_some() && !state.is_done() && state.agent.start()
     }
 
-    fn try_stop(&self) -> bool {
+    fn try_stop_agent(&self) -> bool {
         let now = self.runtime().now();
         let mut state = self.lock_state();
         let is_done = state.is_done();
@@ -274,7 +274,7 @@ impl fmt::Debug for ConcurrencyPermit {
 }
 
 /// Wait of one caller for a permit. Dropped: a permit that was decided for it passes on.
-struct Waiting {
+struct WaitForPermit {
     limit: Arc<ConcurrencyLimit>,
     id: WaiterId,
     arrived: Tick,
@@ -282,7 +282,7 @@ struct Waiting {
     has_left: bool,
 }
 
-impl Waiting {
+impl WaitForPermit {
     /// Returns `true` if a permit may be free: the store has not responded since this caller arrived.
     fn may_be_free(&self) -> bool {
         self.limit.lock_state().may_be_free(self.arrived, &self.limit.settings)
@@ -330,7 +330,7 @@ impl Waiting {
     }
 }
 
-impl Future for Waiting {
+impl Future for WaitForPermit {
     type Output = Result<ConcurrencyPermit>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -338,7 +338,7 @@ impl Future for Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for WaitForPermit {
     fn drop(&mut self) {
         if self.has_left {
             return;
@@ -348,7 +348,7 @@ impl Drop for Waiting {
             self.limit.give_back(owner);
             return;
         }
-        let agent = self.limit.lock_state().agent.notify();
-        agent.into_iter().for_each(Waker::wake);
+        let agent_waker = self.limit.lock_state().agent.notify();
+        agent_waker.into_iter().for_each(Waker::wake);
     }
 }

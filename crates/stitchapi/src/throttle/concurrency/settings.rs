@@ -1,4 +1,4 @@
-//! Settings of a concurrency limit, and the inputs of one turn.
+//! Settings of a concurrency limit, and the inputs of one step.
 
 use std::time::Duration;
 

@@ -83,7 +83,7 @@ impl ConcurrencyState {
     }
 
     /// Serves the waiters that need no response of the store, and plans requests.
-    pub(super) fn turn(&mut self, inputs: Inputs<'_>) -> Effects<LeaseRequest> {
+    pub(super) fn step(&mut self, inputs: Inputs<'_>) -> Effects<LeaseRequest> {
         let mut effects = Effects::default();
         self.agent.begin_turn();
         self.serve(inputs, &mut effects);

@@ -132,7 +132,7 @@ impl CellSource {
         self.requested_totals().map(UnitTotals::calls).sum()
     }
 
-    /// Plans the next request or turn. `held_until` is the time of the last slot that this process holds.
+    /// Plans the next request or step. `held_until` is the time of the last slot that this process holds.
     pub(super) fn plan(
         &mut self,
         settings: &BucketSettings,
@@ -164,7 +164,7 @@ impl CellSource {
         let due_at = reserve_at.into_iter().chain(touch_at).min();
         match due_at {
             Some(at) if at <= now => effects.requests.push(self.request(settings, demand, None, now, random)),
-            Some(at) => effects.turn_at(at),
+            Some(at) => effects.step_at(at),
             None => {}
         }
     }
@@ -195,7 +195,7 @@ impl CellSource {
             let demand = Demand { units, horizon: demand.horizon };
             effects.requests.push(self.request(settings, demand, Some(rejoin), now, random));
         } else if let Some(at) = outage.next_action_at(touch_every) {
-            effects.turn_at(at);
+            effects.step_at(at);
         }
         true
     }

@@ -97,7 +97,7 @@ impl Outage {
     }
 
     /// Returns the time of the next probe, or the end of the fleet's time alone. `None` while a probe is in flight: its end
-    /// triggers the next turn.
+    /// triggers the next step.
     ///
     /// A process that holds slots probes every `touch_every`, so that it learns of a lost cell before the first slots of
     /// the next one, as it does while the store is available.
@@ -161,7 +161,7 @@ mod tests {
             Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());
         assert_eq!(outage.next_action_at(None), Some(Tick(0) + PROBE_INTERVAL));
         outage.tracker.begin_probe();
-        // A time in the past would make the agent turn without a pause.
+        // A time in the past would make the agent step without a pause.
         assert_eq!(outage.next_action_at(None), None);
         outage.tracker.end_probe(Tick(0) + PROBE_INTERVAL);
         assert_eq!(outage.next_action_at(None), Some(Tick(0) + 2 * PROBE_INTERVAL));

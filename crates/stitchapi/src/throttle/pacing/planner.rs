@@ -1,7 +1,7 @@
 //! [`Planner`]: state of a bucket's rate limit, and the decisions on its waiters. Pure: no clock, no I/O, no locks.
 //!
 //! In: waiters, reservations, the time. Out: a [`Decision`] for each waiter, and [`Effects`]: wakers, events, requests to
-//! the store, the time of the next turn. [`RateLimit`](super::super::rate_limit::RateLimit) holds one under a lock and calls
+//! the store, the time of the next step. [`RateLimit`](super::super::rate_limit::RateLimit) holds one under a lock and calls
 //! it. Read on in `cell_source.rs`, or in `in_process_pacer.rs` for a seam without a store.
 
 use std::sync::Arc;
@@ -25,15 +25,15 @@ use crate::throttle::settings::BucketSettings;
 use crate::throttle::status::{BucketStatus, LimitStatus};
 use crate::trace::{EventKind, HoldReason};
 
-/// Time without a turn after which a process counts as suspended. It confirms its bookings before it uses them.
+/// Time without a step after which a process counts as suspended. It confirms its bookings before it uses them.
 const SUSPENDED_AFTER: Duration = Duration::from_secs(1);
 
 /// Waiter in the queue.
 #[derive(Debug)]
 pub(in crate::throttle) struct Joined {
     pub(in crate::throttle) id: WaiterId,
-    /// Whether the agent needs a turn because of it.
-    pub(in crate::throttle) needs_turn: bool,
+    /// Whether the agent needs a step because of it.
+    pub(in crate::throttle) needs_step: bool,
 }
 
 /// State of a bucket's rate limit at one moment.
@@ -92,8 +92,8 @@ impl Planner {
         let id = self.allocator.queue.join(flow, waiter);
         // While no further request may be sent, a waiter changes nothing but the next expiry.
         let is_saturated = matches!(&self.source, SlotSource::Cell(cell) if cell.is_saturated());
-        let needs_turn = !is_saturated || self.allocator.queue.next_expiry() < expiry_before;
-        Ok(Joined { id, needs_turn })
+        let needs_step = !is_saturated || self.allocator.queue.next_expiry() < expiry_before;
+        Ok(Joined { id, needs_step })
     }
 
     /// Polls the decision on a waiter, `None` before there is one.
@@ -141,7 +141,7 @@ impl Planner {
     }
 
     /// Serves the waiters that can be served now, and plans what follows. `random` is 64 random bits.
-    pub(in crate::throttle) fn turn(&mut self, now: Tick, random: u64) -> Effects<StoreRequest> {
+    pub(in crate::throttle) fn step(&mut self, now: Tick, random: u64) -> Effects<StoreRequest> {
         let mut effects = Effects::default();
         let had_waiters = self.allocator.queue.waiting() > 0;
         self.serve(now, &mut effects);
@@ -219,11 +219,11 @@ impl Planner {
             self.allocator.queue.update_next_expiry(now);
         }
         if self.allocator.queue.waiting() > 0 {
-            effects.turn_at(self.allocator.queue.next_expiry());
+            effects.step_at(self.allocator.queue.next_expiry());
         }
     }
 
-    /// Plans the next request to the store, or the turn that does.
+    /// Plans the next request to the store, or the step that does.
     fn plan(&mut self, now: Tick, random: u64, effects: &mut Effects<StoreRequest>) {
         let SlotSource::Cell(cell) = &mut self.source else { return };
         let demand = self.allocator.demand(&self.settings, cell, now);

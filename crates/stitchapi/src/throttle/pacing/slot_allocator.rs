@@ -58,7 +58,7 @@ impl SlotAllocator {
         let mut index = 0;
         while let Some(slot) = self.slots.get(index) {
             if slot.due > now {
-                effects.turn_at(slot.due);
+                effects.step_at(slot.due);
                 break;
             }
             if let Some(by) = source.lateness(slot, now, max_lateness) {
@@ -88,7 +88,7 @@ impl SlotAllocator {
         while let Some((id, waiter)) = self.queue.next(|_| true) {
             match pacer.draw_for_waiter(&waiter.units, waiter.arrived, now) {
                 NextStart::NotBefore(at) => {
-                    effects.turn_at(at);
+                    effects.step_at(at);
                     return;
                 }
                 NextStart::Now(due) => {

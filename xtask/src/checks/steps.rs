@@ -1,11 +1,9 @@
-//! The checks: everything that is read or compiled but not run. `cargo xtask check` and the lane `check` run them.
+//! The list of the checks, and those that are one command or a few lines.
 
 use std::process::Command;
 
-use crate::budget;
+use super::{budget, doc_paths, language, layers};
 use crate::lane::Lane;
-use crate::language;
-use crate::layers;
 use crate::run::Runner;
 use crate::tools;
 use crate::verdict::{Stop, Verdict, fail_on};
@@ -18,6 +16,7 @@ pub(crate) const STEPS: &[Lane] = &[
     step("unrun", "no test and no snippet of the docs is switched off", unrun),
     step("layers", "imports point one way: no cycle between files, the order of docs/architecture.md", layers::check),
     step("language", "comments, docs and messages name what they mean: no word of a short list", language::check),
+    step("paths", "the files and folders that the docs name exist", doc_paths::check),
     step("arrows", "our crates depend on each other only as CONTRIBUTING.md draws it", budget::arrows),
     step("budget", "no crate has more dependencies than it may", budget::dependencies),
     step("package", "every crate can be packaged for a registry", package),

@@ -6,8 +6,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::tokens::{Kind, tokens};
 use crate::run::Runner;
-use crate::tokens::{Kind, tokens};
 use crate::verdict::{Stop, Verdict};
 
 /// Banned words and phrases in lower case, each with what to write instead.

@@ -1,6 +1,6 @@
 //! Dependency budgets of the crates, and the direction of dependencies among them.
 //!
-//! Both are read from cargo. `check.rs` runs them as the steps `budget` and `arrows`.
+//! Both are read from cargo. `steps.rs` runs them as the steps `budget` and `arrows`.
 
 use std::collections::BTreeSet;
 

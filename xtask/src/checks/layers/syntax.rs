@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::tokens::{Kind, Token, tokens};
+use super::super::tokens::{Kind, Token, tokens};
 
 /// Keywords that begin an item.
 const ITEMS: &[&str] = &["use", "mod", "fn", "struct", "enum", "union", "trait", "impl", "type", "const", "static"];
