@@ -70,7 +70,7 @@ impl<'a> AuthContext<'a> {
     /// * The request is neither throttled nor retried, and no redirect is followed.
     /// * A request without `User-Agent` gets that of the seam.
     ///
-    /// Dropped: the request may have been sent.
+    /// If the future is dropped, the request may have been sent.
     ///
     /// # Errors
     ///

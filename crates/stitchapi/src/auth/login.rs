@@ -12,8 +12,9 @@ use super::strategy::Credential;
 
 /// How to log in, and what requests carry afterwards.
 ///
-/// [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts a login. The library keeps the session in the store, sealed, logs
-/// in once for the whole fleet, and again when the session has expired or is rejected: see [`session`](super::session()).
+/// [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts a login. The library keeps the encrypted session in the store. It
+/// logs in once for all processes that share the store, and again when the session expires or the API rejects it: see
+/// [`session`](super::session()).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -83,9 +84,10 @@ use super::strategy::Credential;
     note = "`session` makes a strategy of a `Login`; a value that is an `AuthStrategy` already goes into `.auth(..)` as it is"
 )]
 pub trait Login: Debug + Send + Sync + 'static {
-    /// Returns the identity of the account: text that differs between any two accounts, such as address, user and scopes.
+    /// Returns the identity of the account: text that differs between any two accounts, such as the login URL, the user and
+    /// the scopes.
     ///
-    /// It becomes a part of a store key, hashed. It holds no secret nevertheless.
+    /// A hash of it becomes a part of a store key. The text must not contain a secret.
     fn account(&self) -> String;
 
     /// Logs in. `previous` is the last session that the store or this process has, expired or rejected; the login may
@@ -99,8 +101,8 @@ pub trait Login: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// [`AuthError`]: every waiting caller fails with it. One that is [retryable](AuthError::with_retryable), with a
-    /// `retry_after` of at most 1 s if any, is first retried by the [`Retry`](crate::Retry) policy of the seam.
+    /// [`AuthError`], with which every waiting caller fails. If the error is [retryable](AuthError::with_retryable) and states
+    /// no `retry_after` above 1 s, the login is first repeated by the [`Retry`](crate::Retry) policy of the seam.
     async fn login(&self, context: &AuthContext<'_>, previous: Option<&Session>) -> Result<Session, AuthError>;
 
     /// Returns the credential that requests of this session carry.

@@ -50,7 +50,7 @@ impl Session {
         self
     }
 
-    /// Sets the expiry to `at` if it is earlier.
+    /// Raises the expiry to `at` if it is earlier than `at`.
     pub(crate) fn with_min_expiry(mut self, at: SystemTime) -> Self {
         self.expires_at = self.expires_at.max(at);
         self

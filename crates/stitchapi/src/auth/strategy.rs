@@ -14,9 +14,9 @@ use super::error::AuthError;
 
 /// A way to authenticate the requests of a seam: see [`SeamBuilder::auth`](crate::SeamBuilder::auth).
 ///
-/// [`prepare`](Self::prepare) runs **before** a slot of the throttle is booked and may do I/O; the [`Credential`] it returns
-/// is applied without I/O. So no waiting lies between a slot and its request: ten calls that wait for one login are not
-/// sent in one burst, and a signature does not expire in the queue.
+/// [`prepare`](Self::prepare) runs **before** the throttle books a slot (a start time) for the call, and may do I/O. The
+/// [`Credential`] that it returns is applied without I/O. Therefore a request is sent without delay in its slot: ten calls
+/// that wait for one login are not sent in one burst, and a signature does not expire in the queue.
 ///
 /// For a login whose session is stored and renewed, implement [`Login`](super::Login) instead. A strategy of its own, which
 /// reads a key at each call:
@@ -139,9 +139,9 @@ pub trait Credential: Any + Debug + Send + Sync {
 
     /// Returns when the credential expires, by the wall clock; `None` if it does not expire.
     ///
-    /// A call whose credential expires while it waits for its slot gives the slot back and prepares a new credential. A
-    /// credential that has expired before that wait is sent as it is, because a wrong clock would make the call prepare
-    /// credentials without end.
+    /// A call whose credential expires while the call waits for its slot returns the slot and prepares a new credential. A
+    /// credential that had expired before that wait is sent as it is, because on a wrong clock every credential would look
+    /// expired, and the call would prepare credentials without end.
     fn expires_at(&self) -> Option<SystemTime>;
 }
 

@@ -43,7 +43,8 @@ impl ResponseCache {
     ///
     /// If a fetch fails for a reason that concerns the fetching call only, one of the waiting calls fetches next.
     ///
-    /// Dropped while waiting: a fetch goes on if other callers wait for it, and is dropped otherwise.
+    /// If the future is dropped while it waits for a fetch, the fetch continues while other callers wait for it, and is
+    /// dropped otherwise.
     ///
     /// # Errors
     ///

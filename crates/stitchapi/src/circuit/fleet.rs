@@ -163,8 +163,7 @@ fn open_period_id(stored: &Stored<CircuitRecord>) -> Option<Version> {
     stored.version.filter(|_| matches!(stored.value, Some(CircuitRecord::Open { .. })))
 }
 
-/// A read of the record that is running. Dropped before its end, as when its runtime stops, it lets the next call read
-/// again.
+/// A read of the record that is running. When it is dropped, also before its end, the next call may begin another read.
 struct RunningRefresh(Arc<FleetCircuit>);
 
 impl RunningRefresh {

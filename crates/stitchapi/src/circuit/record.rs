@@ -16,8 +16,9 @@ use super::state::OpenPeriod;
 pub(super) enum CircuitRecord {
     /// The circuit is open while this record exists. The version of the record is the id of the open period.
     Open {
-        /// End of the open period on the wall clock of the process that opened the circuit, in milliseconds since 1970.
-        /// Another process bounds the remaining time by `open_for`, and by the existence of the record.
+        /// End of the open period on the wall clock of the process that opened the circuit, in milliseconds since 1970. As
+        /// clocks differ, another process waits at most `open_for` and at most an hour, and stops waiting when this record
+        /// expires.
         until: u64,
         /// Length of the open period in milliseconds.
         open_for: u64,
@@ -70,7 +71,7 @@ fn since_1970(wall: SystemTime) -> Duration {
     wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Converts to milliseconds, rounded up, so that no process probes the API before the end of the open period.
+/// Converts to milliseconds, rounded up, so that rounding makes no process probe the API before the end of the open period.
 fn millis_up(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

@@ -12,7 +12,7 @@ const NO_NEW_CALLS: usize = 1 << (usize::BITS - 1);
 /// Bit that is set when no running call may start another request. The lower bits hold the count.
 const NO_NEW_REQUESTS: usize = NO_NEW_CALLS >> 1;
 
-/// Counter of the calls and tasks in flight on a seam, until the seam is shut down.
+/// Counter of the calls and tasks in flight on a seam, with the flags of its shutdown.
 #[derive(Debug, Default)]
 pub(crate) struct InFlight {
     state: AtomicUsize,
@@ -20,12 +20,12 @@ pub(crate) struct InFlight {
     idle_wakers: Mutex<Vec<Waker>>,
 }
 
-/// One call or task in flight. Dropping it ends it.
+/// One counted call or task. Dropping the guard subtracts it from the count.
 #[derive(Debug)]
 pub(crate) struct InFlightGuard(Arc<InFlight>);
 
 impl InFlight {
-    /// Begins a call.
+    /// Counts a call until the guard is dropped.
     ///
     /// # Errors
     ///
@@ -36,7 +36,8 @@ impl InFlight {
         Ok(guard)
     }
 
-    /// Begins a task on behalf of a call in flight. It succeeds even after [`refuse_new_calls`](Self::refuse_new_calls).
+    /// Counts a task of a call in flight until the guard is dropped, even after
+    /// [`refuse_new_calls`](Self::refuse_new_calls).
     pub(crate) fn count_task(self: &Arc<Self>) -> InFlightGuard {
         self.state.fetch_add(1, Ordering::Relaxed);
         InFlightGuard(self.clone())
@@ -74,7 +75,8 @@ impl InFlight {
         self.state.load(Ordering::Acquire) & !(NO_NEW_CALLS | NO_NEW_REQUESTS)
     }
 
-    /// Waits until nothing is in flight.
+    /// Waits until nothing is in flight. Called after [`refuse_new_calls`](Self::refuse_new_calls): before it, the end of the
+    /// last call wakes no waiter.
     pub(crate) async fn wait_until_idle(&self) {
         poll_fn(|context| {
             // The waker is stored before the count is read, so that a guard dropped in between wakes it.

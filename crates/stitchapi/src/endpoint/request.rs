@@ -1,7 +1,8 @@
 //! The request that an attempt sends.
 //!
-//! In: the base URL and headers of a declaration, an encoded input, the headers of one call. Out: a [`PreparedRequest`],
-//! from which each attempt takes an [`http::Request`]. A redirect makes the next one (`pipeline/stages/redirect.rs`).
+//! [`PreparedRequest::new`] takes the base URL and headers of a declaration, an encoded input, and the headers of one call.
+//! Each attempt sends [`PreparedRequest::to_http`]. For a redirect, `pipeline/stages/redirect.rs` builds the next
+//! `PreparedRequest`.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
@@ -93,8 +94,8 @@ impl PreparedRequest {
         &self.body
     }
 
-    /// Returns `true` if a redirect has led to another origin than the base URL's. Such a request carries no credential,
-    /// and its response says nothing about the API.
+    /// Returns `true` if a redirect has led to another origin than the base URL's. Such a request carries no credential, and
+    /// its response changes neither the cooldown nor the credential of the API.
     pub(crate) fn is_cross_origin(&self) -> bool {
         self.is_cross_origin
     }

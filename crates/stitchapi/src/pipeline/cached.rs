@@ -14,7 +14,7 @@ use crate::endpoint::PreparedRequest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{TimeUp, within};
 
-/// Returns the response from the cache, or from an exchange that all calls share which wait for the same response.
+/// Returns the response from the cache, or from one exchange whose response all calls receive that wait for it.
 ///
 /// # Errors
 ///
@@ -27,17 +27,18 @@ pub(super) async fn fetch_through_cache(
     let report = Arc::new(OnceLock::new());
     let fetch = fetch_by_exchange(run, request.clone(), report.clone());
     let cached = run.seam.response_cache().get_or_fetch(&run.context, policy, &request, fetch).await;
-    // Requests count for the call that has made the exchange, and not for the calls that waited for it.
+    // The report counts the requests for the call that has made the exchange, and none for the calls that waited for it.
     run.report = report.get().copied().unwrap_or_default();
     let CachedResponse { parts, body, outcome } = cached?;
     run.report.cache = Some(outcome);
     Ok((parts, body))
 }
 
-/// Returns the fetch of a missing response: an exchange under the trace of this call, which writes its report into `report`.
+/// Returns the closure that fetches a missing response: it makes an exchange under the trace of this call, and writes the
+/// report of the exchange into `report`.
 ///
-/// The exchange ends at this call's deadline, or at the stitch's own deadline counted from the beginning of the fetch if
-/// that is later: other calls may wait for it longer than this one.
+/// The exchange ends at the deadline of this call or, if that is later, when the time limit that the stitch declares has
+/// passed since the begin of the fetch: other calls may wait longer than this one.
 fn fetch_by_exchange(run: &CallRun, request: PreparedRequest, report: Arc<OnceLock<Report>>) -> Arc<Fetch> {
     let (declaration, seam, call) = (run.declaration.clone(), run.seam.clone(), run.context.clone());
     let (max_wait, cost) = (run.max_wait, run.cost.clone());

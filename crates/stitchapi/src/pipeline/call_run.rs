@@ -14,7 +14,7 @@ use crate::seam::Seam;
 use crate::throttle::{Cost, WaitBounds};
 use crate::trace::Trace;
 
-/// The state of one call, or of one exchange that several calls share.
+/// The state of one call, or of one fetch for the cache, whose response several calls receive.
 pub(super) struct CallRun {
     pub(super) declaration: Arc<Declaration>,
     /// The declaration's seam, for the principal of the call.
@@ -25,13 +25,14 @@ pub(super) struct CallRun {
     /// The cost that the call itself states.
     pub(super) cost: Option<Cost>,
     pub(super) report: Report,
-    /// The start of the current attempt: the reading of the clock that passed the throttle's lateness test.
+    /// The start of the current attempt: the clock reading at which the throttle released it. Before the first attempt, the
+    /// time at which this state was created.
     pub(super) attempt_started_at: Tick,
     /// Number of retries so far.
     pub(super) retries: u32,
-    /// The failure that led to the current retry.
+    /// The failure after which the current retry was made.
     pub(super) last_failure: Option<Error>,
-    /// The API has rejected a credential of this call before.
+    /// Whether a rejected credential (401) of this call was already reported to the auth strategy, which happens once.
     pub(super) has_reported_rejection: bool,
     /// Number of redirects followed so far.
     pub(super) redirects: u8,
@@ -69,7 +70,7 @@ impl CallRun {
         &self.context.trace
     }
 
-    /// Returns the longest wait for a concurrency permit or a slot.
+    /// Returns the bounds of a wait for a concurrency permit or a slot: the deadline, and the call's own longest wait.
     pub(super) fn wait_bounds(&self) -> WaitBounds {
         WaitBounds { deadline: self.context.deadline, max_wait: self.max_wait }
     }

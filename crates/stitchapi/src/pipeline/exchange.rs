@@ -1,7 +1,8 @@
 //! Attempts until a response is final.
 //!
-//! In: the request of a call. Out: a success, read completely. After each attempt one of four things happens: the response
-//! is final, a redirect gives the next request, a rejected credential is replaced, or the attempt is retried.
+//! Takes the request of a call, and returns a successful response with its whole body. After each attempt one of four things
+//! happens: the response is final, a redirect gives the next request, a rejected credential is replaced, or the attempt is
+//! retried.
 
 use http::StatusCode;
 
@@ -26,7 +27,7 @@ pub(super) async fn exchange(run: &mut CallRun, mut request: PreparedRequest) ->
     loop {
         let response = match attempt(run, &request).await {
             Ok(response) => response,
-            // Nothing was sent. After a retry, the failure that led to it tells the caller more.
+            // Nothing was sent. If this attempt was a retry, the failure before it tells the caller more than the refusal.
             Err(AttemptError { error, .. })
                 if matches!(error.kind(), ErrorKind::Throttled | ErrorKind::CircuitOpen) =>
             {

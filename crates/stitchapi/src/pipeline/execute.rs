@@ -1,7 +1,7 @@
 //! The begin and the end of a call.
 //!
-//! In: a declaration, an encoded input, the overrides of the call. Out: the decoded response. Between the two,
-//! `exchange.rs` attempts, or `cached.rs` looks the response up first.
+//! Takes a declaration, an encoded input and the overrides of one call, and returns the decoded response. In between,
+//! `exchange.rs` makes the attempts; for a declaration with a cache, `cached.rs` looks the response up first.
 
 use std::sync::Arc;
 
@@ -25,8 +25,8 @@ type Decode<'d, T> = dyn Fn(&Parts, Bytes) -> Result<T> + Send + Sync + 'd;
 
 /// Makes one call, within its deadline, and emits the events of its begin and end.
 ///
-/// Dropped before a slot: nothing was sent, and the place in the queue passes on. Dropped later: the request may have been
-/// sent.
+/// If the future is dropped while the call waits for its slot (its start time from the throttle), nothing was sent, and its
+/// place in the queue passes to the next call. If it is dropped later, the request may have been sent.
 ///
 /// # Errors
 ///

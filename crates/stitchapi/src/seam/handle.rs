@@ -91,7 +91,7 @@ impl Seam {
     /// principal, the one of this seam's [principal](Self::as_principal). Each bucket in a store takes one round trip, and
     /// none during an outage of the store.
     ///
-    /// Dropped while waiting: nothing has changed.
+    /// If the future is dropped, nothing has changed.
     pub async fn throttle_status(&self) -> ThrottleStatus {
         self.parts.bucket_registry.status(self.principal()).await
     }

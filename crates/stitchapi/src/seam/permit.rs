@@ -14,7 +14,7 @@ impl Seam {
     /// With a [concurrency](crate::Throttle::and_concurrency) limit, the permit counts as a call in flight until it is
     /// dropped or settled.
     ///
-    /// Dropped while waiting: nothing was charged, and the place in the queue passes on.
+    /// If the future is dropped while it waits, nothing was charged, and its place in the queue passes to the next caller.
     ///
     /// ```no_run
     /// # async fn run(seam: stitchapi::Seam) -> stitchapi::Result<()> {

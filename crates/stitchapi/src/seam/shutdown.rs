@@ -17,7 +17,7 @@ impl Seam {
     ///   still delivered while the runtime runs.
     /// * Slots that this process has booked and not used, and leases of dropped calls, expire in the store.
     ///
-    /// Dropped while waiting: the seam stays shut down. Called again: waits again.
+    /// If the future is dropped while it waits, the seam stays shut down. A second call waits again.
     ///
     /// ```no_run
     /// # async fn run(seam: stitchapi::Seam) {

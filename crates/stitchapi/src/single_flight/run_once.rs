@@ -22,7 +22,7 @@ const MAX_FAILURE_TTL: Duration = Duration::from_secs(60);
 /// This process runs the task for itself if the store has no leases or no versioned values, if an operation fails twice in
 /// succession, or if the store fails for the lifetime of a lease while this process follows: a failed store fails no caller.
 ///
-/// Dropped: the task is dropped, and a background task releases the lease.
+/// If the future is dropped, the task is dropped, and a background task releases the lease.
 pub(crate) async fn run_once<T: FlightTask>(record: &FlightRecord, task: &T) -> FlightResult<T::Output, T::Failure> {
     if record.store().can_coordinate()
         && let Ok(Some(result)) = lead_or_follow(record, task).await

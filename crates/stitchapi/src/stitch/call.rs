@@ -19,8 +19,8 @@ use crate::throttle::Cost;
 
 /// One call of a stitch that has not begun. Await it for the value, or [`send`](Self::send) it for the whole response.
 ///
-/// Dropped before its slot: nothing was sent, and its place in the queue passes on. Dropped later: the request may have been
-/// sent.
+/// If the call is dropped while it waits for its slot (its start time from the throttle), nothing was sent, and its place in
+/// the queue passes to the next call. If it is dropped later, the request may have been sent.
 ///
 /// ```no_run
 /// # async fn run(user: stitchapi::Stitch<str, serde_json::Value>) -> stitchapi::Result<()> {
@@ -81,8 +81,8 @@ impl<O: Send + 'static> Call<O> {
 
     /// Makes the call.
     ///
-    /// Dropped before its slot: nothing was sent, and its place in the queue passes on. Dropped later: the request may have
-    /// been sent.
+    /// If the future is dropped while it waits for its slot, nothing was sent, and its place in the queue passes to the next
+    /// call. If it is dropped later, the request may have been sent.
     ///
     /// # Errors
     ///

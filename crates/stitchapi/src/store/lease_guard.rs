@@ -23,7 +23,7 @@ const MIN_TTL: Duration = Duration::from_secs(1);
 /// A lease with one holder, or a place in its queue.
 ///
 /// * It expires after 1 s, or after four timeouts of a slower store, unless it is renewed.
-/// * Dropped: a background task releases the lease or the place in the queue.
+/// * When the guard is dropped, a background task releases the lease or the place in the queue.
 #[derive(Debug)]
 pub(crate) struct LeaseGuard {
     store: Arc<Client>,
@@ -62,7 +62,8 @@ impl LeaseGuard {
     /// Acquires the lease, extends it if it is held already, or takes a place in its queue and keeps that for
     /// `queue_ttl`.
     ///
-    /// Dropped while it waits for the store: the lease may have been acquired, and the guard releases it.
+    /// If the future is dropped while it waits for the store, the lease may have been acquired; the guard releases it when it
+    /// is dropped.
     ///
     /// # Errors
     ///
@@ -94,7 +95,7 @@ impl LeaseGuard {
         self.time_left() > self.ttl * 2 / 3
     }
 
-    /// Extends the lease. Returns `false` if this process does not know that it succeeded.
+    /// Extends the lease. Returns `true` if the store has confirmed it and the lease is still held.
     pub(crate) async fn renew(&self) -> bool {
         let valid_until = self.now() + self.ttl;
         match self.store.renew(&self.key, self.ttl, &self.owner, &self.trace).await {
@@ -108,7 +109,7 @@ impl LeaseGuard {
 
     /// Runs `future` to its end. Until the lease is lost, it is renewed after each third of its lifetime.
     ///
-    /// Dropped: `future` is dropped, and the lease is no longer renewed.
+    /// If the returned future is dropped, `future` is dropped, too, and the lease is no longer renewed.
     pub(crate) async fn renew_while<T>(&self, future: impl Future<Output = T> + Send) -> T {
         let renewing = async {
             let mut pause = self.ttl / 3;
@@ -126,7 +127,7 @@ impl LeaseGuard {
 
     /// Releases the lease or the place in the queue. After a failure, which is emitted, it expires.
     ///
-    /// Dropped: a background task releases it.
+    /// If the future is dropped, a background task releases the lease.
     pub(crate) async fn release(mut self) {
         let _ = self.store.release(&self.key, &self.owner, &self.trace).await;
         *self.needs_release.get_mut() = false;

@@ -30,7 +30,7 @@ pub(super) trait WaitQueue: Send + Sync + 'static {
     /// Serves the waiters that can be served now, and plans what follows.
     fn step(&self) -> Effects<Self::Request>;
 
-    /// Sends one request and applies its response to the state. Dropped, the request counts as failed.
+    /// Sends one request and applies its response to the state. If the future is dropped, the request counts as failed.
     fn send(self: Arc<Self>, request: Self::Request) -> impl Future<Output = ()> + Send;
 
     /// Marks the agent as running. Returns `false` if it runs already or has no work.

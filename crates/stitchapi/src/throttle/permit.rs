@@ -88,7 +88,7 @@ impl Permit {
     /// permit at once. A higher cost is a debt that later calls wait for, a lower cost is refunded. If the store fails, the
     /// charge stays.
     ///
-    /// Dropped: the correction may have been applied.
+    /// If the future is dropped, the correction may have been applied.
     pub async fn settle(mut self, actual: impl Into<Cost> + Send) {
         let custom_units = self.extras.take().and_then(|extras| extras.custom_units);
         if let Some(Charged { bucket, .. }) = &self.charged {

@@ -78,7 +78,8 @@ impl Vault {
         }
     }
 
-    /// Returns the value that [`seal`](Self::seal) encoded for the place that `aad` names. It panics for no bytes.
+    /// Returns the value that [`seal`](Self::seal) encoded for the place that `aad` names. It never panics, whatever the
+    /// bytes.
     ///
     /// # Errors
     ///

@@ -23,7 +23,7 @@ pub(super) struct Instants {
     pub(super) wall: SystemTime,
 }
 
-/// What a login came to, as the callers of its flight share it.
+/// Result of a login, as all callers receive it that wait for this login.
 pub(super) type LoginResult = Result<Arc<StoredSession>, Arc<AuthError>>;
 
 /// The sessions of one strategy in this process.
@@ -36,13 +36,13 @@ struct CachedSession {
     session: Option<Arc<StoredSession>>,
     /// Version that the API rejected last.
     rejected: Option<Version>,
-    /// Failure of the last login, and until when it holds.
+    /// Failure of the last login, and the time until which callers fail with it.
     failure: Option<(Tick, Arc<AuthError>)>,
 }
 
 impl SessionCache {
-    /// Returns what a call uses without a login: a fresh session, or while a failed login holds, a session that has not
-    /// expired, or the failure. `None`: the session has to be replaced.
+    /// Returns what a call uses without a login. That is a fresh session; or, for a while after a failed login, a session
+    /// that has not expired, or else the failure. `None` means that the session has to be replaced.
     pub(super) fn get(&self, key: &SessionKey, at: Instants) -> Option<Result<Arc<StoredSession>, AuthError>> {
         let sessions = self.lock();
         let cached = sessions.get(key)?;
@@ -65,7 +65,7 @@ impl SessionCache {
     /// Marks the session of `version` as rejected, so that the next call replaces it. Returns what the rejected call does.
     pub(super) fn reject(&self, key: &SessionKey, version: Version, wall: SystemTime) -> Verdict {
         let mut sessions = self.lock();
-        // A session that was removed or replaced since is not replaced again.
+        // The rejected session was removed or replaced since: the next call uses its successor.
         let Some(cached) = sessions.get_mut(key) else { return Verdict::TryAgain };
         if let Some(session) = cached.session.as_ref().filter(|session| session.version == version) {
             // The clock of the process that logged in may be ahead: then the age is the distance.
@@ -81,9 +81,10 @@ impl SessionCache {
         Verdict::TryAgain
     }
 
-    /// Stores what a login came to. Returns what its callers use: after a failure, a session that has not expired.
+    /// Stores the result of a login. Returns what the waiting callers use: the new session; after a failure, the old session
+    /// if it has not expired, or else the failure.
     ///
-    /// It also removes the sessions of other users that have expired, so that the cache does not grow with every user.
+    /// Also removes the expired sessions of other users, so that the cache does not grow with every user.
     pub(super) fn insert(&self, key: SessionKey, result: LoginResult, at: Instants) -> LoginResult {
         let mut sessions = self.lock();
         sessions.retain(|_, cached| cached.is_useful(at));
@@ -113,7 +114,7 @@ impl CachedSession {
         session.filter(|session| !session.has_expired(wall))
     }
 
-    /// Returns `true` while a login may refresh the session, or a failure holds.
+    /// Returns `true` while the entry is of use: a login may refresh its session, or callers still fail with its failure.
     fn is_useful(&self, at: Instants) -> bool {
         self.session.as_ref().is_some_and(|session| session.session.useful_until() > at.wall)
             || self.failure.as_ref().is_some_and(|(until, _)| *until > at.now)

@@ -13,7 +13,7 @@ use crate::pipeline::call_run::CallRun;
 /// The credential of one attempt, if the request carries one.
 pub(in crate::pipeline) struct PreparedCredential {
     credential: Option<Arc<dyn Credential>>,
-    /// The end of a credential that had not expired when it was prepared.
+    /// Expiry of the credential; `None` if it does not expire, or had expired already when it was prepared.
     valid_until: Option<SystemTime>,
 }
 
@@ -34,8 +34,9 @@ pub(in crate::pipeline) async fn prepare(run: &CallRun, request: &PreparedReques
 }
 
 impl PreparedCredential {
-    /// Returns `true` if the credential was valid when it was prepared and has expired since. A credential that was expired
-    /// from the start is sent all the same: the local clock may be wrong, and preparing it again would not end.
+    /// Returns `true` if the credential was valid when it was prepared and has expired since. A credential that had already
+    /// expired when it was prepared is sent nevertheless, because the local clock may be wrong, and then every new credential
+    /// would look expired, too.
     pub(in crate::pipeline) fn has_expired_since_prepared(&self, runtime: &dyn Runtime) -> bool {
         self.valid_until.is_some_and(|until| until <= runtime.wall())
     }

@@ -1,4 +1,4 @@
-//! The intake of a response: cooldowns by its headers, its body, its real cost.
+//! The intake of a response: applies its cooldown headers, reads its body, and charges its real cost.
 
 use std::sync::Arc;
 
@@ -21,7 +21,7 @@ use crate::trace::EventKind;
 pub(in crate::pipeline) struct ReceivedResponse {
     pub(in crate::pipeline) parts: Parts,
     pub(in crate::pipeline) body: Bytes,
-    /// The body was not cut off at the size limit.
+    /// Whether the body is complete, and not cut off at the size limit.
     pub(in crate::pipeline) is_complete: bool,
     /// The credential that the request carried.
     pub(in crate::pipeline) credential: Option<Arc<dyn Credential>>,
@@ -31,8 +31,8 @@ pub(in crate::pipeline) struct ReceivedResponse {
 ///
 /// # Errors
 ///
-/// [`AttemptError`] if the body of a success is not read completely in time. Of any other response the body is left out in
-/// that case, because its status is what the caller needs.
+/// [`AttemptError`] if the body of a success cannot be read in time. If the body of any other response cannot be read, the
+/// response is returned without it, because its status is enough for the caller.
 pub(in crate::pipeline) async fn receive(
     run: &CallRun,
     request: &PreparedRequest,
@@ -56,7 +56,8 @@ pub(in crate::pipeline) async fn receive(
     Ok(ReceivedResponse { parts, body: collected.bytes, is_complete: collected.complete, credential })
 }
 
-/// Applies the cooldown that a response requests to its bucket. A response of another origin says nothing about the API.
+/// Applies the cooldown that a response requests to its bucket. A response of another origin is ignored, because it is not a
+/// response of the API.
 fn apply_cooldown(run: &CallRun, acquired: &AcquiredPermits, request: &PreparedRequest, parts: &Parts) {
     let charges = &acquired.charges;
     let (Some((narrowest, _)), Some((widest, _))) = (charges.first(), charges.last()) else { return };
@@ -69,7 +70,8 @@ fn apply_cooldown(run: &CallRun, acquired: &AcquiredPermits, request: &PreparedR
     bucket.apply_cooldown(signal, run.attempt_started_at);
 }
 
-/// Charges the real cost of the attempt, where only the response states it. Runs in a task of its own.
+/// Corrects the charge of the attempt to its real cost, if the declaration computes that from the response. Runs in a spawned
+/// task.
 fn settle(run: &CallRun, acquired: &AcquiredPermits, parts: &Parts, body: &Bytes) {
     let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
     let Some(actual) = actual.filter(|_| !acquired.charges.is_empty()) else { return };

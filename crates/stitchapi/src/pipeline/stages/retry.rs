@@ -13,18 +13,18 @@ use crate::trace::EventKind;
 /// The failure of an attempt without a response.
 pub(in crate::pipeline) struct AttemptError {
     pub(in crate::pipeline) error: Error,
-    /// The connection failed before anything was sent, so another attempt may succeed.
+    /// Whether the connection failed before anything was sent, so that another attempt is safe.
     pub(in crate::pipeline) may_retry: bool,
 }
 
 impl AttemptError {
-    /// The transport has failed.
+    /// Creates the error of an attempt whose transport has failed.
     pub(in crate::pipeline) fn of_transport(error: TransportError) -> Self {
         let may_retry = error.kind() == TransportErrorKind::Connect;
         Self { error: error.into(), may_retry }
     }
 
-    /// The time of one attempt is over.
+    /// Creates the error of an attempt that got no response within its time.
     pub(in crate::pipeline) fn timeout() -> Self {
         Error::new(ErrorKind::Timeout, "no response within the time of one attempt").into()
     }
@@ -36,7 +36,8 @@ impl From<Error> for AttemptError {
     }
 }
 
-/// Sleeps before another attempt: the backoff of the stitch's [`Retry`](crate::Retry), and `retry_after` before it.
+/// Sleeps before another attempt, for the pause that the stitch's [`Retry`](crate::Retry) computes from its backoff and
+/// `retry_after`.
 ///
 /// # Errors
 ///

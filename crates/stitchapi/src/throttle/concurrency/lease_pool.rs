@@ -1,4 +1,7 @@
-//! Concurrency permits, called permits here, that this process uses and the leases behind them, and which requests to send for more. Pure.
+//! The concurrency permits that this process uses, and the leases of the store behind them.
+//!
+//! [`LeasePool`] issues permits, takes them back, and plans the requests to the store: acquire, renew, release. It is pure:
+//! callers pass the time, and `limit.rs` sends the requests. In this folder `permit` means concurrency permit.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -12,16 +15,16 @@ use crate::store::{OutageTracker, PROBE_INTERVAL, PollInterval};
 use crate::throttle::agent::Effects;
 use crate::trace::EventKind;
 
-/// How long a process passes a permit on among its own callers before it releases the lease to the store, where callers
-/// of other processes may have waited longer. One permit costs two round trips per this duration, and a caller of
-/// another process waits for it at most this duration and one call longer.
+/// Longest time for which a process passes one permit among its own callers. Then it releases the lease, because callers of
+/// other processes may have waited longer. A longer time saves round trips (a permit in constant use costs two of them per
+/// `MAX_REUSE`), and makes callers of other processes wait longer: at most for this time and one call.
 const MAX_REUSE: Duration = Duration::from_millis(500);
-/// Upper bound of the leases that are requested at once while leases are free.
+/// Maximum number of leases that are requested at the same time.
 const MAX_BATCH: usize = 16;
-/// End of time.
+/// A time that is never reached.
 const NEVER: Tick = Tick(u64::MAX);
 
-/// Permits that this process uses, of a limit that lies in a store.
+/// The permits that this process uses, if the limit is shared over a store, and the requests for their leases.
 #[derive(Debug)]
 pub(super) struct LeasePool {
     /// Permits in use, by the owners of their leases.
@@ -30,14 +33,14 @@ pub(super) struct LeasePool {
     in_flight: HashMap<Owner, RequestKind>,
     /// Position of this process in the store's queue, for all of its callers.
     queued: Option<QueuePosition>,
-    /// Leases to release. A release that fails is repeated until the lease expires.
+    /// Leases to release, each with its expiry. A release that fails is repeated until then.
     releases: VecDeque<(Owner, Tick)>,
-    /// Number of leases to try for at once, besides the one that this process has queued for. It doubles while leases
-    /// are free.
+    /// Number of leases to request at once, besides the one for which this process waits in the store's queue. It doubles
+    /// with each lease that is granted, and is 0 after the store has replied that no lease is free.
     batch: usize,
     /// Sending time of the newest request to which the store replied that no lease is free.
     busy_as_of: Tick,
-    /// Outage of the store, while it lasts.
+    /// The outage of the store; `None` while the store responds.
     outage: Option<OutageTracker>,
     /// Time before which no permit needs a renewal.
     next_renewal: Tick,
@@ -48,7 +51,7 @@ pub(super) struct LeasePool {
 struct PermitInUse {
     backing: Backing,
     issued_at: Tick,
-    /// When to renew the lease, or to acquire one.
+    /// When to renew the lease, or to acquire a lease for a permit that has none.
     renew_at: Tick,
 }
 
@@ -59,7 +62,7 @@ enum Backing {
     Lease(Tick),
     /// A lease that was lost.
     Lost,
-    /// None: the permit was issued during an outage.
+    /// No lease, because the permit was issued during an outage.
     Outage,
 }
 
@@ -97,7 +100,8 @@ impl LeasePool {
         if self.outage.is_some() { settings.outage_share as usize } else { settings.limit as usize }
     }
 
-    /// Returns `true` if no permit, no request and no release needs the agent.
+    /// Returns `true` if the agent (the task that sends the requests) has nothing to do: no permit is in use, no request is
+    /// in flight, and no lease is to be released. Releases do not count during an outage.
     pub(super) fn is_idle(&self) -> bool {
         self.permits.is_empty() && self.in_flight.is_empty() && (self.is_unavailable() || self.releases.is_empty())
     }
@@ -121,8 +125,8 @@ impl LeasePool {
         })
     }
 
-    /// Returns `true` if a lease may be free for a caller that arrived at `arrived`: the store has not yet replied
-    /// "busy" to a request that was sent after that.
+    /// Returns `true` while it is unknown whether a lease is free for a caller that arrived at `arrived`: since then the
+    /// store was sent no request to which it has replied "busy".
     pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
         !self.is_unavailable() && self.busy_as_of < arrived && self.permits.len() < self.max_in_use(settings)
     }
@@ -144,7 +148,8 @@ impl LeasePool {
         self.next_renewal = self.next_renewal.min(renew_at);
     }
 
-    /// Ends the use of a permit. Returns `true` if it stays for the next waiter of this process.
+    /// Ends the use of a permit by one call. Returns `true` if the next waiter of this process may use it: then it stays in
+    /// the pool. Otherwise it is removed, and its lease is released.
     pub(super) fn give_back(&mut self, owner: &Owner, has_waiters: bool, inputs: Inputs<'_>) -> bool {
         let Inputs { settings, now, .. } = inputs;
         let Some(permit) = self.permits.get(owner) else { return false };
@@ -206,8 +211,7 @@ impl LeasePool {
             (RequestKind::Acquire, LeaseReply::Acquire(Lease::Busy { retry_after })) => {
                 self.batch = 0;
                 if let Some(queued) = self.queued.as_mut().filter(|queued| queued.owner == owner) {
-                    // The next request is sent before the first lease expires and before the place in the queue
-                    // expires.
+                    // Sent before the earliest expiry of a lease, and before this process' place in the queue expires.
                     let bound = retry_after.max(queued.interval.min()).min(settings.queue_ttl / 3);
                     queued.next_request = now + queued.interval.next_pause(runtime.random()).min(bound);
                 }
@@ -219,7 +223,7 @@ impl LeasePool {
                     self.next_renewal = now;
                 }
             }
-            // If no caller of another process has waited longer, the lease is acquired again at once.
+            // Ask at once for the released lease: the store grants it to this process if no other process has waited longer.
             (RequestKind::Release, _) => {
                 if let Some(queued) = &mut self.queued {
                     (queued.next_request, queued.interval) = (now, settings.poll_interval());

@@ -11,13 +11,13 @@ pub(super) enum RequestKind {
     Acquire,
     /// Acquires a lease if one is free.
     TryAcquire,
-    /// Acquires a lease, if one is free, for a call that runs without one.
+    /// Acquires a lease, if one is free, for a permit in use that has lost its lease or was issued without one.
     Reacquire,
     /// Extends a lease.
     Renew,
     /// Releases a lease or a place in the queue.
     Release,
-    /// Checks that the store responds: renews a lease that does not exist.
+    /// Checks whether the store responds, by a renewal of a lease that does not exist.
     Probe,
 }
 

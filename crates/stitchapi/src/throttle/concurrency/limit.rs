@@ -1,4 +1,5 @@
-//! A concurrency limit, as the callers of one process use it: the wait for a permit, and the permit.
+//! A concurrency limit, as the callers of one process use it: [`ConcurrencyLimit`], the future that waits for a permit, and
+//! [`ConcurrencyPermit`], the permit.
 
 use std::fmt;
 use std::future::Future;
@@ -26,7 +27,7 @@ pub(crate) struct ConcurrencyLimit {
     context: Arc<ThrottleContext>,
     bucket_settings: Arc<BucketSettings>,
     settings: Arc<ConcurrencySettings>,
-    /// Key of its leases, if there is a store.
+    /// Key of the leases of this limit; `None` without a store.
     key: Option<Key>,
     state: Mutex<ConcurrencyState>,
 }
@@ -51,7 +52,7 @@ impl ConcurrencyLimit {
         Arc::new(Self { context, bucket_settings, settings, key, state })
     }
 
-    /// Returns `true` if a new limit would serve as well: no caller waits, and no permit is in use.
+    /// Returns `true` if this limit can be discarded and created again later: no caller waits, and no permit is in use.
     pub(in crate::throttle) fn is_idle(&mut self) -> bool {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle()
     }
@@ -73,7 +74,8 @@ impl ConcurrencyLimit {
 
     /// Waits for a permit. Callers of one `flow` are served first come, first served; flows take turns.
     ///
-    /// Dropped while waiting: the place in the queue passes on, and so does a permit that has been decided.
+    /// If the future is dropped while it waits, its place in the queue, or a permit already granted to it, passes to the
+    /// next caller.
     ///
     /// # Errors
     ///
@@ -104,7 +106,8 @@ impl ConcurrencyLimit {
             if !waiting.may_be_free() {
                 return waiting.give_up();
             }
-            // A caller that may not wait still gets a permit that is free: the response that states it is in flight.
+            // The response of the store that says whether a permit is free is still in flight. A caller that must not wait
+            // for a permit waits for this response.
             sleep = self.runtime().sleep_until(self.runtime().now() + self.settings.response_check_interval());
         }
     }
@@ -231,7 +234,8 @@ impl fmt::Debug for ConcurrencyLimit {
     }
 }
 
-/// When a permit will be free is unknown, because it depends on the calls that use them.
+/// Returns the error of a caller that gets no permit in time. It has no `retry_after`, because the end of the running calls
+/// is unknown.
 fn throttled_error() -> Error {
     Error::new(
         ErrorKind::Throttled,
@@ -239,7 +243,8 @@ fn throttled_error() -> Error {
     )
 }
 
-/// Permit of one call to run. Dropped: it passes to the next waiter of this process, or a task releases its lease.
+/// Permission for one call to run. When it is dropped, it passes to the next waiter of this process; without a waiter, a
+/// task releases its lease.
 #[must_use = "a concurrency permit is held until it is dropped"]
 pub(crate) struct ConcurrencyPermit {
     limit: Arc<ConcurrencyLimit>,
@@ -254,7 +259,7 @@ impl ConcurrencyPermit {
         self.waited
     }
 
-    /// Returns `true` if no other call can have the permit: its lease was renewed in time.
+    /// Returns `true` if no other call can have the permit, because there is no store or the lease was renewed in time.
     pub(crate) fn is_held(&self) -> bool {
         let now = self.limit.runtime().now();
         self.owner.is_none() || self.limit.lock_state().is_valid(self.owner.as_ref(), now)
@@ -273,22 +278,24 @@ impl fmt::Debug for ConcurrencyPermit {
     }
 }
 
-/// Wait of one caller for a permit. Dropped: a permit that was decided for it passes on.
+/// Future of one caller that waits for a permit. When it is dropped, a permit already granted to it passes to the next
+/// waiter.
 struct WaitForPermit {
     limit: Arc<ConcurrencyLimit>,
     id: WaiterId,
     arrived: Tick,
-    /// Whether it has received its decision and left the queue.
+    /// Whether the caller has received its decision and left the queue.
     has_left: bool,
 }
 
 impl WaitForPermit {
-    /// Returns `true` if a permit may be free: the store has not responded since this caller arrived.
+    /// Returns `true` while it is unknown whether a permit is free, because the store has not responded since this caller
+    /// arrived.
     fn may_be_free(&self) -> bool {
         self.limit.lock_state().may_be_free(self.arrived, &self.limit.settings)
     }
 
-    /// Leaves the queue, with the permit if it was decided meanwhile.
+    /// Leaves the queue. Returns the decision if there is one by now, and an error otherwise.
     fn give_up(mut self) -> Result<ConcurrencyPermit> {
         match self.poll_decision(Waker::noop()) {
             Poll::Ready(permit) => permit,
@@ -314,14 +321,15 @@ impl WaitForPermit {
                 return Poll::Ready(Err(error.into()));
             }
         };
-        // The clock is read under the lock, so that a lease that was lost before is found invalid.
+        // Read after the lock was taken: by an older reading an expired lease could still look valid.
         let now = limit.runtime().now();
         if state.is_valid(owner.as_ref(), now) {
             self.has_left = true;
             drop(state);
             return Poll::Ready(Ok(ConcurrencyPermit { limit: limit.clone(), owner, waited: now.since(self.arrived) }));
         }
-        // This process was paused for longer than the lease: the caller waits for another permit at its old place.
+        // The lease has expired or was lost since it was granted, for example while this process was paused. The caller
+        // waits at its old place for another permit.
         self.id = state.queue.requeue(decided);
         let _ = state.queue.poll(self.id, waker);
         drop(state);

@@ -11,8 +11,8 @@ use crate::throttle::settings::BucketSettings;
 
 /// Lifetime of a lease, on a store with a timeout of at most a quarter of it; four timeouts on a slower store.
 ///
-/// It is renewed at each third: a call that ends before the first third is never renewed, two renewals may fail, and a process
-/// may be paused for six seconds without losing its permits.
+/// A lease is renewed after each third of its lifetime, so that two renewals may fail, a process may be paused for six
+/// seconds without losing its permits, and a short call needs no renewal at all.
 const LEASE_TTL: Duration = Duration::from_secs(10);
 /// Longest interval at which a waiter asks the store again.
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(25);
@@ -27,13 +27,13 @@ pub(super) struct ConcurrencySettings {
     pub(super) outage_policy: OutagePolicy,
     /// Number of processes by which the limit is divided.
     pub(super) fleet_size: u32,
-    /// Where the fleet size is known from.
+    /// Source of the fleet size: configured, counted or assumed.
     pub(super) fleet_size_source: FleetSize,
     /// Upper bound of an operation of the store.
     pub(super) timeout: Duration,
     pub(super) lease_ttl: Duration,
-    /// Time for which a place in the store's queue is kept without another request. A store may delay its response until a
-    /// release, and half of the timeout lets the response arrive in time.
+    /// Time for which the store keeps a place in its queue without another request. It is half of the timeout, because a store
+    /// may delay its response until a lease is released, and the response must arrive before the timeout.
     pub(super) queue_ttl: Duration,
 }
 
@@ -64,14 +64,14 @@ impl ConcurrencySettings {
         self.poll_interval().min() / 5
     }
 
-    /// Returns how long a process keeps to its outage share after the store has responded: by then each process has probed
-    /// the store.
+    /// Returns the time for which a process keeps to its outage share after the store has responded again. After that time
+    /// every process has probed the store.
     pub(super) fn return_length(&self) -> Duration {
         PROBE_INTERVAL + self.timeout
     }
 }
 
-/// Inputs of a change of the limit's state.
+/// What a step of the limit's state takes from outside: the settings, the time, random numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs<'a> {
     pub(super) settings: &'a ConcurrencySettings,

@@ -14,7 +14,7 @@ use crate::throttle::fair_queue::FairQueue;
 /// Outcome of a wait.
 #[derive(Debug)]
 pub(super) enum Decision {
-    /// The waiter has a permit: with the owner of its lease, or without one if there is no store.
+    /// The waiter has a permit. The value is the owner of the permit's lease; `None` without a store.
     Permit(Option<Owner>),
     /// The store failed, and the outage policy is [`OutagePolicy::Closed`].
     Failed(Arc<StoreError>),
@@ -59,7 +59,7 @@ impl ConcurrencyState {
         is_free
     }
 
-    /// Returns `true` if the permit is valid: no other call has it.
+    /// Returns `true` if the permit is valid, so that no other call has it.
     pub(super) fn is_valid(&self, owner: Option<&Owner>, now: Tick) -> bool {
         match (&self.permits, owner) {
             (Permits::Leased(pool), Some(owner)) => pool.is_valid(owner, now),
@@ -99,7 +99,7 @@ impl ConcurrencyState {
         let mut effects = Effects::default();
         let Permits::Leased(pool) = &mut self.permits else { return effects };
         if let Some(owner) = pool.apply(response, inputs, &mut effects) {
-            // A lease that has expired on the way is given back, and so is one without a waiter.
+            // The lease is given back if it has expired since the store granted it, or if no caller waits for it.
             let is_valid = pool.is_valid(&owner, inputs.now);
             if !(is_valid && self.decide_next(Decision::Permit(Some(owner)), &mut effects)) {
                 self.give_back(Some(owner), inputs, &mut effects);
@@ -136,14 +136,15 @@ impl ConcurrencyState {
         }
     }
 
-    /// Decides the wait of the next waiter. Returns `false` if there is none.
+    /// Gives the next waiter its decision. Returns `false` if no caller waits.
     fn decide_next(&mut self, decision: Decision, effects: &mut Effects<LeaseRequest>) -> bool {
         let Some(waiter) = self.queue.next(|_| true).map(|(waiter, _)| waiter) else { return false };
         effects.wakers.extend(self.queue.decide(waiter, decision));
         true
     }
 
-    /// Returns `true` if a permit may be free for a caller that arrived at `arrived`: the store has not responded yet.
+    /// Returns `true` while it is unknown whether a permit is free for a caller that arrived at `arrived`, because the store
+    /// has not responded since.
     pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
         matches!(&self.permits, Permits::Leased(pool) if pool.may_be_free(arrived, settings))
     }
@@ -154,12 +155,12 @@ impl ConcurrencyState {
         self.queue.waiting() == 0 && pool.is_idle()
     }
 
-    /// Returns `true` if a new state would serve as well.
+    /// Returns `true` if this state can be discarded and created again later: no caller waits, and no permit is in use.
     pub(super) fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.in_use() == 0 && !self.agent.is_running()
     }
 
-    /// Marks the agent as stopped, with the requests that were in flight.
+    /// Marks the agent as stopped. Its requests in flight are forgotten, and leases that they may have acquired are released.
     pub(super) fn stop_agent(&mut self, settings: &ConcurrencySettings, now: Tick) {
         self.agent.stop();
         if let Permits::Leased(pool) = &mut self.permits {
