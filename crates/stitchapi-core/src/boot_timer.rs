@@ -92,7 +92,7 @@ impl Timer {
     }
 
     fn run(&self) {
-        // Linux delays the timers of a thread by up to 50 us unless the thread asks for less. If that fails, so be it.
+        // Linux delays the timers of a thread by up to 50 us unless the thread asks for less. A failure only costs precision.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
         let mut sleepers = self.lock();

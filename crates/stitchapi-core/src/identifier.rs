@@ -52,8 +52,8 @@ macro_rules! identifier {
 identifier! {
     /// Identifier of a lease holder or waiter.
     ///
-    /// Each flight and each call has an owner of its own, and uses it in every operation on one lease: an operation that
-    /// is repeated is recognised by it.
+    /// Each flight and each call has an owner of its own, and uses it in every operation on one lease. By the owner the
+    /// store recognises an operation that is repeated.
     ///
     /// ```
     /// use stitchapi_core::Owner;

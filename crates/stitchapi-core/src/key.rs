@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 /// Key of one value in a store: a kind and any number of parts.
 ///
-/// The key is rendered as `prefix{kind:part:part}`. Bytes outside `A-Za-z0-9._~-` are written as `%XX`, and an empty part
-/// as `%`. So `:`, `{` and `}` appear only where this type writes them, and two different lists of parts never render
-/// alike (`a:b` + `c` and `a` + `b:c` differ). The braces are the hash tag by which a Redis cluster keeps all keys of one
-/// bucket on one node.
+/// The key is rendered as `prefix{kind:part:part}`. Bytes of a part outside `A-Za-z0-9._~-` are written as `%XX`, and an
+/// empty part as `%`. So two different lists of parts never render alike: `a:b` + `c` and `a` + `b:c` differ. The braces
+/// mark the hash tag of Redis Cluster: a key that a driver derives by adding text before or after the braces is on the same
+/// node.
 ///
 /// ```
 /// use stitchapi_core::{Key, Prefix};
@@ -118,13 +118,10 @@ pub(crate) fn escape(bytes: &[u8], also_plain: &[u8], out: &mut String) {
     }
 }
 
-/// Reverses [`escape`]; `None` for text that it does not write.
+/// Reverses [`escape`] with no further plain characters. Returns `None` for any text that `escape` does not write.
 pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
-    if text == "%" {
-        return Some(Vec::new());
-    }
     let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
+    let mut rest = if text == "%" { &[] } else { text.as_bytes() };
     while let Some((&first, after)) = rest.split_first() {
         rest = after;
         if first == b'%' {
@@ -135,7 +132,9 @@ pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
             bytes.push(first);
         }
     }
-    (!bytes.is_empty()).then_some(bytes)
+    let mut escaped = String::with_capacity(text.len());
+    escape(&bytes, b"", &mut escaped);
+    (escaped == text).then_some(bytes)
 }
 
 #[cfg(test)]
@@ -157,6 +156,13 @@ mod tests {
     fn a_prefix_never_contains_the_brace_that_begins_a_key() {
         assert_eq!(Prefix::new("a{k:").as_str(), "a%7Bk:");
         assert_eq!(Prefix::new("").as_str(), "");
+    }
+
+    #[test]
+    fn text_that_escape_does_not_write_is_refused() {
+        for text in ["", "%2", "%zz", "%+1", "%41", "%ab", "a b", "a:b", "%%", "a%"] {
+            assert_eq!(unescape(text), None, "{text}");
+        }
     }
 
     proptest! {

@@ -14,10 +14,12 @@ impl<'a> Words<'a> {
         Self(text.split(' '))
     }
 
-    /// Parses a number within the range of a cell.
+    /// Parses a number within the range of a cell: decimal digits without a sign and without leading zeros.
     pub(crate) fn number(&mut self) -> Option<u64> {
-        let number = self.next()?.parse().ok()?;
-        (number <= MAX_SAFE_INTEGER).then_some(number)
+        let word = self.next()?;
+        let is_canonical = !word.starts_with('+') && (word == "0" || !word.starts_with('0'));
+        let number = word.parse().ok()?;
+        (is_canonical && number <= MAX_SAFE_INTEGER).then_some(number)
     }
 
     pub(crate) fn u32(&mut self) -> Option<u32> {
@@ -28,17 +30,22 @@ impl<'a> Words<'a> {
         self.number().map(StoreTime)
     }
 
-    /// Parses an epoch: 16 hexadecimal digits.
+    /// Parses an epoch: 16 hexadecimal digits in lower case.
     pub(crate) fn epoch(&mut self) -> Option<u64> {
-        let word = self.next().filter(|word| word.len() == 16)?;
-        u64::from_str_radix(word, 16).ok()
+        let number = self.hexadecimal(16)?;
+        u64::try_from(number).ok()
     }
 
-    /// Parses an owner: 32 hexadecimal digits.
+    /// Parses an owner: 32 hexadecimal digits in lower case.
     pub(crate) fn owner(&mut self) -> Option<Owner> {
-        let word = self.next().filter(|word| word.len() == 32)?;
-        let number = u128::from_str_radix(word, 16).ok()?;
+        let number = self.hexadecimal(32)?;
         Some(Owner::from_bytes(number.to_be_bytes()))
+    }
+
+    fn hexadecimal(&mut self, digits: usize) -> Option<u128> {
+        let is_digit = |byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let word = self.next().filter(|word| word.len() == digits && word.bytes().all(is_digit))?;
+        u128::from_str_radix(word, 16).ok()
     }
 }
 
@@ -47,5 +54,29 @@ impl<'a> Iterator for Words<'a> {
 
     fn next(&mut self) -> Option<&'a str> {
         self.0.next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_one_text() {
+        assert_eq!(["0", "7", "10"].map(|text| Words::new(text).number()), [Some(0), Some(7), Some(10)]);
+        for text in ["", "+7", "-7", "07", "00", "7.0", "9007199254740992"] {
+            assert!(Words::new(text).number().is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_epoch_and_an_owner_have_one_text() {
+        assert_eq!(Words::new("000000000000feed").epoch(), Some(0xfeed));
+        for text in ["feed", "000000000000FEED", "+00000000000feed", "00000000000000000"] {
+            assert!(Words::new(text).epoch().is_none(), "{text}");
+        }
+        let owner = "ab".repeat(16);
+        assert_eq!(Words::new(&owner).owner(), Some(Owner::from_bytes([0xab; 16])));
+        assert!(Words::new(&owner.to_uppercase()).owner().is_none());
     }
 }

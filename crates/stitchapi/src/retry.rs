@@ -1,7 +1,7 @@
 //! The policy for retries. Pure: randomness is passed in.
 //!
-//! In: the number of retries so far and what the response asks for. Out: the pause before the next attempt, or the end of
-//! the call. The pipeline uses it for calls, auth for logins.
+//! [`Retry::pause`] takes the number of retries so far and the `retry_after` of the response, and returns the pause before the
+//! next attempt, or `None` if there is none. The pipeline uses it for calls, auth for logins.
 
 use std::time::Duration;
 

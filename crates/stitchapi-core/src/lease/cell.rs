@@ -1,4 +1,4 @@
-//! The holders and waiters under one key, and their text in a store.
+//! The holders and waiters of the leases under one key, and their text in a store.
 
 use std::error::Error;
 use std::fmt::{self, Write as _};
@@ -8,9 +8,10 @@ use std::time::Duration;
 use crate::words::Words;
 use crate::{Owner, StoreTime};
 
-/// First word of the text: the only format so far.
+/// Format version, the first word of the text. It is the only version so far.
 const FORMAT: &str = "1";
-/// Time that a cell outlives its last holder. Within it the next fencing token continues the cell's, later the clock's.
+/// Time for which a store keeps a cell after the end of its last holder and waiter. Until then the next fencing token is one
+/// more than the last one; after that it is taken from the store's clock.
 const TTL_MARGIN: Duration = Duration::from_secs(1);
 
 /// Holders and waiters of the leases under one key.

@@ -13,9 +13,9 @@ use crate::key::{escape, unescape};
 use crate::words::Words;
 use crate::{StoreTime, micros_up};
 
-/// First word of the text: the only format so far.
+/// Format version, the first word of the text. It is the only version so far.
 const FORMAT: &str = "1";
-/// Shortest ttl of a cell after a write. A cell that is absent within it was lost.
+/// Shortest ttl of a cell after a write. If a cell is absent before its ttl is over, its state was lost.
 pub(super) const MIN_TTL: Duration = Duration::from_secs(3600);
 /// Epoch of a cell that contains only a hold: no request has booked in it.
 const HOLD_ONLY_EPOCH: u64 = 0;
@@ -42,15 +42,15 @@ pub struct Cell {
     /// Identity of this state: random bits, chosen by the request that created the cell, and again by the request that
     /// found that state was lost. 0 for a cell that contains only a hold.
     pub epoch: u64,
-    /// Number of changes that a booking could depend on.
+    /// Number of changes so far on which a booking can depend.
     pub seq: u64,
     /// End of the hold: no call starts earlier.
     pub held_until: StoreTime,
-    /// Time until which the processes that pace alone continue to do so.
+    /// End of an outage: until then, processes that pace alone continue to do so.
     pub local_end: StoreTime,
     /// Earliest start in a new cell, or after an outage.
     pub opens_at: StoreTime,
-    /// Lateness in microseconds that a start may have: the largest declared within the last 60 s.
+    /// Maximum lateness of a start, in microseconds: the largest that a process has declared within the last 60 s.
     pub max_lateness: Strictest,
     /// Count of the processes that use the bucket. No booking depends on it, so its changes leave `seq` unchanged.
     pub processes: ProcessCount,
@@ -97,7 +97,7 @@ impl Cell {
         self.epoch == HOLD_ONLY_EPOCH
     }
 
-    /// Returns `epoch`, or the nearest one that a cell with bookings may have.
+    /// Returns `epoch`, unless that is reserved for a cell that contains only a hold: then the nearest other one.
     pub(super) fn booking_epoch(epoch: u64) -> u64 {
         epoch.max(HOLD_ONLY_EPOCH + 1)
     }

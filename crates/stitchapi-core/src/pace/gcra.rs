@@ -8,7 +8,8 @@ use crate::{StoreTime, micros_up};
 
 /// One limit during a transition.
 ///
-/// Times are scaled: integers in `1/permits` microsecond. In that unit `T(x)` is a plain product, and nothing is rounded.
+/// Times are scaled: they are integers in units of `1/permits` microsecond. In that unit `T(x)`, the time that `x` units
+/// take, is a plain product, and nothing is rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gcra {
     permits: u32,
@@ -70,10 +71,10 @@ impl Gcra {
         if ready <= self.scaled(at_least) { at_least } else { self.round_up(ready) }
     }
 
-    /// Books a call of this cost: moves the tat up to its start, and past it by the cost.
+    /// Books a call of this cost at `start`: the new tat is the start plus the time that the cost takes.
     ///
-    /// Where this limit set the start, the tat continues from the exact time that was rounded up to it. Continued from
-    /// the rounded start, it would lose up to a microsecond per permit: half the budget at a million a second.
+    /// If this limit determined the start, the tat is computed from the exact time before rounding. Computed from the rounded
+    /// start, it would lose up to a microsecond per permit, which is half the budget at a million permits a second.
     #[inline]
     pub(super) fn book(&mut self, cost: u32, start: StoreTime, e_min: StoreTime) {
         let (ready, start) = (self.ready(cost, e_min), self.scaled(start));
@@ -114,7 +115,7 @@ impl Gcra {
     pub(super) fn tat(&self) -> Tat {
         let permits = i128::from(self.permits);
         let whole = self.tat.div_euclid(permits);
-        // The largest time has no remainder: rounded up, it would exceed the range of a cell.
+        // The largest time of a cell has no remainder, because rounding it up would exceed the range.
         if whole >= i128::from(MAX_SAFE_INTEGER) {
             return Tat { micros: MAX_SAFE_INTEGER, remainder: 0 };
         }

@@ -8,7 +8,8 @@ use super::limit::Limit;
 use super::tat::Tat;
 use crate::{StoreTime, micros_up};
 
-/// Limits of a bucket without a store: a cell during a transition, and the whole budget of a single process.
+/// The limits of one bucket, with their state. It is used on a cell during a transition, and by a process without a store as
+/// its whole budget.
 ///
 /// ```
 /// use std::time::Duration;
@@ -27,7 +28,7 @@ use crate::{StoreTime, micros_up};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GcraSet {
     limits: Vec<Gcra>,
-    /// Start that was booked last: no later call starts before it.
+    /// Start of the call that was booked last. Calls booked after it do not start earlier.
     latest: StoreTime,
 }
 

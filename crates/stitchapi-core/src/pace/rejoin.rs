@@ -40,9 +40,9 @@ impl RejoinDecision {
 /// Announces a rejoin in the repaired `cell`: all processes continue alone until `local_end`, and no call starts before
 /// `opens_at`.
 ///
-/// While the processes paced alone, they used the budget, and the cell does not contain that. So the limits of the
-/// shortest period have spent their burst, the others at least the tats that the request states, and in a cell that was
-/// lost (`stored` is absent or has another epoch) no limit has credit.
+/// The cell does not contain what the processes used while they paced alone. Therefore the burst of the limits with the
+/// shortest period counts as spent, and the tats of the other limits are at least those that the request states. In a cell
+/// that was lost (`stored` is absent or has another epoch) no limit has credit.
 pub(super) fn announce(
     cell: &mut Cell,
     stored: Option<&Cell>,

@@ -105,10 +105,11 @@ fn declare_limit(cell: &mut Cell, limit: &Limit, max_lateness_before: u32, now: 
     changed
 }
 
-/// Keeps what was spent of the burst spent, after a change of a limit whose full credit was `full_credit` before.
+/// Adapts the tat to a changed limit, whose full credit was `full_credit` before, so that the spent part of the burst stays
+/// spent.
 ///
-/// If a unit takes longer now, the burst covers more time, and the difference would be credit that was never earned. So
-/// the tat moves by the difference. The tat is rounded up, because its remainder counts in `1/N` of the old permits.
+/// If a unit takes longer now, the burst covers more time, and the difference would be credit that was never earned.
+/// Therefore the tat is moved by the difference. It is rounded up, because its remainder is in units of the old permits.
 fn keep_spent_credit(state: &mut LimitState, full_credit: Tat, max_lateness: u32, now: StoreTime) {
     let tat = state.tat.rounded_up();
     let grown_by = Gcra::new(state, max_lateness).full_credit().rounded_up().0.saturating_sub(full_credit.micros);

@@ -6,7 +6,7 @@ use crate::StoreTime;
 
 /// Time for which a stricter setting stays in force after a request declared it last.
 const IN_FORCE_FOR: Duration = Duration::from_secs(60);
-/// Minimum age of a time stamp before it is renewed. Within it, a request that changes nothing else writes nothing.
+/// Minimum age of a time stamp before it is renewed, so that a request which changes nothing else writes nothing.
 const STAMP_RESOLUTION: Duration = Duration::from_secs(1);
 
 /// Strictest value of a setting among those declared within the last 60 s.

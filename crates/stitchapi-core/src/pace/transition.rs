@@ -31,7 +31,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) 
     let not_before = request.not_before.unwrap_or_default();
     let e_min = (now + request.lead).max(cell.held_until).max(cell.opens_at).max(not_before);
     if decision == RejoinDecision::Wait {
-        // Nothing is written, so the reply must not contain the repair: its epoch would be one that the store never had.
+        // Nothing is written, so the reply contains the stored cell, and not the repaired one, whose epoch the store never had.
         let cell = stored.cloned().unwrap_or(cell);
         return Transition::unchanged(Reservation { now, e_min, cell, granted: 0, counted: None });
     }

@@ -1,7 +1,8 @@
 //! Fills one entry: the task of a single flight.
 //!
-//! In: the key of a missing entry and the closure that fetches its response. Out: the response, stored if it may be, or a
-//! [`FillError`] with the callers it concerns. Called by `response_cache` after a miss.
+//! [`Fill`] takes the key of a missing entry and the closure that fetches its response. It returns the response, which it
+//! stores if it may be stored, or a [`FillError`], which says whether the other waiting callers fail, too. `response_cache`
+//! runs it after a miss.
 
 use std::error::Error as _;
 use std::sync::Arc;

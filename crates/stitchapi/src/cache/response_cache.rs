@@ -1,6 +1,7 @@
 //! The response cache of a seam.
 //!
-//! In: a request, its policy and the closure that fetches its response. Out: the response and how the cache answered.
+//! [`ResponseCache::get_or_fetch`] takes a request, its policy and the closure that fetches its response. It returns the
+//! response, and whether that was stored, fetched, or fetched by another call.
 
 use std::sync::Arc;
 

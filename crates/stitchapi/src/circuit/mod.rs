@@ -1,7 +1,7 @@
 //! The circuit breaker: when an API fails, the whole fleet sends it no requests for a while.
 //!
-//! In: an attempt that wants to start, and what became of it. Out: a permit for the attempt, or an error of kind
-//! `CircuitOpen`. The pipeline asks [`Breaker::admit`] before each attempt. `declaration` is the public type,
+//! Before each attempt the pipeline calls [`Breaker::admit`], which returns a permit for the attempt, or an error of kind
+//! `CircuitOpen`; the permit receives the outcome of the attempt. `declaration` is the public type,
 //! `window` counts failures and `state` decides (both are pure: the time is passed in), `local` adds the clock and the
 //! waiting attempts of this process, `fleet` the record and the probe's lease in the store, `permit` runs one attempt.
 

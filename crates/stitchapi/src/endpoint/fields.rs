@@ -1,7 +1,7 @@
 //! Splits an input into values by position or by name.
 //!
-//! In: a caller's input, and which fields are wanted as JSON. Out: [`Fields`]. Called by `input_plan`, which assigns the
-//! values to the places of a request.
+//! [`split_fields`] takes a caller's input, and a function that says which fields are needed as JSON, and returns [`Fields`].
+//! It is called by `input_plan`, which assigns the values to the parts of a request.
 
 use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap, SerializeStruct};

@@ -78,8 +78,8 @@ impl Error {
         Self::new(ErrorKind::ShutDown, "the seam is shut down")
     }
 
-    /// Returns a copy for another caller that waited for the same work. An error has one owner, so the copy gets a
-    /// `source` of its own.
+    /// Returns a copy for another caller that waited for the same work. The source of an error cannot be cloned, so the caller
+    /// passes one for the copy.
     pub(crate) fn copy_with_source(&self, source: Option<impl StdError + Send + Sync + 'static>) -> Self {
         let Inner { kind, message, stitch, attempts, retry_after, retryable, response, source: _ } = &*self.0;
         Self(Box::new(Inner {
@@ -144,8 +144,8 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns `true` if the same call may succeed later: throttled, circuit open, timed out, no response, a store that
-    /// may recover, or a status that says so (429, 502, 503, 504).
+    /// Returns `true` if the same call may succeed later: throttled, circuit open, timed out, a connection that failed or
+    /// broke, a store that may recover, or a status that says so (429, 502, 503, 504).
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.retryable

@@ -1,8 +1,8 @@
 //! One call, stage by stage.
 //!
-//! In: the declaration of a stitch, an encoded input, the overrides of one call. Out: the decoded response, or the error.
-//! Called by `stitch/call.rs`. Stages that take time stand before the throttle's slot, so that a request is sent as soon as
-//! its slot begins.
+//! `stitch/call.rs` passes the declaration of a stitch, an encoded input and the overrides of one call, and receives the
+//! decoded response or the error. Stages that take time run before the call waits for its slot (the start time that the
+//! throttle assigns), so that the request is sent as soon as the slot begins.
 //!
 //! The walk of a call without cache: the files in the order in which a call passes them. Back from the transport, the
 //! response passes 13 to 16; a redirect, a replaced credential or a retry begins again at 7.

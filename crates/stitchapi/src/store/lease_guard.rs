@@ -1,8 +1,8 @@
 //! One lease of the store, from the first request for it to its release.
 //!
-//! In: the key of the lease, and for how long a place in its queue is kept. Out: whether this process holds the lease.
-//! Single flight acquires one for its leader, the circuit one for its probe. The operations are those of
-//! [`Client`], the contract is that of [`Leases`](stitchapi_core::Leases).
+//! A [`LeaseGuard`] is created for the key of a lease; it acquires and renews the lease, and knows whether this process holds
+//! it. Single flight acquires a lease for its leader, the circuit for its probe. The operations are those of [`Client`], and
+//! their contract is that of [`Leases`](stitchapi_core::Leases).
 
 use std::future::Future;
 use std::pin::pin;

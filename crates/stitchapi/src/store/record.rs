@@ -1,7 +1,7 @@
 //! One versioned value of the store that several processes read and replace.
 //!
-//! In: the key, and how the bytes are decoded. Out: the value with the version it was read at, and whether a write over
-//! that version succeeded. Single flight keeps its outcome in a record, auth its session, the circuit its last change.
+//! [`Record::read`] returns the decoded value with its version, [`Record::write`] whether a write over that version has
+//! succeeded. Single flight keeps its outcome in a record, auth its session, the circuit its last change.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! The wait-queue agent: a task that serves the callers who wait in this process, and calls the store for them.
+//! The wait-queue agent: a task that serves the callers that wait for one limit in this process, and sends requests to the
+//! store for them.
 //!
 //! The rate limit ([`Bucket`](super::Bucket)) and the concurrency limit have one agent each. It asks a [`WaitQueue`] what
 //! to do, sends the requests that the queue plans, and sleeps until a response arrives, the next step is due, or a caller
@@ -39,7 +40,7 @@ pub(super) trait WaitQueue: Send + Sync + 'static {
     /// Marks the agent as stopped if it has no work; the next caller starts another one. Returns `false` if it has work.
     fn try_stop_agent(&self) -> bool;
 
-    /// Marks the agent as stopped although it has work. Returns the wakers of all waiters.
+    /// Marks the agent as stopped although it has work, because the runtime has dropped it. Returns the wakers of all waiters.
     fn abort(&self) -> Vec<Waker>;
 
     /// Stores `waker` for the next notification. Returns `true` if the agent was notified since its last step began.
@@ -56,19 +57,19 @@ pub(super) struct Effects<R> {
     /// Requests to send. While a step returns any, another step follows at once.
     pub(super) requests: Vec<R>,
     /// Time of the next step, if no response and no notification comes before.
-    pub(super) next_turn: Option<Tick>,
+    pub(super) next_step: Option<Tick>,
 }
 
 impl<R> Default for Effects<R> {
     fn default() -> Self {
-        Self { wakers: Vec::new(), events: Vec::new(), requests: Vec::new(), next_turn: None }
+        Self { wakers: Vec::new(), events: Vec::new(), requests: Vec::new(), next_step: None }
     }
 }
 
 impl<R> Effects<R> {
     /// Plans the next step for `at`, unless it is planned for an earlier time.
     pub(super) fn step_at(&mut self, at: Tick) {
-        self.next_turn = Some(self.next_turn.map_or(at, |other| other.min(at)));
+        self.next_step = Some(self.next_step.map_or(at, |other| other.min(at)));
     }
 
     /// Wakes the served waiters and emits the events.
@@ -109,8 +110,8 @@ impl AgentWaker {
         self.waker.take()
     }
 
-    /// Clears the notification: the step that begins sees all changes so far.
-    pub(super) fn begin_turn(&mut self) {
+    /// Clears the notification, because the step that begins now sees all changes so far.
+    pub(super) fn begin_step(&mut self) {
         self.is_notified = false;
     }
 
@@ -132,7 +133,7 @@ pub(super) fn ensure_running<Q: WaitQueue>(queue: &Arc<Q>) {
 
 struct Agent<Q: WaitQueue> {
     queue: Arc<Q>,
-    /// Whether it has stopped by itself: by then another agent may be running.
+    /// Whether the agent has stopped because it had no work. Another agent may be running since.
     is_stopped: bool,
 }
 
@@ -153,8 +154,8 @@ impl<Q: WaitQueue> Agent<Q> {
                 return;
             }
             // The timer is kept while the time of the next step stays the same.
-            sleep = sleep.filter(|(until, _)| Some(*until) == effects.next_turn);
-            if let (None, Some(at)) = (&sleep, effects.next_turn) {
+            sleep = sleep.filter(|(until, _)| Some(*until) == effects.next_step);
+            if let (None, Some(at)) = (&sleep, effects.next_step) {
                 sleep = Some((at, queue.runtime().sleep_until(at)));
             }
             let slept = poll_fn(|context| {
@@ -167,14 +168,15 @@ impl<Q: WaitQueue> Agent<Q> {
             if slept {
                 sleep = None;
             } else {
-                // Callers that were woken together join the queue again one by one: the next request is for all of them.
+                // Callers that were woken together join the queue again one by one. Yielding lets all of them join before the next
+                // request.
                 yield_once().await;
             }
         }
     }
 }
 
-/// If the runtime drops the agent, the waiters are woken: one of them starts another agent.
+/// Wakes the waiters if the runtime drops the agent before its end, so that one of them starts another agent.
 impl<Q: WaitQueue> Drop for Agent<Q> {
     fn drop(&mut self) {
         if !self.is_stopped {
@@ -183,7 +185,7 @@ impl<Q: WaitQueue> Drop for Agent<Q> {
     }
 }
 
-/// A future that continues as a queue of its own if it is dropped before its end: its request may have taken effect.
+/// A future that continues in a spawned task if it is dropped before its end, because its request may have taken effect.
 pub(super) struct SpawnOnDrop {
     future: Option<BoxFuture<'static, ()>>,
     runtime: Arc<dyn Runtime>,

@@ -1,6 +1,6 @@
 //! [`Bucket`]: one budget, as the callers of one process use it: a rate limit and, if declared, a concurrency limit.
 //!
-//! In: the cost of a call. Out: its units, and leave to start. The seam and the pipeline get buckets from the
+//! It converts the cost of a call into units, and lets the call start. The seam and the pipeline get buckets from the
 //! [registry](super::registry). Read on in `rate_limit.rs` and in `concurrency/`.
 
 use std::borrow::Cow;
@@ -28,7 +28,8 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// `key` returns the key of a cell of this kind, if the context has a store.
+    /// Creates a bucket. `key` returns the key under which the store keeps the state of a limit: its argument is the kind of
+    /// the limit. It returns `None` without a store.
     pub(super) fn new(
         context: &Arc<ThrottleContext>,
         settings: Arc<BucketSettings>,
@@ -41,7 +42,8 @@ impl Bucket {
         Arc::new(Self { settings, rate, concurrency })
     }
 
-    /// Returns `true` if a new bucket would serve as well: no call waits or runs, nothing is held, and the budget is full.
+    /// Returns `true` if the bucket can be discarded and created again later: no call waits or runs, no hold is in force, and
+    /// the budget is full.
     pub(super) fn is_idle(&mut self, now: Tick) -> bool {
         let mut limits = self.concurrency.iter_mut();
         limits.all(|limit| Arc::get_mut(limit).is_some_and(ConcurrencyLimit::is_idle))
@@ -62,8 +64,8 @@ impl Bucket {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`](crate::ErrorKind::Input) for a cost above the burst of a cap, and for any cost but one call on a
-    /// store that can only count.
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input) for a cost above the burst of a limit with a longer period, and on a store
+    /// that can only count, for a cost of several calls or of other units.
     #[inline]
     pub(crate) fn units(&self, cost: &Cost) -> Result<Option<Cow<'_, Units>>> {
         if cost.is_one_call() {
@@ -145,12 +147,12 @@ impl Bucket {
         self.rate.apply_cooldown(signal, started);
     }
 
-    /// Records a response that accepted the request started at `started`.
+    /// Records that the API accepted the request that started at `started`, which shortens the next hold of unstated length.
     pub(crate) fn record_acceptance(&self, signal: RateLimitSignal, started: Tick) {
         self.rate.record_acceptance(signal, started);
     }
 
-    /// Refuses every caller that waits for a slot: the seam was shut down.
+    /// Refuses every caller that waits for a slot, because the seam was shut down.
     pub(super) fn shut_down(&self) {
         self.rate.shut_down();
     }

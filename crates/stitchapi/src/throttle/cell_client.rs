@@ -53,7 +53,7 @@ impl CellClient {
         }
     }
 
-    /// Gives a booking back. See [`Pacer::refund`](stitchapi_core::Pacer::refund).
+    /// Returns a booking that no caller needs. See [`Pacer::refund`](stitchapi_core::Pacer::refund).
     pub(super) async fn refund(&self, booking: &Booking) -> Result<bool, StoreError> {
         match self {
             Self::Pacer { store, key, trace } => store.refund(key, booking, trace).await,

@@ -15,7 +15,7 @@ pub(crate) struct ThrottleContext {
     pub(crate) seam: Arc<str>,
     /// Host and port of its base URL.
     pub(crate) host: String,
-    /// Store that the buckets lie in. Without one they lie in this process.
+    /// Store with the state of the buckets; `None` keeps it in this process.
     pub(crate) store: Option<Arc<Client>>,
     /// Vault that hashes principals in keys.
     pub(crate) vault: Vault,

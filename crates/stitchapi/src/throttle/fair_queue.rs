@@ -1,7 +1,7 @@
 //! [`FairQueue`]: the waiters of one process, and which of them is next.
 //!
-//! In: waiters, decisions on them. Out: the next waiter, and the decision when its future polls. The rate limit and the
-//! concurrency limit have one each: a planner serves it, the future of each waiter polls it. Pure: no clock, no I/O.
+//! The rate limit and the concurrency limit have one each. Their planners take the next waiter and store a decision on it; the
+//! future of the waiter polls for the decision. Pure: no clock, no I/O.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
@@ -11,11 +11,11 @@ use stitchapi_core::Tick;
 
 use crate::throttle::units::{UnitTotals, Units};
 
-/// Queue of waiters: first come, first served within a *flow*, which is one principal; between flows by deficit round robin
-/// (M. Shreedhar and G. Varghese, 1995), where a waiter weighs what it costs on the first limit.
+/// Queue of waiters. The waiters of one *flow* (one principal) are served first come, first served. Flows are served by
+/// deficit round robin (M. Shreedhar and G. Varghese, 1995), in which the weight of a waiter is its units on the first limit.
 ///
-/// A decided waiter leaves its flow and stays in the queue until its future polls the decision. If the future is dropped
-/// before, [`leave`](Self::leave) returns the decision for the next waiter.
+/// A decided waiter leaves its flow, and stays in the queue until its future polls the decision. If the future is dropped
+/// before that, [`leave`](Self::leave) returns the decision, so that the next waiter can have it.
 #[derive(Debug)]
 pub(in crate::throttle) struct FairQueue<D> {
     flows: BTreeMap<u64, Flow>,
@@ -35,12 +35,12 @@ pub(in crate::throttle) struct FairQueue<D> {
 /// Waiters of one principal.
 #[derive(Debug, Default)]
 struct Flow {
-    /// Waiters without a decision, by number: in the order of their arrival.
+    /// Waiters without a decision, by number. The numbers are in the order of arrival.
     waiters: BTreeMap<u64, Waiter>,
     deficit: u64,
 }
 
-/// Expiry of a queue without waiters.
+/// A time that is never reached: the expiry of a queue without waiters.
 const NEVER: Tick = Tick(u64::MAX);
 
 /// Identifier of a waiter, until it leaves or polls its decision.
@@ -50,7 +50,7 @@ pub(in crate::throttle) struct WaiterId {
     number: u64,
 }
 
-/// Caller that waits.
+/// A caller that waits.
 #[derive(Debug)]
 pub(in crate::throttle) struct Waiter {
     pub(in crate::throttle) units: Units,
@@ -59,7 +59,7 @@ pub(in crate::throttle) struct Waiter {
     pub(in crate::throttle) arrived: Tick,
     /// Latest start that the caller accepts.
     pub(in crate::throttle) latest_start: Tick,
-    /// End of its whole call.
+    /// End of the whole call.
     pub(in crate::throttle) deadline: Tick,
     pub(in crate::throttle) waker: Option<Waker>,
 }
@@ -72,12 +72,12 @@ pub(in crate::throttle) struct DecidedWaiter {
 }
 
 impl Waiter {
-    /// Returns the units on the first limit that it draws on.
+    /// Returns the number of units on the first limit on which the waiter draws.
     fn weight(&self) -> u64 {
         self.units.iter().copied().find(|units| *units > 0).unwrap_or(1).into()
     }
 
-    /// Returns when it expires next: behind its latest start, and once that has passed, at its deadline.
+    /// Returns the time of the waiter's next expiry: just after its latest start, or once that has passed, its deadline.
     fn expires_at(&self, now: Tick) -> Tick {
         if self.latest_start < now {
             self.deadline
@@ -160,12 +160,12 @@ impl<D> FairQueue<D> {
         None
     }
 
-    /// Adds a waiter again that could not use its decision, at its old place.
+    /// Adds a waiter that could not use its decision to the queue again, at its old place.
     pub(in crate::throttle) fn requeue(&mut self, decided: DecidedWaiter) -> WaiterId {
         self.insert(decided.id, decided.waiter)
     }
 
-    /// Removes a waiter. Returns the decision that it has not polled, for the next waiter.
+    /// Removes a waiter. Returns its decision if it has one that was not polled: the next waiter can have it.
     pub(in crate::throttle) fn leave(&mut self, id: WaiterId) -> Option<D> {
         self.remove(id);
         self.decided.remove(&id.number).map(|(_, decision)| decision)
@@ -198,7 +198,7 @@ impl<D> FairQueue<D> {
     /// Returns the flow of the next waiter.
     fn next_in_turn(&mut self, fits: &impl Fn(&Waiter) -> bool) -> Option<u64> {
         let firsts = self.turns.iter().filter_map(|flow| self.first_of(*flow, fits));
-        // The weight of the heaviest first waiter: one round is enough to find a waiter.
+        // The quantum is the weight of the heaviest first waiter, so that one round is enough to find a waiter.
         let quantum = firsts.map(|(_, waiter)| waiter.weight()).max()?;
         for _ in 0..=self.turns.len() {
             let front = *self.turns.front()?;
@@ -222,7 +222,8 @@ impl<D> FairQueue<D> {
         Some((WaiterId { flow, number: *number }, waiter))
     }
 
-    /// Returns the waiters about in the order in which they will be served: exactly so within one flow.
+    /// Returns the waiters in the order in which they will be served. The order is exact within one flow, and approximate
+    /// between flows.
     pub(in crate::throttle) fn in_order(&self) -> impl Iterator<Item = (WaiterId, &Waiter)> {
         let turns = self.turns.iter().filter_map(|flow| Some((*flow, self.flows.get(flow)?.waiters.iter())));
         let mut turns: VecDeque<_> = turns.collect();
@@ -247,7 +248,8 @@ impl<D> FairQueue<D> {
         self.next_expiry = self.in_order().map(|(_, waiter)| waiter.expires_at(now)).min().unwrap_or(NEVER);
     }
 
-    /// Counts the bound of each wait from `from` on, if the waiter arrived before. The deadlines stay.
+    /// Restarts the wait of each waiter that arrived before `from`: its longest wait counts from `from`. Deadlines do not
+    /// change.
     pub(in crate::throttle) fn restart_waits_at(&mut self, from: Tick) {
         for waiter in self.waiters_mut() {
             waiter.latest_start = (waiter.latest_start + from.since(waiter.arrived)).min(waiter.deadline);

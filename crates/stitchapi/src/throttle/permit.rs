@@ -1,4 +1,4 @@
-//! [`Permit`]: leave to start one call that is not a stitch. `Seam::permit` returns it.
+//! [`Permit`]: permission to start one call that is not a stitch. `Seam::permit` returns it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::declaration::Cost;
 use super::rate_limit::Start;
 use super::units::Units;
 
-/// Leave to start one call, now: from [`Seam::permit`](crate::Seam::permit).
+/// Permission to start one call now. Returned by [`Seam::permit`](crate::Seam::permit).
 ///
 /// * Its cost is charged when it is returned; dropping it refunds nothing.
 /// * Where the throttle has a [concurrency](crate::Throttle::and_concurrency) limit, it holds a concurrency permit until it
@@ -44,7 +44,7 @@ struct Charged {
     at: Tick,
 }
 
-/// What few permits have.
+/// Parts of a permit that most permits do not have.
 struct Extras {
     /// Units that were charged, if they are not those of one call.
     custom_units: Option<Units>,
@@ -78,7 +78,8 @@ impl Permit {
         self.waited
     }
 
-    /// Returns the reading of the clock that passed the lateness test, `None` if the permit has drawn on no rate.
+    /// Returns the start: the clock reading at which the caller was found to be in time for its slot. `None` if the permit has
+    /// drawn on no rate.
     #[must_use]
     pub fn at(&self) -> Option<Tick> {
         self.charged.as_ref().map(|charged| charged.at)

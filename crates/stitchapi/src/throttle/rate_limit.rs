@@ -1,9 +1,10 @@
 //! [`RateLimit`]: the rate limit of one bucket, as the callers of one process use it.
 //!
-//! In: units of a call and the bounds of its wait. Out: a [`Start`], or an error. [`Bucket`](super::bucket::Bucket) calls it.
-//! While a request is in flight callers queue, and the next request books for all of them: round trips per call fall as the
-//! load rises. A caller without company sends its requests itself; otherwise the [agent] sends them,
-//! confirms the bookings and serves the queue. Read on in `pacing/planner.rs`, which decides everything.
+//! It takes the units of a call and the bounds of its wait, and returns a [`Start`] or an error.
+//! [`Bucket`](super::bucket::Bucket) owns it. While a request to the store is in flight, callers queue, and the next request
+//! books for all of them: round trips per call fall as the load rises. A caller that waits alone sends its requests itself;
+//! otherwise the [agent] sends them, confirms the bookings and serves the queue. Every decision is made in
+//! `pacing/planner.rs`.
 
 use std::fmt;
 use std::future::Future;
@@ -31,10 +32,10 @@ use crate::rate_limit_headers::{Cooldown, RateLimitSignal};
 use crate::runtime::{TimeUp, within};
 use crate::trace::Trace;
 
-/// Leave to start one call, now.
+/// Permission to start one call now.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
-    /// Reading of the clock that passed the lateness test.
+    /// The clock reading at which the call was found to be in time for its slot: its start.
     pub(crate) at: Tick,
     /// How long the call waited.
     pub(crate) waited: Duration,
@@ -74,7 +75,8 @@ impl RateLimit {
         self.cell.as_ref().is_some_and(CellClient::is_counting)
     }
 
-    /// Returns `true` if a new rate limit would serve as well: no waiter, no slot, no agent, and a full budget.
+    /// Returns `true` if the rate limit can be discarded and created again later: it has no waiter, no slot and no running
+    /// agent, and its budget is full.
     pub(super) fn is_idle(&mut self, now: Tick) -> bool {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
         !state.agent.is_running() && state.planner.is_idle(now)
@@ -96,11 +98,12 @@ impl RateLimit {
         starts.then_some(Start { at: now, waited: Duration::ZERO })
     }
 
-    /// Waits until a call may start that could not start [at once](Self::start_at_once). Callers of one `flow` are served
-    /// first come, first served; flows take turns.
+    /// Waits until a call may start that could not start [at once](Self::start_at_once). Callers of one `flow` (the callers of
+    /// one user) are served first come, first served; flows are served in turn.
     ///
-    /// A slot that is late by more than the maximum lateness when the caller wakes, or whose booking has become void,
-    /// is given up for another one. Dropped while waiting: nothing happened, and the next caller takes the turn.
+    /// If the slot of a caller has passed by more than the maximum lateness when the caller wakes, or its booking has become
+    /// void, the caller waits for another slot. If the future is dropped while it waits, nothing was charged, and its place
+    /// in the queue passes to the next caller.
     ///
     /// # Errors
     ///
@@ -115,7 +118,7 @@ impl RateLimit {
     ) -> Result<Start> {
         let mut waiting = self.join(units, flow, bounds, trace)?;
         if !waiting.needs_agent {
-            // Boxed, so that the future of a caller with company is small.
+            // Boxed, so that the future of a caller that does not wait alone is small.
             let lead = Box::pin(within(&**self.runtime(), bounds.deadline, self.lead(&mut waiting)));
             if let Some(result) = lead.await.map_err(|TimeUp| timed_out_error())? {
                 return result;
@@ -152,14 +155,14 @@ impl RateLimit {
         Ok(WaitForSlot { limit: self, id: joined.id, asked: now, is_done: false, needs_agent, trace })
     }
 
-    /// Sends the requests of a caller without company. Returns the result of its wait, or `None` once it has company or
-    /// there is nothing to request.
+    /// Sends the requests of a caller that waits alone. Returns the result of its wait, or `None` once another caller waits,
+    /// too, or there is nothing to request.
     ///
-    /// Saves the two task switches of an agent: on a local Redis whose script takes 86 us such a caller has its permit after
-    /// 99 us, and after 110 us if an agent sends the request.
+    /// This saves the two task switches of an agent: on a local Redis whose script takes 86 us such a caller has its permit
+    /// after 99 us, and after 110 us if an agent sends the request.
     async fn lead(self: &Arc<Self>, waiting: &mut WaitForSlot<'_>) -> Option<Result<Start>> {
         while let Some(request) = self.next_own_request() {
-            // The request continues if its caller leaves: it may have booked.
+            // If the caller leaves, the request continues in a task of its own, because it may have booked.
             let sent = SpawnOnDrop::new(self.runtime().clone(), Box::pin(self.clone().send(request)));
             match select(sent, &mut *waiting).await {
                 Either::Left(_) => {
@@ -173,14 +176,14 @@ impl RateLimit {
         None
     }
 
-    /// Returns the next request of a caller without company.
+    /// Returns the next request of a caller that waits alone.
     fn next_own_request(&self) -> Option<StoreRequest> {
         let mut state = self.lock_state();
         if state.agent.is_running() || !state.planner.is_quiet_cell() {
             return None;
         }
         let (now, random) = (self.runtime().now(), self.runtime().random());
-        state.agent.begin_turn();
+        state.agent.begin_step();
         let mut effects = state.planner.step(now, random);
         drop(state);
         let request = effects.requests.pop();
@@ -195,7 +198,8 @@ impl RateLimit {
         }
     }
 
-    /// Refunds a booking, which the store ignores if another process has booked since. A failure costs slots only.
+    /// Refunds a booking. The store ignores the refund if another process has booked since. If the refund fails, the booked
+    /// slots are lost.
     async fn refund(self: Arc<Self>, booking: Booking) {
         if let Some(cell) = &self.cell {
             let _ = cell.refund(&booking).await;
@@ -217,7 +221,8 @@ impl RateLimit {
         agent_waker.into_iter().for_each(Waker::wake);
     }
 
-    /// A debt is sent again if it failed: charged twice, it only delays later calls. A refund is sent once.
+    /// Corrects a charge in the store. A debt is sent again after a failure: if it is charged twice, later calls only wait
+    /// longer. A refund is sent once.
     async fn settle_in_store(&self, index: usize, delta: i64) {
         let (Some(cell), Some(limit)) = (&self.cell, self.settings.limits.get(index)) else { return };
         if cell.settle(&limit.id, delta).await.is_err() && delta > 0 {
@@ -225,8 +230,8 @@ impl RateLimit {
         }
     }
 
-    /// Applies the cooldown that a response requests: here at once, and in the fleet through the cell. `started` is the
-    /// start of its request.
+    /// Applies the cooldown that a response requests: in this process at once, and in the other processes through the cell.
+    /// `started` is the start of the request.
     pub(super) fn apply_cooldown(self: &Arc<Self>, signal: RateLimitSignal, started: Tick) {
         if signal.cooldown == Cooldown::None {
             return;
@@ -245,7 +250,7 @@ impl RateLimit {
         }
     }
 
-    /// A hold is idempotent, so it is sent again if it failed.
+    /// Stores a hold in the cell. It is sent again after a failure, because a hold is idempotent.
     async fn hold_in_store(self: Arc<Self>, until: StoreTime) {
         let Some(cell) = &self.cell else { return };
         if cell.hold(until, self.settings.max_hold).await.is_err() {
@@ -270,7 +275,7 @@ impl RateLimit {
     /// Returns the status, after one request to the store unless the store is unavailable. A request that fails begins an
     /// outage.
     ///
-    /// Dropped: the request may have been sent.
+    /// If the future is dropped, the request may have been sent.
     pub(super) async fn status(self: &Arc<Self>, name: String) -> BucketStatus {
         let (now, random) = (self.runtime().now(), self.runtime().random());
         let touch = self.lock_state().planner.touch(now, random);
@@ -319,7 +324,7 @@ impl WaitQueue for RateLimit {
     fn step(&self) -> Effects<StoreRequest> {
         let (now, random) = (self.runtime().now(), self.runtime().random());
         let mut state = self.lock_state();
-        state.agent.begin_turn();
+        state.agent.begin_step();
         state.planner.step(now, random)
     }
 
@@ -358,7 +363,8 @@ impl WaitQueue for RateLimit {
     }
 }
 
-/// Request whose future runs. Dropped before its result, it counts as never sent, and the agent plans anew.
+/// A request that is being sent. If it is dropped before its result has arrived, it counts as never sent, and the agent plans
+/// the next one.
 struct InFlightRequest<'l> {
     limit: &'l RateLimit,
     request: Option<StoreRequest>,
@@ -371,14 +377,14 @@ impl Drop for InFlightRequest<'_> {
     }
 }
 
-/// Caller in the queue.
+/// Future of one caller that waits in the queue for its start.
 struct WaitForSlot<'l> {
     limit: &'l Arc<RateLimit>,
     id: WaiterId,
     asked: Tick,
-    /// Whether it has its decision and has left the queue.
+    /// Whether the caller has received its decision and left the queue.
     is_done: bool,
-    /// Whether it relies on an agent: a caller without company does not.
+    /// Whether the caller relies on an agent. A caller that waits alone does not.
     needs_agent: bool,
     trace: &'l Trace,
 }
@@ -405,13 +411,13 @@ impl Future for WaitForSlot<'_> {
             Decision::StoreFailed(error) => return Poll::Ready(Err(error.into())),
             Decision::ShutDown => return Poll::Ready(Err(Error::shut_down())),
         };
-        // Read under the lock: a booking that became void before this reading is known to be void.
+        // Read after the lock was taken, so that a booking that became void before this reading is known to be void.
         let now = limit.runtime().now();
         let Some(missed) = state.planner.missed(&slot, now) else {
             drop(state);
             return Poll::Ready(Ok(Start { at: now, waited: now.since(self.asked) }));
         };
-        // The slot is lost, the place in the queue is not.
+        // The slot is lost; the caller keeps its place in the queue.
         self.is_done = false;
         self.id = state.planner.requeue(waiter, context.waker());
         let agent_waker = state.agent.notify();
@@ -426,7 +432,7 @@ impl Future for WaitForSlot<'_> {
     }
 }
 
-/// Leaves the queue. A slot that the caller has not used is for the next waiter.
+/// Leaves the queue. A slot that the caller was given and has not used goes to the next waiter.
 impl Drop for WaitForSlot<'_> {
     fn drop(&mut self) {
         if !self.is_done {

@@ -1,7 +1,7 @@
 //! [`BucketRegistry`]: the buckets of one seam, by name and by principal.
 //!
-//! In: the throttles that a seam and its stitches declare. Out: a [`BucketHandle`] for each, which returns the bucket of a
-//! call. The seam owns one registry. Read on in `bucket.rs`.
+//! The seam and its stitches declare their throttles here. Each declaration returns a [`BucketHandle`], and that returns the
+//! bucket of a call. The seam owns one registry. Read on in `bucket.rs`.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -52,7 +52,7 @@ pub(crate) struct PrincipalBuckets {
 #[derive(Default)]
 struct PrincipalState {
     buckets: HashMap<Principal, Arc<Bucket>>,
-    /// Whether the sweep runs.
+    /// Whether the task that removes idle buckets is running.
     is_swept: bool,
 }
 

@@ -1,7 +1,7 @@
 //! [`BucketSettings`]: what a [`Throttle`] declares, validated against the store and the runtime that it runs on.
 //!
-//! In: a declaration, the context of its seam. Out: the numbers that the planner and the concurrency limit read. The registry
-//! makes one for each declaration; all buckets of it share it.
+//! The planner and the concurrency limit read their numbers from it. The registry creates one for each declared throttle; all
+//! buckets of that throttle share it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,8 @@ pub(super) struct BucketSettings {
     pub(super) max_booked: usize,
     /// Upper bound of the calls of one reserve request.
     pub(super) max_calls_per_request: usize,
-    /// Upper bound of the requests in flight: while one travels the next one is filled.
+    /// Upper bound of the requests in flight. It is more than one, so that the next request can be sent while one is on its
+    /// way.
     pub(super) max_requests: usize,
     pub(super) outage_policy: OutagePolicy,
     /// Declared number of processes that share the budget.
@@ -62,12 +63,13 @@ pub(crate) struct WaitBounds {
 }
 
 impl BucketSettings {
-    /// Validates `throttle` against its store; without one the buckets lie in this process.
+    /// Validates `throttle` against the store of the seam, or against the runtime if there is no store. Emits an event if the
+    /// store can only count.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid declaration, a store or a runtime that cannot keep it,
-    /// and a setter that has no effect on it.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid declaration, for a declaration that the store or the
+    /// runtime cannot keep, and for a setter that has no effect there.
     pub(super) fn new(throttle: &Throttle, context: &ThrottleContext) -> Result<Self> {
         let (limits, max_lateness) = throttle.validate()?;
         let store = context.store.as_deref();
@@ -113,7 +115,7 @@ impl BucketSettings {
         Ok(settings)
     }
 
-    /// Returns `true` if these are the units of one call.
+    /// Returns `true` if these are the units of one call: clones of [`one_call`](Self::one_call), not merely equal numbers.
     pub(super) fn is_one_call(&self, units: &Units) -> bool {
         Arc::ptr_eq(units, &self.one_call)
     }
@@ -124,14 +126,15 @@ impl BucketSettings {
         self.limits.iter().all(|limit| Some(limit.id.period()) >= period)
     }
 
-    /// Returns the latest start that a call accepts which arrives at `now`.
+    /// Returns the latest start that a call accepts if it arrives at `now`.
     pub(super) fn latest_start(&self, bounds: WaitBounds, now: Tick) -> Tick {
         let waits = [self.max_wait, bounds.max_wait].into_iter().flatten();
         waits.map(|wait| now + wait).fold(bounds.deadline, Tick::min)
     }
 }
 
-/// A rate needs a pacer or a counter: a store with neither would count too few calls. A concurrency limit needs leases.
+/// Checks that the store has the facets that the throttle needs. A rate needs a pacer or a counter, because without one a
+/// process does not learn of the calls of other processes. A concurrency limit needs leases.
 fn validate_on_store(throttle: &Throttle, limits: &[Limit], store: &Client) -> Result<()> {
     let (has_pacer, has_counter, has_leases) = (store.has_pacer(), store.has_counter(), store.has_leases());
     let store = store.name();
@@ -159,8 +162,8 @@ fn validate_on_store(throttle: &Throttle, limits: &[Limit], store: &Client) -> R
     Ok(())
 }
 
-/// The settings of an outage are valid without a store: a program that attaches one in production only declares its throttle
-/// once.
+/// Checks that the runtime can keep a throttle without a store. Settings of an outage are accepted although they have no
+/// effect, so that a program which attaches a store only in production declares its throttle once.
 fn validate_in_process(throttle: &Throttle, runtime: &dyn Runtime) -> Result<()> {
     if throttle.concurrency.is_some() && !runtime.joins_callers() {
         return Err(config_error(

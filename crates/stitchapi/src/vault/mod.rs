@@ -1,8 +1,9 @@
 //! How the secrets of a seam are stored: sealed with a key, or in plaintext.
 //!
-//! In: a value and the place where it is stored. Out: the bytes to store, and the value again when they are read. Sessions
-//! are sealed; auth, cache and throttle also derive the parts of their store keys here ([`Vault::digest`]).
-//! [`envelope`] is the layout of the bytes, [`digest`] the hash in store keys, [`SealingKey`] the key for both.
+//! A [`Vault`] converts a value, and the name of the place where it is stored, into the bytes to store, and the bytes back
+//! into the value. Sessions are stored in this way. The vault also hashes private values, such as user ids, for the store keys
+//! of auth, cache and throttle ([`Vault::digest`]). [`envelope`] defines the layout of the bytes, [`digest`] the hash, and
+//! [`SealingKey`] is the key of both.
 
 mod digest;
 mod envelope;

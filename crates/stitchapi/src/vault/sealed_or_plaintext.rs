@@ -45,7 +45,7 @@ enum Kind {
 }
 
 impl Vault {
-    /// Seals sessions with `key`. A reader of the store sees their sizes and expiry only.
+    /// Seals sessions with `key`. A reader of the store sees only the size and the expiry of a session.
     #[must_use]
     pub fn sealed(key: SealingKey) -> Self {
         Self(Kind::Sealed(Arc::new(key)))

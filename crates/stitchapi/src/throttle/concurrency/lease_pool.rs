@@ -17,9 +17,9 @@ use crate::trace::EventKind;
 
 /// Longest time for which a process passes one permit among its own callers. Then it releases the lease, because callers of
 /// other processes may have waited longer. A longer time saves round trips (a permit in constant use costs two of them per
-/// `MAX_REUSE`), and makes callers of other processes wait longer: at most for this time and one call.
+/// `MAX_REUSE`), and makes callers of other processes wait longer: at most for this time plus the duration of one call.
 const MAX_REUSE: Duration = Duration::from_millis(500);
-/// Maximum number of leases that are requested at the same time.
+/// Maximum of [`LeasePool::batch`].
 const MAX_BATCH: usize = 16;
 /// A time that is never reached.
 const NEVER: Tick = Tick(u64::MAX);
@@ -33,10 +33,11 @@ pub(super) struct LeasePool {
     in_flight: HashMap<Owner, RequestKind>,
     /// Position of this process in the store's queue, for all of its callers.
     queued: Option<QueuePosition>,
-    /// Leases to release, each with its expiry. A release that fails is repeated until then.
+    /// Owners whose lease or place in the queue is to be released, each with the time after which that is not needed, because
+    /// the lease has expired. A release that fails is repeated; the time then counts from the failed request.
     releases: VecDeque<(Owner, Tick)>,
-    /// Number of leases to request at once, besides the one for which this process waits in the store's queue. It doubles
-    /// with each lease that is granted, and is 0 after the store has replied that no lease is free.
+    /// Number of leases to request at the same time, besides the one for which this process waits in the store's queue. It
+    /// doubles with each lease that is granted, and is 0 after the store has replied that no lease is free.
     batch: usize,
     /// Sending time of the newest request to which the store replied that no lease is free.
     busy_as_of: Tick,
@@ -211,7 +212,8 @@ impl LeasePool {
             (RequestKind::Acquire, LeaseReply::Acquire(Lease::Busy { retry_after })) => {
                 self.batch = 0;
                 if let Some(queued) = self.queued.as_mut().filter(|queued| queued.owner == owner) {
-                    // Sent before the earliest expiry of a lease, and before this process' place in the queue expires.
+                    // Sent at the latest when the first of the leases in use expires (`retry_after`), and before this process'
+                    // place in the queue expires.
                     let bound = retry_after.max(queued.interval.min()).min(settings.queue_ttl / 3);
                     queued.next_request = now + queued.interval.next_pause(runtime.random()).min(bound);
                 }

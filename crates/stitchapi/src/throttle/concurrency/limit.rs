@@ -106,8 +106,8 @@ impl ConcurrencyLimit {
             if !waiting.may_be_free() {
                 return waiting.give_up();
             }
-            // The response of the store that says whether a permit is free is still in flight. A caller that must not wait
-            // for a permit waits for this response.
+            // The store's response, which says whether a permit is free, may still be in flight. A caller that must not wait
+            // for a permit waits for this response all the same.
             sleep = self.runtime().sleep_until(self.runtime().now() + self.settings.response_check_interval());
         }
     }
@@ -259,7 +259,8 @@ impl ConcurrencyPermit {
         self.waited
     }
 
-    /// Returns `true` if no other call can have the permit, because there is no store or the lease was renewed in time.
+    /// Returns `true` if the permit is still valid: there is no store, its lease was renewed in time, or it was issued without
+    /// a lease during an outage.
     pub(crate) fn is_held(&self) -> bool {
         let now = self.limit.runtime().now();
         self.owner.is_none() || self.limit.lock_state().is_valid(self.owner.as_ref(), now)
@@ -289,8 +290,8 @@ struct WaitForPermit {
 }
 
 impl WaitForPermit {
-    /// Returns `true` while it is unknown whether a permit is free, because the store has not responded since this caller
-    /// arrived.
+    /// Returns `true` while it is unknown whether a permit is free: since this caller arrived, no request was sent to which the
+    /// store has replied that none is free.
     fn may_be_free(&self) -> bool {
         self.limit.lock_state().may_be_free(self.arrived, &self.limit.settings)
     }

@@ -85,7 +85,7 @@ impl ConcurrencyState {
     /// Serves the waiters that need no response of the store, and plans requests.
     pub(super) fn step(&mut self, inputs: Inputs<'_>) -> Effects<LeaseRequest> {
         let mut effects = Effects::default();
-        self.agent.begin_turn();
+        self.agent.begin_step();
         self.serve(inputs, &mut effects);
         let waiting = self.queue.waiting();
         if let Permits::Leased(pool) = &mut self.permits {
@@ -143,8 +143,8 @@ impl ConcurrencyState {
         true
     }
 
-    /// Returns `true` while it is unknown whether a permit is free for a caller that arrived at `arrived`, because the store
-    /// has not responded since.
+    /// Returns `true` while it is unknown whether a permit is free for a caller that arrived at `arrived`: since then no
+    /// request was sent to which the store has replied that none is free.
     pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
         matches!(&self.permits, Permits::Leased(pool) if pool.may_be_free(arrived, settings))
     }

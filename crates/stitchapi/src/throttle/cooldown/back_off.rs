@@ -11,8 +11,8 @@ const FIRST_LENGTH: Duration = Duration::from_secs(1);
 ///
 /// * A refusal of a request that started before the last hold was set causes no other hold: the last hold is for the same
 ///   cause. A burst of refusals therefore causes one hold.
-/// * The length halves each time that it has passed without a refusal or a hold, and with each accepted request that
-///   started after the last hold. It is never less than the first length.
+/// * The length halves each time that a time of this length has passed without a refusal or a hold, and with each accepted
+///   request that started after the last hold. It is never less than the first length.
 /// * Each process counts for itself: in the fleet the longest hold applies.
 #[derive(Debug)]
 pub(in crate::throttle) struct BackOff {
@@ -56,7 +56,7 @@ impl BackOff {
         }
     }
 
-    /// Halves the length once for each time that it fits into the quiet time until `now`.
+    /// Halves the length repeatedly: as often as the time since the last hold or refusal covers the current length.
     fn decay(&mut self, now: Tick) {
         while self.next_length > FIRST_LENGTH && now.since(self.quiet_since) >= self.next_length {
             self.quiet_since = self.quiet_since + self.next_length;

@@ -19,7 +19,7 @@ use crate::trace::{EventKind, Trace};
 pub(in crate::throttle) const MAX_ROUND_TRIPS: u32 = 8;
 /// Time for which a counter is stored beyond the end of its window: wall clocks may differ by this.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
-/// Epoch of every cell: whether a counter was lost is unknown.
+/// Epoch of every reservation. It never changes, because the loss of a counter cannot be detected.
 const EPOCH: u64 = 1;
 
 /// Pacer of one bucket, over the counters of its windows. Its clock is this process' own.
@@ -49,7 +49,7 @@ impl CountingPacer {
 
     /// Books at most one call. A request for no call sends nothing to the store, unless it probes the store in an outage.
     ///
-    /// Dropped, or failed: counters may have been incremented, and those tickets are lost.
+    /// If the future is dropped, or the operation fails, counters may have been incremented; their tickets are lost.
     pub(in crate::throttle) async fn reserve(&self, request: &ReserveRequest) -> Result<Reservation, StoreError> {
         let is_touch = request.calls.is_empty();
         if is_touch && request.rejoin.is_none() {
@@ -76,8 +76,7 @@ impl CountingPacer {
         at.is_some_and(|at| self.lock_pool().take_back(at))
     }
 
-    /// Draws one ticket per unit of a debt, for no call, as far as the timeout permits. Gives nothing back if `delta` is
-    /// negative.
+    /// Draws one unused ticket per unit of a debt, until the timeout. Returns no tickets to the store if `delta` is negative.
     pub(in crate::throttle) async fn settle(&self, delta: i64) -> Result<(), StoreError> {
         let draw_all = async {
             for _ in 0..delta {
@@ -98,8 +97,8 @@ impl CountingPacer {
     /// Draws a ticket that starts at `until` at the latest. Returns its start, or `Err` with the start of the first ticket
     /// after `until`.
     ///
-    /// After each window that turns out to be exhausted, twice as many windows are skipped: where other processes have
-    /// booked far ahead, few increments are in vain.
+    /// After each window whose tickets turn out to be drawn, twice as many windows are skipped as before. Thus few increments
+    /// are wasted where other processes have booked far ahead.
     async fn draw(&self, until: Tick) -> Result<Result<Tick, Tick>, StoreError> {
         let (mut exhausted, mut skip) = (0_u32, 0);
         loop {
@@ -123,7 +122,7 @@ impl CountingPacer {
         }
     }
 
-    /// Increments the counter of a window once. It is not repeated after a failure: a lost response is a lost ticket.
+    /// Increments the counter of a window once. It is not repeated after a failure, so the ticket of a lost response is lost.
     async fn increment(&self, window: u64, wall: u64) -> Result<u64, StoreError> {
         let end = self.windows.start(self.windows.ticket(window + 1, 0));
         let ttl = Duration::from_micros(end.saturating_sub(wall)) + MAX_CLOCK_SKEW;
@@ -181,7 +180,7 @@ impl CountingPacer {
     }
 }
 
-/// Increments of a window's counter while they are in flight. Dropped before their responses: their tickets are lost.
+/// Increments of a window's counter that are in flight. If it is dropped before their responses, their tickets are lost.
 struct IncrementsInFlight<'p> {
     pacer: &'p CountingPacer,
     window: u64,

@@ -59,7 +59,7 @@ struct Counter {
 /// How to obtain the next ticket.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum NextTicket {
-    /// This process has it: its start.
+    /// This process has drawn the ticket, which starts at this time.
     Drawn(Tick),
     /// The next ticket starts at this time, which is too late.
     TooLate(Tick),
@@ -113,8 +113,8 @@ impl TicketPool {
         NextTicket::Increment { window, times }
     }
 
-    /// Forgets everything but the hold if the wall clock was set back: it is unknown which tickets of the windows that it
-    /// passes again are drawn.
+    /// Forgets everything but the hold if the wall clock was set back, because the clock passes the same windows again, and
+    /// it is unknown which of their tickets are drawn.
     fn reset_if_clock_set_back(&mut self, clocks: Clocks) {
         let last = self.last_clocks.replace(clocks);
         if last.is_some_and(|last| clocks.wall + CLOCK_STEP < last.to_wall(clocks.now)) {

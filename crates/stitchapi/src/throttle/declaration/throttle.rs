@@ -1,8 +1,8 @@
 //! [`Throttle`]: declaration of rates and of a concurrency limit, and its validation.
 //!
-//! In: the numbers that an application declares. Out: limits and a maximum lateness, or a configuration error.
-//! `SeamBuilder::build` and `StitchBuilder::build` call the validation. Read on in `settings.rs`, which adds what the
-//! store decides.
+//! The validation converts the numbers that an application declares into limits and a maximum lateness, or returns a
+//! configuration error. `SeamBuilder::build` and `StitchBuilder::build` call it. Read on in `settings.rs`, which adds the
+//! settings that depend on the store.
 
 use std::fmt;
 use std::time::Duration;
@@ -168,9 +168,10 @@ impl Throttle {
         self
     }
 
-    /// Sets how long a new bucket waits before its first slot. The default is 100 ms on a store that may lose its state
-    /// and zero on others. With zero on a store that may lose its state, slots of the lost bucket, up to one second of
-    /// the rate, may start beside those of the new one.
+    /// Sets how long a new bucket waits before its first call may start. The default is 100 ms on a store that may lose its
+    /// state, and zero on others. With zero on a store that may lose its state, calls that were booked before a loss (up
+    /// to one second of the rate) may start in addition to those of the new bucket.
+    ///
     /// Without a rate, and on a store that can only count, `build` fails.
     #[must_use]
     pub fn initial_delay(mut self, delay: Duration) -> Self {
@@ -178,18 +179,18 @@ impl Throttle {
         self
     }
 
-    /// Bounds a cooldown that a response requests: a longer one is cut to this. The default is 60 s; `Duration::ZERO`
-    /// disables cooldowns. Without a rate, `build` fails.
+    /// Sets the longest *hold*: the time without starts that follows a response which requests a cooldown. A longer one is
+    /// cut to this. The default is 60 s; `Duration::ZERO` disables cooldowns. Without a rate, `build` fails.
     ///
-    /// * The hold applies to the widest throttle that the call has passed, or to the stitch's own if the response
-    ///   reports the budget of a route (Discord) or of a part of the API (GitHub).
-    /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) holds for the time that it states. Without a stated time
-    ///   it holds for one second. Each refusal that follows a hold doubles the next hold; a hold's length without a
-    ///   refusal, and each successful call, halves it.
-    /// * A response of any status that reports a spent budget holds until the reported reset: `RateLimit` in
+    /// * The hold applies to the seam's throttle, through which all its calls pass. If the response reports the budget of
+    ///   a route (Discord) or of a part of the API (GitHub), it applies to the stitch's own throttle.
+    /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) causes a hold for the time that it states, or for one
+    ///   second if it states none. Each refusal that follows a hold doubles the length of the next hold of unstated
+    ///   length. That length is halved by each successful call, and by each period of its own length without a refusal.
+    /// * A response of any status that reports a spent budget causes a hold until the reported reset: `RateLimit` in
     ///   all its drafts, `X-RateLimit-*` and `X-Rate-Limit-*`, Shopify's and Discord's own headers.
-    /// * A time counts from its response on: two responses that state one time are one hold. Dates count from the
-    ///   response's `Date` header, so a wrong clock of this process changes nothing.
+    /// * A stated time counts from the response, and a stated date from the `Date` header of the response, so that a wrong
+    ///   clock of this process changes nothing. Two responses that state the same time cause one hold.
     /// * [`EventKind::Held`](crate::trace::EventKind::Held) reports each hold, and its
     ///   [`HoldReason`](crate::trace::HoldReason) names the source.
     #[must_use]
@@ -198,7 +199,8 @@ impl Throttle {
         self
     }
 
-    /// Bounds how many callers of this process may wait at once; one more fails at once. The default is no bound.
+    /// Sets how many callers of this process may wait at the same time; another one fails immediately. The default is no
+    /// bound.
     #[must_use]
     pub fn max_queue(mut self, waiters: usize) -> Self {
         self.max_queue = Some(waiters);
@@ -213,9 +215,9 @@ impl Throttle {
         self
     }
 
-    /// Sets how many processes share the budget: each paces at that share during an outage of the store. The default is
-    /// the number of processes that the store has counted ([`FleetSize`](crate::FleetSize)), or 8. Without a store
-    /// it has no effect: each process then has the whole budget.
+    /// Sets how many processes share the budget. During an outage of the store each process uses the budget divided by this
+    /// number. The default is the number of processes that the store has counted ([`FleetSize`](crate::FleetSize)), or 8.
+    /// Without a store it has no effect, because each process then has the whole budget.
     #[must_use]
     pub fn fleet_size(mut self, processes: u32) -> Self {
         self.fleet_size = Some(processes);

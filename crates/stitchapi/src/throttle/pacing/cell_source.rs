@@ -1,8 +1,8 @@
-//! [`CellSource`]: how one process uses the cell of its bucket: which reserve requests to send, when, and whether the store
-//! is available.
+//! [`CellSource`]: decides when a process sends requests to the *cell* of its bucket, which is the bucket's state in the
+//! store, and whether the store is available.
 //!
-//! In: the demand of waiters without a slot, reservations, failures. Out: [`StoreRequest`]s and events. The planner owns
-//! one. Read on in `cell_view.rs` and `outage.rs`.
+//! It takes the demand (the waiters without a slot), reservations and failures, and returns [`StoreRequest`]s and events. The
+//! planner owns one. Read on in `cell_view.rs` and `outage.rs`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,9 +19,11 @@ use crate::throttle::settings::BucketSettings;
 use crate::throttle::units::{UnitTotals, Units};
 use crate::trace::{EventKind, HoldReason};
 
-/// Longest time between two requests of a process that holds slots: no slot starts that was confirmed longer ago.
+/// Longest time between two requests of a process that holds slots (booked start times). Each reservation confirms the slots
+/// that are still valid, so a slot in use was confirmed at most this time and one round trip ago.
 const TOUCH_EVERY: Duration = Duration::from_millis(100);
-/// How much earlier than necessary a touch is sent, because timers are late and some round trips longer than usual.
+/// Margin by which a touch (a request that books nothing) is sent early, because a timer may be late and a round trip longer
+/// than usual.
 const TOUCH_EARLY: Duration = Duration::from_millis(5);
 /// Upper bound of the batching delay. While all callers wait anyway, a reserve is delayed by an eighth of the expected wait,
 /// so that one trip books for more of them.
@@ -32,22 +34,22 @@ const SHORT_WAIT: Duration = Duration::from_millis(2);
 /// request, a part of a round trip later, which halves the load on the store.
 const CONCURRENT_BATCH_FACTOR: usize = 2;
 
-/// One process' use of a cell.
+/// How one process uses a cell.
 #[derive(Debug)]
 pub(super) struct CellSource {
     pub(super) view: CellView,
     pub(super) outage: Option<Outage>,
-    /// Whether bookings are unusable until the next reservation: the process was suspended.
+    /// Whether bookings are unusable until the next reservation confirms them, because the process was suspended.
     pub(super) must_confirm: bool,
     in_flight: Vec<SentRequest>,
     max_requests: usize,
     requests_sent: u64,
-    /// Number of the request in flight by which the store counts this process. A second one would count it twice.
+    /// Number of the request in flight by which the store counts this process. Other requests must not count it again.
     counting: Option<u64>,
     last_sent: Tick,
     /// Highest number of units that one call has drawn on each limit.
     max_units: Vec<u32>,
-    /// Since when a waiter is without a slot and without a request.
+    /// Time since which some waiter has had neither a slot nor a request for one.
     demand_since: Option<Tick>,
 }
 
@@ -73,20 +75,20 @@ pub(in crate::throttle) struct StoreRequest {
 /// Waiters without a slot and without a request.
 #[derive(Debug)]
 pub(super) struct Demand {
-    /// Units of each.
+    /// Units of each waiter.
     pub(super) units: Vec<Units>,
-    /// How long the most patient waits.
+    /// Longest time for which one of these waiters still accepts a slot.
     pub(super) horizon: Duration,
 }
 
-/// What a reservation brings to the planner.
+/// What a reservation changes for the planner.
 #[derive(Debug)]
 pub(super) struct Bookings {
     /// Valid starts, in the order of the calls.
     pub(super) starts: Vec<(StoreTime, BookingStamp)>,
     /// Remaining length of a hold that was unknown before.
     pub(super) new_hold: Option<Duration>,
-    /// Set by the reservation from which the store's clock is known.
+    /// Time at which this reservation made the store's clock known; `None` if it was known before, or is not known yet.
     pub(super) clock_known_at: Option<Tick>,
 }
 
@@ -122,7 +124,7 @@ impl CellSource {
         self.in_flight.iter().flat_map(|request| &request.units)
     }
 
-    /// Returns the sums of those units, one for each request.
+    /// Returns the total units of each request in flight.
     pub(super) fn requested_totals(&self) -> impl Iterator<Item = &UnitTotals> {
         self.in_flight.iter().map(|request| &request.totals)
     }
@@ -132,7 +134,8 @@ impl CellSource {
         self.requested_totals().map(UnitTotals::calls).sum()
     }
 
-    /// Plans the next request or step. `held_until` is the time of the last slot that this process holds.
+    /// Plans the next request, or the time of the next step. `held_until` is the time of the last slot that this process
+    /// holds.
     pub(super) fn plan(
         &mut self,
         settings: &BucketSettings,
@@ -156,7 +159,7 @@ impl CellSource {
             }
             return;
         }
-        // A reservation in flight confirms the slots, too.
+        // While a request is in flight no touch is needed, because its reservation confirms the slots.
         let touch_at = held_until.filter(|until| self.is_quiet() && *until > self.last_sent + TOUCH_EVERY);
         let touch_at =
             touch_at.map(|_| self.last_sent + TOUCH_EVERY.saturating_sub(self.view.usual_trip() + TOUCH_EARLY));
@@ -190,7 +193,7 @@ impl CellSource {
             outage.tracker.begin_probe();
             let alone_for = PROBE_INTERVAL + settings.timeout;
             let rejoin = Rejoin { alone_for, pause: outage.pause, since: outage.since };
-            // The first probe that succeeds only reads the cell.
+            // Until a probe has found the store, probes only read the cell; the next one books for one waiter, too.
             let units = demand.units.iter().take(usize::from(outage.is_found())).cloned().collect();
             let demand = Demand { units, horizon: demand.horizon };
             effects.requests.push(self.request(settings, demand, Some(rejoin), now, random));
@@ -244,7 +247,7 @@ impl CellSource {
             self.view.add_local_draws(&mut reserve, &at_once, outage.since, alone_until, now);
         }
         reserve.horizon = horizon;
-        // A store that was stopped books nothing for callers that have timed out.
+        // A store that executes the request later than this books nothing, because the callers have timed out by then.
         reserve.expires = self.view.store_time(now + settings.timeout, now).map(|(earliest, _)| earliest);
         self.requests_sent += 1;
         let number = self.requests_sent;
@@ -259,7 +262,7 @@ impl CellSource {
         StoreRequest { reserve, units, sent: now, number, void_count, is_probe }
     }
 
-    /// Removes a request from those in flight: it has a reservation, has failed, or was dropped.
+    /// Removes a request from those in flight, because its reservation has arrived, or it has failed or was dropped.
     pub(super) fn end_request(&mut self, request: &StoreRequest, now: Tick) {
         self.in_flight.retain(|sent| sent.number != request.number);
         self.counting = self.counting.filter(|number| *number != request.number);

@@ -1,8 +1,9 @@
 //! [`CellView`]: what one process knows of a bucket's cell from the reservations that it has received.
 //!
-//! In: reservations, with the local times of request and response. Out: the snapshot that a request carries, the bookings
-//! that are valid, and the local time of a start. [`CellSource`](super::cell_source::CellSource) owns one. Read on in
-//! `store_clock.rs` and `round_trips.rs`.
+//! A *cell* is the state of one bucket in the store. The view is updated by each reservation, with the local times of its
+//! request and response. From the view a process takes the snapshot for its next request, which bookings are still valid,
+//! and the local time of a start. [`CellSource`](super::cell_source::CellSource) owns one. Read on in `store_clock.rs` and
+//! `round_trips.rs`.
 
 use std::iter::repeat_n;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use super::round_trips::RoundTrips;
 use super::slots::BookingStamp;
 use super::store_clock::{ClockOffset, Observation, StoreClock};
 
-/// Number of reservations before the first start, unless the clock is known well enough after fewer.
+/// Number of reservations after which calls may start however inexactly the store's clock is known. Fewer are enough if the
+/// clock is known well.
 const CLOCK_READINGS: u32 = 4;
 
 /// View of a cell, as of the newest reservation.
@@ -23,15 +25,15 @@ pub(super) struct CellView {
     clock: StoreClock,
     trips: RoundTrips,
     newest: Option<NewestState>,
-    /// Number of times that all bookings became void for another reason than a new epoch.
+    /// Number of times that all bookings became void without a new epoch of the cell, for example by a clock set back.
     void_count: u64,
     /// Number of reservations.
     readings: u32,
-    /// Time at which the store's clock was known well enough for a start.
+    /// Time since which the store's clock has been known well enough for a start.
     clock_known_at: Option<Tick>,
     /// No call starts before this time.
     held_until: StoreTime,
-    /// Epoch of the cell that counted this process last, and the window in which it did.
+    /// Epoch of the cell that counted this process last, and the window in which it was counted.
     counted: Option<(u64, u64)>,
     /// Number of processes that use the bucket.
     active_processes: Option<u32>,
@@ -94,8 +96,8 @@ impl CellView {
         request.lead = self.trips.lead(request.max_lateness);
     }
 
-    /// Adds to the snapshot in `request`, which rejoins after an outage, what the fleet may have drawn during the outage
-    /// unknown to the cell: from the store's time `since` until `until` the full rate, and `at_once` units.
+    /// Adds to the snapshot in `request` what the fleet may have drawn during an outage without the cell: the full rate
+    /// between the store's times `since` and `until`, and `at_once` units more. `request` returns from the outage.
     pub(super) fn add_local_draws(
         &self,
         request: &mut ReserveRequest,
@@ -116,8 +118,8 @@ impl CellView {
         }
     }
 
-    /// Returns until when the fleet may have booked at `sent`: as much as was started since the newest reservation, and the
-    /// slots that one process may hold.
+    /// Returns the time until which other processes may have booked by `sent`. It assumes that since the newest reservation
+    /// the whole rate was used, and that `max_booked` further slots are booked ahead.
     pub(super) fn booked_until(&self, limits: usize, max_booked: usize, sent: Tick, now: Tick) -> Tick {
         let (before, one) = (u64::try_from(max_booked).unwrap_or(u64::MAX), vec![1; limits]);
         let Some(newest) = &self.newest else { return sent };
@@ -141,7 +143,7 @@ impl CellView {
         self.active_processes
     }
 
-    /// Returns the void count that the bookings of a request sent now depend on.
+    /// Returns the void count to remember with a request that is sent now: its bookings are void once the count differs.
     pub(super) fn void_count(&self) -> u64 {
         self.void_count
     }
@@ -156,7 +158,7 @@ impl CellView {
         self.newest.as_ref().map(|newest| newest.now)
     }
 
-    /// Returns when the request of the newest reservation was sent: bookings are confirmed as of this time.
+    /// Returns the sending time of the request of the newest reservation. The bookings were valid at this time.
     pub(super) fn confirmed_at(&self) -> Option<Tick> {
         self.newest.as_ref().map(|newest| newest.sent)
     }
@@ -196,7 +198,7 @@ impl CellView {
         self.trips.record(received.since(sent));
         changes.clock_went_back = self.clock.observe(reservation.now, sent, received) == Observation::WentBack;
         self.void_count += u64::from(changes.clock_went_back);
-        // A reservation for a request from before the clock went back belongs to the new time, as do its bookings.
+        // The reservation that shows the clock set back was made on the new clock, and so were its bookings: they are valid.
         let void_count = if changes.clock_went_back { self.void_count } else { void_count };
 
         let mut starts = reservation.starts(request);
@@ -228,8 +230,8 @@ impl CellView {
         (booked.into_iter().map(|start| (start, stamp)).collect(), changes)
     }
 
-    /// A cell without requests in the window before has only begun to count: the number known before holds until a window
-    /// is complete.
+    /// Updates the number of active processes. A cell whose window before had no requests has only begun to count, so the
+    /// number known before is kept until its first window is complete.
     fn update_active_processes(&mut self, reservation: &Reservation) {
         let (active, counts) = (reservation.active(), reservation.cell.processes.at(reservation.now));
         self.active_processes =
@@ -257,7 +259,7 @@ impl CellView {
         }
     }
 
-    /// Corrects a charge: the next start is at another time before the next reservation says so.
+    /// Corrects a charge at once, without waiting for the next reservation to report it.
     pub(super) fn settle(&mut self, index: usize, delta: i64, now: Tick) {
         let Some((earliest, _)) = self.store_time(now, now) else { return };
         if let Some(newest) = &mut self.newest {
@@ -265,8 +267,8 @@ impl CellView {
         }
     }
 
-    /// Lets no call start before `until`, before the next reservation says so. Returns `false` if an earlier hold is at least
-    /// as long.
+    /// Lets no call start before `until`, at once, without waiting for the next reservation to report the hold. Returns
+    /// `false` if a hold until then or later is in force already.
     pub(super) fn hold_until(&mut self, until: StoreTime) -> bool {
         let is_longer = until > self.held_until;
         self.held_until = self.held_until.max(until);
@@ -289,7 +291,8 @@ impl CellView {
         Some(self.newest.as_ref()?.gcra.tats().map(|tat| full_at(tat).since(now)).collect())
     }
 
-    /// Returns `true` if a new view would serve as well: no hold is left, and every limit has its whole burst.
+    /// Returns `true` if the view can be discarded and created again later: no hold is left, and every limit has its whole
+    /// burst.
     pub(super) fn is_expired(&self, now: Tick) -> bool {
         let Some(newest) = &self.newest else { return true };
         let Some((earliest, _)) = self.store_time(now, now) else { return true };
@@ -305,18 +308,19 @@ impl CellView {
     /// Returns by how much a start now is late for a slot at `start` that is due at `due`. `None` if it is in time.
     pub(super) fn lateness(&self, start: StoreTime, due: Tick, now: Tick, max_lateness: Duration) -> Option<Duration> {
         let offset = self.clock.offset_at(now);
-        // The estimate of the clock may be better than at the booking: the earlier local time is nearer to the true one.
+        // The clock may be known better than at the booking. Both local times are never early, so the earlier one is nearer
+        // to the true one.
         let mut due = due.min(offset.latest_local(start));
-        // Where the clock is known well, a start that may be late counts as late: no start is later than the maximum
-        // lateness.
+        // Where the clock is known well, a start that is possibly late counts as late, so that no start is later than the
+        // maximum lateness.
         if offset.spread() <= max_lateness / 2 {
             due = due.min(offset.earliest_local(start));
         }
         (now >= due + max_lateness).then(|| now.since(due))
     }
 
-    /// Returns the start of a caller behind waiters whose units sum to `before`, as far as this process knows: other
-    /// processes may have booked since.
+    /// Returns the expected start of a caller behind waiters whose units sum to `before`. It may be too early, because other
+    /// processes may have booked since the newest reservation.
     pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Option<Tick> {
         let newest = self.newest.as_ref()?;
         let (earliest, _) = self.store_time(now, now)?;

@@ -8,8 +8,8 @@ use stitchapi_core::{StoreTime, Tick};
 
 /// Budget of this process on the runtime's own clock.
 ///
-/// It books nothing ahead: a start is drawn when it happens, so a caller that leaves costs nothing. The arithmetic is that
-/// of a store's cell in which every waiter had booked on arrival.
+/// It books nothing ahead: a start is drawn when it happens, so a caller that leaves costs nothing. The starts are at the same
+/// times as on a store's cell in which every waiter books when it arrives.
 #[derive(Debug)]
 pub(in crate::throttle) struct InProcessPacer {
     gcra: GcraSet,
@@ -24,9 +24,9 @@ pub(in crate::throttle) struct InProcessPacer {
 /// When a waiter may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NextStart {
-    /// Now. The start is drawn; its slot was at this time.
+    /// The waiter starts now: its start has been drawn. Its slot was at this time.
     Now(Tick),
-    /// At this time at the earliest.
+    /// The waiter cannot start before this time.
     NotBefore(Tick),
 }
 
@@ -48,10 +48,10 @@ impl InProcessPacer {
         self.gcra.settle(index, 1, StoreTime(self.opens_at.0));
     }
 
-    /// Draws for a caller that has waited since `arrived`, if it may start now.
+    /// Draws the start of a caller that has waited since `arrived`, if it may start now.
     ///
-    /// Its slot is that of a caller that booked on arrival; if that has passed by more than the maximum lateness, its
-    /// slot is now.
+    /// The slot is the one that the caller would have booked on arrival. If that slot has passed by more than the maximum
+    /// lateness, the slot is now.
     pub(super) fn draw_for_waiter(&mut self, units: &[u32], arrived: Tick, now: Tick) -> NextStart {
         let closed_until = self.opens_at.max(self.held_until);
         let mut e_min = StoreTime(arrived.max(closed_until).0);
@@ -88,7 +88,7 @@ impl InProcessPacer {
         self.held_until
     }
 
-    /// Returns `true` if a new budget would be the same.
+    /// Returns `true` if the budget is full, so that it can be discarded and created again later.
     pub(super) fn is_full(&self, now: Tick) -> bool {
         self.full_at().all(|at| at <= now) && now >= self.opens_at && now >= self.held_until
     }

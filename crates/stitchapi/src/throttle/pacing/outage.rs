@@ -1,4 +1,5 @@
-//! [`Outage`]: a process whose store is unavailable: its share of the budget, the probes of the store, and the return.
+//! [`Outage`]: what a process does while its store is unavailable. It paces its calls alone, on a share of the budget, and
+//! probes the store. When the store responds again, all processes return to it together: the *rejoin*.
 //!
 //! [`CellSource`](super::cell_source::CellSource) begins one when an operation fails, and ends it after the rejoin.
 
@@ -12,14 +13,15 @@ use super::in_process_pacer::InProcessPacer;
 use crate::outage::FleetSize;
 use crate::store::{OutageTracker, PROBE_INTERVAL};
 
-/// How long after a failed operation other processes may have booked ahead without this process having seen it.
+/// Longest time ahead for which other processes may have booked slots that this process does not know of when its operation
+/// fails.
 pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
-/// Pause before the second probe after a successful one: a fleet that uses the cell has moved it by then.
+/// Pause between the first successful probe and the next one. If other processes use the cell, they have changed it by then.
 const CONFIRM_AFTER: Duration = Duration::from_millis(100);
 /// Fleet size assumed when it is neither declared nor counted.
 const ASSUMED_FLEET_SIZE: u32 = 8;
 
-/// Returns the number of processes, and where it is known from.
+/// Returns the number of processes, and its source: declared, counted by the store, or assumed.
 pub(in crate::throttle) fn fleet_size(declared: Option<u32>, counted: Option<u32>) -> (u32, FleetSize) {
     match (declared, counted) {
         (Some(declared), _) => (declared, FleetSize::Declared),
@@ -35,11 +37,11 @@ pub(super) struct Outage {
     pub(super) pacer: InProcessPacer,
     /// Number of processes by which the budget is divided.
     pub(super) fleet_size: u32,
-    /// How long the returning fleet pauses: the spacing of this process' starts, and the maximum lateness.
+    /// Pause of all calls at the rejoin: the spacing of this process' starts, and the maximum lateness.
     pub(super) pause: Duration,
-    /// When to probe the store, and when the outage ends. During the return the whole fleet stays alone.
+    /// When to probe the store, and when the outage ends. Until its end every process paces alone.
     pub(super) tracker: OutageTracker,
-    /// The store's time of the newest reservation before the outage. No process was alone then.
+    /// The store's time of the newest reservation before the outage. At that time no process paced alone.
     pub(super) since: StoreTime,
     /// Whether the last probe found the store.
     is_found: bool,
@@ -74,21 +76,21 @@ impl Outage {
         self.tracker.next_probe_at(self.probe_interval(touch_every)).is_some_and(|at| now >= at)
     }
 
-    /// Stores whether the last probe found the store.
+    /// Sets whether the last probe found the store.
     ///
-    /// The snapshot of this process is from before the outage, and other processes have moved the cell until the outage
-    /// began: only a move between two successful probes shows that a process uses the cell.
+    /// One successful probe does not show whether other processes use the cell now, because they may have changed it before
+    /// the outage. Only a change between two successful probes shows that.
     pub(super) fn set_found(&mut self, is_found: bool) {
         self.is_found = is_found;
     }
 
-    /// Returns `true` if the last probe found the store: the next one then shows whether a process uses the cell.
+    /// Returns `true` if the last probe found the store, so that the next one shows whether other processes use the cell.
     pub(super) fn is_found(&self) -> bool {
         self.is_found
     }
 
-    /// Returns `true` if the fleet stays alone, or the store failed lately. A process that has not called for longer does
-    /// not know whether the store is still unavailable.
+    /// Returns `true` if the store failed recently, or if every process still paces alone before the rejoin. A process that
+    /// has made no call for longer does not know whether the store is still unavailable.
     pub(super) fn is_fresh(&self, now: Tick) -> bool {
         match self.tracker.return_ends_at() {
             Some(until) => now < until,
@@ -96,11 +98,11 @@ impl Outage {
         }
     }
 
-    /// Returns the time of the next probe, or the end of the fleet's time alone. `None` while a probe is in flight: its end
-    /// triggers the next step.
+    /// Returns the time of the next probe, or the time of the rejoin if that is known. Returns `None` while a probe is in
+    /// flight, because its end causes the next step.
     ///
-    /// A process that holds slots probes every `touch_every`, so that it learns of a lost cell before the first slots of
-    /// the next one, as it does while the store is available.
+    /// A process that holds slots probes every `touch_every`. Thus it learns that the cell was lost before another process
+    /// uses the first slots of the new cell, as it does while the store is available.
     pub(super) fn next_action_at(&self, touch_every: Option<Duration>) -> Option<Tick> {
         self.tracker.return_ends_at().or_else(|| self.tracker.next_probe_at(self.probe_interval(touch_every)))
     }

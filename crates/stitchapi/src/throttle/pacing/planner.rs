@@ -1,8 +1,8 @@
 //! [`Planner`]: state of a bucket's rate limit, and the decisions on its waiters. Pure: no clock, no I/O, no locks.
 //!
-//! In: waiters, reservations, the time. Out: a [`Decision`] for each waiter, and [`Effects`]: wakers, events, requests to
-//! the store, the time of the next step. [`RateLimit`](super::super::rate_limit::RateLimit) holds one under a lock and calls
-//! it. Read on in `cell_source.rs`, or in `in_process_pacer.rs` for a seam without a store.
+//! It takes waiters, reservations and the time. It returns a [`Decision`] for each waiter, and [`Effects`]: wakers, events,
+//! requests to the store, and the time of the next step. [`RateLimit`](super::super::rate_limit::RateLimit) keeps the planner
+//! under a lock. Read on in `cell_source.rs`, or in `in_process_pacer.rs` for a seam without a store.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -25,14 +25,15 @@ use crate::throttle::settings::BucketSettings;
 use crate::throttle::status::{BucketStatus, LimitStatus};
 use crate::trace::{EventKind, HoldReason};
 
-/// Time without a step after which a process counts as suspended. It confirms its bookings before it uses them.
+/// Time without a step after which a process counts as suspended. Then it asks the store whether its bookings are still valid
+/// before it uses them.
 const SUSPENDED_AFTER: Duration = Duration::from_secs(1);
 
-/// Waiter in the queue.
+/// Result of joining the queue.
 #[derive(Debug)]
 pub(in crate::throttle) struct Joined {
     pub(in crate::throttle) id: WaiterId,
-    /// Whether the agent needs a step because of it.
+    /// Whether the new waiter requires a step of the agent.
     pub(in crate::throttle) needs_step: bool,
 }
 
@@ -65,7 +66,7 @@ impl Planner {
         Self { settings, allocator: SlotAllocator::new(), source, back_off: BackOff::new(), last_turn: Tick(0) }
     }
 
-    /// Draws for a call, and returns `true`, if there is no store, no waiter, and the budget allows a start now.
+    /// Draws the units of a call and returns `true` if there is no store, no caller waits, and the budget allows a start now.
     #[inline]
     pub(in crate::throttle) fn start_at_once(&mut self, units: &[u32], now: Tick) -> bool {
         let SlotSource::InProcess(pacer) = &mut self.source else { return false };
@@ -76,11 +77,10 @@ impl Planner {
     ///
     /// # Errors
     ///
-    /// The time after which a caller finds a slot, if the queue is full, or if it is known already that no slot is free in
-    /// time.
+    /// The wait until a slot is free, if the queue is full, or if the slot is already known to be too late for the caller.
     pub(in crate::throttle) fn join(&mut self, flow: u64, waiter: Waiter) -> Result<Joined, Duration> {
         let (now, latest_start) = (waiter.arrived, waiter.latest_start);
-        // Without waiters the store may have a slot at once.
+        // On a store the start of the first waiter cannot be estimated: the store may have a slot at once.
         let is_estimable = self.allocator.queue.waiting() > 0 || matches!(self.source, SlotSource::InProcess(_));
         let estimate = if is_estimable { self.estimate(&waiter.units, now) } else { None };
         let is_full = self.settings.max_queue.is_some_and(|max| self.allocator.queue.waiting() >= max);
@@ -90,7 +90,7 @@ impl Planner {
         }
         let expiry_before = self.allocator.queue.next_expiry();
         let id = self.allocator.queue.join(flow, waiter);
-        // While no further request may be sent, a waiter changes nothing but the next expiry.
+        // While no further request may be sent, a new waiter requires a step only if it expires first.
         let is_saturated = matches!(&self.source, SlotSource::Cell(cell) if cell.is_saturated());
         let needs_step = !is_saturated || self.allocator.queue.next_expiry() < expiry_before;
         Ok(Joined { id, needs_step })
@@ -109,7 +109,7 @@ impl Planner {
         self.source.lateness(slot, now, self.settings.max_lateness).map(|by| EventKind::SlotMissed { by })
     }
 
-    /// Adds a waiter again whose slot could not be used, at its old place.
+    /// Adds a waiter whose slot could not be used to the queue again, at its old place.
     pub(in crate::throttle) fn requeue(&mut self, waiter: DecidedWaiter, waker: &Waker) -> WaiterId {
         let id = self.allocator.queue.requeue(waiter);
         let decision = self.allocator.queue.poll(id, waker);
@@ -117,7 +117,7 @@ impl Planner {
         id
     }
 
-    /// Removes a waiter. The slot that it has not used is for the next waiter.
+    /// Removes a waiter. A slot that it was given and has not used goes to the next waiter.
     pub(in crate::throttle) fn leave(&mut self, id: WaiterId, now: Tick, effects: &mut Effects<StoreRequest>) {
         if let Some(Decision::Start(slot)) = self.allocator.queue.leave(id) {
             self.allocator.slots.insert(slot);
@@ -223,7 +223,7 @@ impl Planner {
         }
     }
 
-    /// Plans the next request to the store, or the step that does.
+    /// Plans the next request to the store, or the time of the step that sends it.
     fn plan(&mut self, now: Tick, random: u64, effects: &mut Effects<StoreRequest>) {
         let SlotSource::Cell(cell) = &mut self.source else { return };
         let demand = self.allocator.demand(&self.settings, cell, now);
@@ -272,7 +272,7 @@ impl Planner {
         let SlotSource::Cell(cell) = &mut self.source else { return None };
         let bookings = cell.apply(request, reservation, now, &mut effects.events);
         if let Some(at) = bookings.clock_known_at {
-            // Learning the store's clock is not a wait for a slot.
+            // The time until the store's clock was known does not count as a wait for a slot.
             self.allocator.queue.restart_waits_at(at);
         }
         if let Some(by) = bookings.new_hold {
@@ -280,7 +280,7 @@ impl Planner {
         }
         let offset = cell.view.offset_at(now);
         let next = reservation.next_start(&request.reserve).map(|start| offset.latest_local(start));
-        // A rejoin is granted nothing, which does not show that the other waiters cannot be served in time.
+        // The request of a rejoin books nothing, which does not show that the waiters cannot be served in time.
         let next = next.filter(|_| cell.outage.is_none());
         self.allocator.slots.advance(|start| offset.latest_local(start));
         for ((start, stamp), units) in bookings.starts.into_iter().zip(&request.units) {
@@ -292,14 +292,14 @@ impl Planner {
         self.allocator.refuse_late(request, reservation, next, now, effects)
     }
 
-    /// Forgets a request without a result: the future that sent it was dropped.
+    /// Forgets a request that will have no result, because the future that sent it was dropped.
     pub(in crate::throttle) fn drop_request(&mut self, request: &StoreRequest, now: Tick) {
         if let SlotSource::Cell(cell) = &mut self.source {
             cell.end_request(request, now);
         }
     }
 
-    /// Returns the start of a caller with these units that arrives now, as far as it is known.
+    /// Returns the expected start of a caller with these units that arrives now; `None` if it is unknown.
     fn estimate(&self, units: &[u32], now: Tick) -> Option<Tick> {
         let waiting = (0..units.len()).map(|index| self.allocator.queue.totals().units_on(index));
         match &self.source {
@@ -315,7 +315,8 @@ impl Planner {
         }
     }
 
-    /// Returns `true` if a new planner would serve as well: it holds nothing, and its budget is full.
+    /// Returns `true` if the planner can be discarded and created again later: it has no waiter and no slot, and its budget is
+    /// full.
     pub(in crate::throttle) fn is_idle(&self, now: Tick) -> bool {
         self.source.is_idle(now) && self.allocator.queue.is_empty() && self.allocator.slots.len() == 0
     }

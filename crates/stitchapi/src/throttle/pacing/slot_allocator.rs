@@ -1,7 +1,7 @@
 //! [`SlotAllocator`]: the waiters of a bucket, the slots that it holds, and which waiter gets which slot.
 //!
-//! In: booked slots, the time. Out: a [`Decision`] for each waiter, and the demand that is not covered by slots. The planner
-//! owns one. Read on in `slots.rs` and in `fair_queue.rs`.
+//! A *slot* is a booked start time. The allocator takes the booked slots and the time, and returns a [`Decision`] for each
+//! waiter and the demand that no slot covers. The planner owns one. Read on in `slots.rs` and in `fair_queue.rs`.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,11 +23,11 @@ use crate::trace::EventKind;
 /// Decision on a waiter.
 #[derive(Debug)]
 pub(in crate::throttle) enum Decision {
-    /// It may start on this slot, now.
+    /// The call starts now, on this slot.
     Start(Slot),
     /// No slot is free in time; one is free this long after the latest start.
     Throttled(Duration),
-    /// Its deadline has passed.
+    /// The deadline of the call has passed.
     TimedOut,
     /// The store is unavailable, and the policy is [`OutagePolicy::Closed`](crate::OutagePolicy::Closed).
     StoreFailed(Arc<StoreError>),
@@ -78,7 +78,7 @@ impl SlotAllocator {
         }
     }
 
-    /// Draws for the waiters in their order, as long as the next one may start now.
+    /// Serves the waiters in their order from the budget of this process, until the next one may not start yet.
     pub(super) fn serve_in_process(
         &mut self,
         pacer: &mut InProcessPacer,
@@ -100,12 +100,13 @@ impl SlotAllocator {
         }
     }
 
-    /// Returns for how many waiters a slot is booked or requested.
+    /// Returns the number of waiters for which a slot is booked or requested.
     pub(super) fn outstanding(&self, cell: &CellSource) -> usize {
         self.slots.len() + cell.requested_calls()
     }
 
-    /// Returns the waiters without a slot and without a request, as far as this process may hold more slots.
+    /// Returns the waiters without a slot and without a request for one; at most as many as this process may hold further
+    /// slots.
     pub(super) fn demand(&self, settings: &BucketSettings, cell: &CellSource, now: Tick) -> Demand {
         let units = self.uncovered_units(settings, cell);
         let group = if units.is_empty() { 0 } else { self.outstanding(cell) + units.len() };
@@ -170,7 +171,7 @@ impl SlotAllocator {
                 }
                 Some(index) => refused.push((id, free[index].due.since(waiter.latest_start))),
                 None => match next {
-                    // A request that has expired in the store does not show who can be served in time.
+                    // If the request has expired in the store, its reservation does not show which waiters can be served in time.
                     Some(next)
                         if waiter.latest_start <= request.sent + request.reserve.horizon
                             && next > waiter.latest_start =>

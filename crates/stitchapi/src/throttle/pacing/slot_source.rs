@@ -20,7 +20,7 @@ pub(super) enum SlotSource {
 /// Effect of a hold.
 #[derive(Debug)]
 pub(in crate::throttle) struct HoldEffect {
-    /// Whether it ends later than every hold before.
+    /// Whether the hold ends later than every hold before.
     pub(super) is_longer: bool,
     /// End of the hold on the store's clock, if the store does not know it yet.
     pub(in crate::throttle) store_until: Option<StoreTime>,
@@ -44,7 +44,8 @@ impl SlotSource {
         }
     }
 
-    /// Returns `true` if a new source would serve as well.
+    /// Returns `true` if the source can be discarded and created again later: nothing is held or in flight, and the budget is
+    /// full.
     pub(super) fn is_idle(&self, now: Tick) -> bool {
         match self {
             Self::InProcess(pacer) => pacer.is_full(now),
@@ -75,7 +76,8 @@ impl SlotSource {
             Self::Cell(cell) => cell,
         };
         match &mut cell.outage {
-            // What was drawn alone is corrected alone. In the store it would look like a use of the cell.
+            // A charge made during an outage is corrected in this process only. In the store, the correction would look as if
+            // a process used the cell.
             Some(outage) => outage.pacer.settle(index, delta, now),
             None => cell.view.settle(index, delta, now),
         }

@@ -1,5 +1,5 @@
-//! [`Slots`]: start times that a process holds and has not used yet. The planner adds what the store has booked and gives
-//! due slots to waiters.
+//! [`Slots`]: start times that a process has booked and not used yet. The planner adds the bookings of each reservation, and the
+//! allocator gives due slots to waiters.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use stitchapi_core::{StoreTime, Tick};
 
 use crate::throttle::units::{UnitTotals, Units};
 
-/// Booked start: units per limit at a time. Until that time it belongs to no waiter.
+/// A booked start: a number of units per limit, at a time. It is given to a waiter when it is due, and not before.
 #[derive(Debug, Clone)]
 pub(in crate::throttle) struct Slot {
     pub(super) origin: SlotOrigin,
@@ -29,7 +29,7 @@ impl Slot {
 /// What has paced a slot.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SlotOrigin {
-    /// A cell in the store: the start on the store's clock, and the state of the cell that the booking depends on.
+    /// A cell in the store: the start on the store's clock, and the stamp by which a void booking is recognised.
     Cell(StoreTime, BookingStamp),
     /// This process alone.
     InProcess,
@@ -37,16 +37,16 @@ pub(super) enum SlotOrigin {
     Unpaced,
 }
 
-/// State that a booking depends on: the booking is void once either number differs.
+/// State of the cell and of its view at a booking. The booking is void once either number differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct BookingStamp {
     /// Epoch of the cell.
     pub(super) epoch: u64,
-    /// Number of times that all bookings became void for another reason than a new epoch.
+    /// Number of times that all bookings became void without a new epoch of the cell.
     pub(super) void_count: u64,
 }
 
-/// Slots ordered by the time they are due.
+/// Slots, ordered by the time at which they are due.
 #[derive(Debug, Default)]
 pub(super) struct Slots {
     slots: VecDeque<Slot>,
@@ -75,7 +75,7 @@ impl Slots {
         self.slots.back()
     }
 
-    /// Adds a slot behind all that are due no later.
+    /// Adds a slot. Slots that are due at the same time keep the order in which they were added.
     pub(super) fn insert(&mut self, slot: Slot) {
         self.totals.add(&slot.units, slot.is_one_call);
         let index = self.slots.partition_point(|other| other.due <= slot.due);
@@ -88,7 +88,7 @@ impl Slots {
         Some(slot)
     }
 
-    /// Moves slots of a cell to an earlier local time, where a better estimate of the store's clock gives one.
+    /// Moves slots of a cell to an earlier local time, if the store's clock is known better than at their booking.
     pub(super) fn advance(&mut self, local: impl Fn(StoreTime) -> Tick) {
         for slot in &mut self.slots {
             if let SlotOrigin::Cell(start, _) = slot.origin {

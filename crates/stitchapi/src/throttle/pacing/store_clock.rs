@@ -1,8 +1,8 @@
 //! [`StoreClock`]: estimate of the offset between a store's clock and the clock of this process.
 //!
-//! In: the store's time in each reservation, with the local times of request and response. Out: a [`ClockOffset`], which
-//! converts a start on the store's clock into a local time that is never early. [`CellView`](super::cell_view::CellView)
-//! owns one.
+//! It takes the store's time in each reservation, with the local times of request and response. It returns a [`ClockOffset`],
+//! which converts a start on the store's clock into a local time that is never early.
+//! [`CellView`](super::cell_view::CellView) owns one.
 
 use std::time::Duration;
 
