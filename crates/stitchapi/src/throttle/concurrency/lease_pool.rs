@@ -1,7 +1,8 @@
 //! The concurrency permits that this process uses, and the leases of the store behind them.
 //!
-//! [`LeasePool`] issues permits, takes them back, and plans the requests to the store: acquire, renew, release. It is pure:
-//! callers pass the time, and `limit.rs` sends the requests. In this folder `permit` means concurrency permit.
+//! [`LeasePool`] issues permits, takes them back, and plans the requests to the store: acquire, renew, release. The lease of
+//! each permit belongs to an [`Owner`], a random identifier. During an outage of the store permits have no leases. The pool
+//! is pure: callers pass the time, and `limit.rs` sends the requests. In this folder `permit` means concurrency permit.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -43,7 +44,7 @@ pub(super) struct LeasePool {
     busy_as_of: Tick,
     /// The outage of the store; `None` while the store responds.
     outage: Option<OutageTracker>,
-    /// Time before which no permit needs a renewal.
+    /// Time before which no lease has to be renewed, and none expires.
     next_renewal: Tick,
 }
 
@@ -61,13 +62,13 @@ struct PermitInUse {
 enum Backing {
     /// A lease that is valid until this time.
     Lease(Tick),
-    /// A lease that was lost.
+    /// A lease that has expired, or that the store no longer has.
     Lost,
     /// No lease, because the permit was issued during an outage.
     Outage,
 }
 
-/// Position in the store's queue.
+/// Position of this process in the store's queue. The process keeps it by repeating its request.
 #[derive(Debug)]
 struct QueuePosition {
     owner: Owner,
@@ -96,13 +97,13 @@ impl LeasePool {
         self.permits.len()
     }
 
-    /// Returns the number of permits that this process may use: the limit, or its share during an outage.
+    /// Returns the number of permits that this process may use: the limit, or during an outage the share of this process.
     fn max_in_use(&self, settings: &ConcurrencySettings) -> usize {
         if self.outage.is_some() { settings.outage_share as usize } else { settings.limit as usize }
     }
 
     /// Returns `true` if the agent (the task that sends the requests) has nothing to do: no permit is in use, no request is
-    /// in flight, and no lease is to be released. Releases do not count during an outage.
+    /// in flight, and no lease is to be released. Releases do not count while the store is unavailable.
     pub(super) fn is_idle(&self) -> bool {
         self.permits.is_empty() && self.in_flight.is_empty() && (self.is_unavailable() || self.releases.is_empty())
     }
@@ -111,13 +112,14 @@ impl LeasePool {
         self.outage.as_ref().is_some_and(OutageTracker::is_unavailable)
     }
 
-    /// Returns the last failure of the store if it is recent, so that the outage policy decides on permits.
+    /// Returns the last failure of the store if the store is unavailable and the failure is recent: then the outage policy
+    /// decides on permits. After an older failure the store is probed first.
     pub(super) fn recent_outage_error(&self, inputs: Inputs<'_>) -> Option<&Arc<StoreError>> {
         let outage = self.outage.as_ref().filter(|outage| outage.is_fresh(inputs.settings.timeout, inputs.now));
         outage.map(OutageTracker::error)
     }
 
-    /// Returns `true` if the permit is valid: its lease was renewed in time, or it was issued during an outage.
+    /// Returns `true` if the permit is valid: its lease has not expired, or it was issued during an outage.
     pub(super) fn is_valid(&self, owner: &Owner, now: Tick) -> bool {
         self.permits.get(owner).is_some_and(|permit| match permit.backing {
             Backing::Lease(until) => now < until,
@@ -126,13 +128,13 @@ impl LeasePool {
         })
     }
 
-    /// Returns `true` while it is unknown whether a lease is free for a caller that arrived at `arrived`: since then the
-    /// store was sent no request to which it has replied "busy".
+    /// Returns `true` while a lease may be free for a caller that arrived at `arrived`: this process uses fewer permits than
+    /// it may, and the store has not yet replied "busy" to a request that was sent after `arrived`.
     pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
         !self.is_unavailable() && self.busy_as_of < arrived && self.permits.len() < self.max_in_use(settings)
     }
 
-    /// Issues a permit without a lease, if this process' outage share has one left.
+    /// Issues a permit without a lease, if this process' share of the permits during an outage is not used up.
     pub(super) fn issue_from_share(&mut self, inputs: Inputs<'_>) -> Option<Owner> {
         (self.permits.len() < inputs.settings.outage_share as usize).then(|| self.issue_without_lease(inputs))
     }
@@ -149,8 +151,8 @@ impl LeasePool {
         self.next_renewal = self.next_renewal.min(renew_at);
     }
 
-    /// Ends the use of a permit by one call. Returns `true` if the next waiter of this process may use it: then it stays in
-    /// the pool. Otherwise it is removed, and its lease is released.
+    /// Ends the use of a permit by one call. Returns `true` if the permit stays in the pool for the next waiter of this
+    /// process. Otherwise the permit is removed, and its lease is released.
     pub(super) fn give_back(&mut self, owner: &Owner, has_waiters: bool, inputs: Inputs<'_>) -> bool {
         let Inputs { settings, now, .. } = inputs;
         let Some(permit) = self.permits.get(owner) else { return false };
@@ -166,7 +168,8 @@ impl LeasePool {
         false
     }
 
-    /// Applies the outcome of a request. Returns the owner of a new permit, for the next waiter.
+    /// Applies the outcome of a request. If the request has acquired a lease for a new permit, returns its owner: the next
+    /// waiter gets the permit.
     pub(super) fn apply(
         &mut self,
         response: &LeaseResponse,
@@ -225,7 +228,7 @@ impl LeasePool {
                     self.next_renewal = now;
                 }
             }
-            // Ask at once for the released lease: the store grants it to this process if no other process has waited longer.
+            // Requests the released lease at once: the store grants it to this process if no other process waits longer.
             (RequestKind::Release, _) => {
                 if let Some(queued) = &mut self.queued {
                     (queued.next_request, queued.interval) = (now, settings.poll_interval());
@@ -275,7 +278,7 @@ impl LeasePool {
         }
     }
 
-    /// Plans the requests of a step, and the next step, for this number of waiters.
+    /// Plans the requests of this step and the time of the next step. `waiting` is the number of waiters of this process.
     pub(super) fn plan(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         let now = inputs.now;
         if let Some((outage, until)) = self.outage.as_ref().and_then(|outage| Some((outage, outage.return_ends_at()?)))
@@ -329,8 +332,8 @@ impl LeasePool {
         }
     }
 
-    /// Requests leases for the waiters: one place in the store's queue for all of them, and more leases while some are
-    /// free.
+    /// Requests leases for the waiters: one that may wait in the store's queue, for all of them, and further ones while the
+    /// store grants them at once.
     fn plan_acquires(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         let Inputs { settings, now, runtime } = inputs;
         let is_acquire = |kind: &&RequestKind| matches!(kind, RequestKind::Acquire | RequestKind::TryAcquire);
@@ -397,8 +400,8 @@ impl LeasePool {
     }
 }
 
-/// Marks the lease of a permit as lost. The call that uses the permit continues; no later call uses it unless the store
-/// grants the lease again.
+/// Marks the lease of a permit as lost. The call that uses the permit continues. No later call uses the permit, unless the
+/// store grants the lease again.
 fn mark_lost(permit: &mut PermitInUse, now: Tick, effects: &mut Effects<LeaseRequest>) {
     if matches!(permit.backing, Backing::Lease(_)) {
         effects.events.push(EventKind::ConcurrencyPermitLost);
@@ -436,7 +439,7 @@ mod tests {
         let is_valid = |now| pool.is_valid(&request.owner, now);
         let expires_at = sent + lease_ttl;
         assert_eq!([received, Tick(expires_at.0 - 1), expires_at].map(is_valid), [true, true, false]);
-        // An expired permit is not reused, although a caller waits.
+        // A permit whose lease has expired is not reused, although a caller waits.
         assert!(!pool.give_back(&request.owner, true, inputs(expires_at)));
     }
 }

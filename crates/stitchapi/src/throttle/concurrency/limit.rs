@@ -1,5 +1,5 @@
-//! A concurrency limit, as the callers of one process use it: [`ConcurrencyLimit`], the future that waits for a permit, and
-//! [`ConcurrencyPermit`], the permit.
+//! The concurrency limit of a bucket (one budget of the throttle), as the callers of one process use it:
+//! [`ConcurrencyLimit`], the future that waits for a permit, and [`ConcurrencyPermit`], the permit.
 
 use std::fmt;
 use std::future::Future;
@@ -44,7 +44,8 @@ impl ConcurrencyLimit {
         Arc::new(Self { context, bucket_settings, settings, key, state })
     }
 
-    /// Returns the same limit with a state of its own, for one call on a runtime where calls share nothing.
+    /// Returns a limit with the same settings and key, and a state of its own. One call uses it on a runtime where no call
+    /// may wait for another one.
     fn detached(&self) -> Arc<Self> {
         let (context, bucket_settings) = (self.context.clone(), self.bucket_settings.clone());
         let (settings, key) = (self.settings.clone(), self.key.clone());
@@ -57,7 +58,7 @@ impl ConcurrencyLimit {
         self.state.get_mut().unwrap_or_else(PoisonError::into_inner).is_idle()
     }
 
-    /// Returns the number of permits.
+    /// Returns the number of permits: in the fleet if there is a store, else in this process.
     pub(crate) fn limit(&self) -> u32 {
         self.settings.limit
     }
@@ -80,7 +81,7 @@ impl ConcurrencyLimit {
     /// # Errors
     ///
     /// [`ErrorKind::Throttled`] if no permit is free within the bounds, or if too many callers wait already;
-    /// [`ErrorKind::Store`] if the store fails and the outage policy is to fail.
+    /// [`ErrorKind::Store`] if the store fails and the outage policy is `OutagePolicy::Closed`.
     pub(crate) async fn acquire(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<ConcurrencyPermit> {
         if self.runtime().joins_callers() {
             self.acquire_in_turn(flow, bounds).await
@@ -112,7 +113,7 @@ impl ConcurrencyLimit {
         }
     }
 
-    /// Joins the queue. Returns the wait and the latest time at which the caller accepts a permit.
+    /// Joins the queue. Returns the future of the wait, and the latest time at which the caller accepts a permit.
     fn join(self: &Arc<Self>, flow: u64, bounds: WaitBounds) -> Result<(WaitForPermit, Tick)> {
         let now = self.runtime().now();
         let latest_start = self.bucket_settings.latest_start(bounds, now);
@@ -142,7 +143,7 @@ impl ConcurrencyLimit {
         agent::ensure_running(self);
     }
 
-    /// Sends a request to the store.
+    /// Sends a request to the store and returns its outcome.
     async fn send_to_store(&self, request: LeaseRequest) -> LeaseResponse {
         let (settings, sent, trace) = (&self.settings, self.runtime().now(), &self.context.trace);
         let (Some(store), Some(key)) = (&self.context.store, &self.key) else {
@@ -234,8 +235,8 @@ impl fmt::Debug for ConcurrencyLimit {
     }
 }
 
-/// Returns the error of a caller that gets no permit in time. It has no `retry_after`, because the end of the running calls
-/// is unknown.
+/// Returns the error of a caller that gets no permit in time, or finds the queue full. It has no `retry_after`, because the
+/// running calls decide when a permit is free.
 fn throttled_error() -> Error {
     Error::new(
         ErrorKind::Throttled,
@@ -243,8 +244,8 @@ fn throttled_error() -> Error {
     )
 }
 
-/// Permission for one call to run. When it is dropped, it passes to the next waiter of this process; without a waiter, a
-/// task releases its lease.
+/// Permission for one call to run. When it is dropped, it passes to the next waiter of this process, or the agent releases
+/// its lease.
 #[must_use = "a concurrency permit is held until it is dropped"]
 pub(crate) struct ConcurrencyPermit {
     limit: Arc<ConcurrencyLimit>,
@@ -296,7 +297,7 @@ impl WaitForPermit {
         self.limit.lock_state().may_be_free(self.arrived, &self.limit.settings)
     }
 
-    /// Leaves the queue. Returns the decision if there is one by now, and an error otherwise.
+    /// Leaves the queue. Returns the decision if there is one already, and an error otherwise.
     fn give_up(mut self) -> Result<ConcurrencyPermit> {
         match self.poll_decision(Waker::noop()) {
             Poll::Ready(permit) => permit,
@@ -322,7 +323,7 @@ impl WaitForPermit {
                 return Poll::Ready(Err(error.into()));
             }
         };
-        // Read after the lock was taken: by an older reading an expired lease could still look valid.
+        // Reads the clock after taking the lock: an older reading could make an expired lease look valid.
         let now = limit.runtime().now();
         if state.is_valid(owner.as_ref(), now) {
             self.has_left = true;

@@ -1,4 +1,4 @@
-//! Settings of a concurrency limit, and the inputs of one step.
+//! Settings of a concurrency limit, and the inputs of an operation on its state.
 
 use std::time::Duration;
 
@@ -9,18 +9,19 @@ use crate::store::{PROBE_INTERVAL, PollInterval};
 use crate::throttle::pacing::fleet_size;
 use crate::throttle::settings::BucketSettings;
 
-/// Lifetime of a lease, on a store with a timeout of at most a quarter of it; four timeouts on a slower store.
+/// Shortest lifetime of a lease. On a store with a timeout above 2.5 s a lease lives for four timeouts.
 ///
 /// A lease is renewed after each third of its lifetime, so that two renewals may fail, a process may be paused for six
 /// seconds without losing its permits, and a short call needs no renewal at all.
 const LEASE_TTL: Duration = Duration::from_secs(10);
-/// Longest interval at which a waiter asks the store again.
+/// Longest interval at which a process that waits for a lease asks the store again. On a slow store [`PollInterval`] uses
+/// its own.
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Settings of a concurrency limit.
 #[derive(Debug)]
 pub(super) struct ConcurrencySettings {
-    /// Number of permits, of the fleet if there is a store.
+    /// Number of permits: in the fleet if there is a store, else in this process.
     pub(super) limit: u32,
     /// Number of permits of this process during an outage.
     pub(super) outage_share: u32,
@@ -32,14 +33,14 @@ pub(super) struct ConcurrencySettings {
     /// Upper bound of an operation of the store.
     pub(super) timeout: Duration,
     pub(super) lease_ttl: Duration,
-    /// Time for which the store keeps a place in its queue without another request. It is half of the timeout, because a store
-    /// may delay its response until a lease is released, and the response must arrive before the timeout.
+    /// Time for which the store keeps a position in its queue without another request. A store may also delay its response
+    /// for this time, until a lease is released. It is half of the timeout, so that the response arrives before the timeout.
     pub(super) queue_ttl: Duration,
 }
 
 impl ConcurrencySettings {
     pub(super) fn new(limit: u32, settings: &BucketSettings) -> Self {
-        // Only a cell counts processes.
+        // Leases do not count the processes of the fleet: only the cell of a rate limit does.
         let (fleet_size, fleet_size_source) = fleet_size(settings.fleet_size, None);
         let timeout = settings.timeout;
         Self {
@@ -54,24 +55,24 @@ impl ConcurrencySettings {
         }
     }
 
-    /// Returns the interval at which a waiter asks the store again.
+    /// Returns the interval at which a process that waits for a lease asks the store again.
     pub(super) fn poll_interval(&self) -> PollInterval {
         PollInterval::new(self.timeout, MAX_POLL_INTERVAL)
     }
 
-    /// Returns how often a caller checks for a response that is in flight.
+    /// Returns the pause between two checks of a caller whose longest wait is over, while the store has not replied yet.
     pub(super) fn response_check_interval(&self) -> Duration {
         self.poll_interval().min() / 5
     }
 
-    /// Returns the time for which a process keeps to its outage share after the store has responded again. After that time
-    /// every process has probed the store.
+    /// Returns the time for which a process still uses only its outage share after the store has responded again. It is long
+    /// enough for every process to have probed the store.
     pub(super) fn return_length(&self) -> Duration {
         PROBE_INTERVAL + self.timeout
     }
 }
 
-/// What a step of the limit's state takes from outside: the settings, the time, random numbers.
+/// Inputs of an operation on the limit's state: the settings, the time, and random numbers.
 #[derive(Clone, Copy)]
 pub(super) struct Inputs<'a> {
     pub(super) settings: &'a ConcurrencySettings,

@@ -31,9 +31,9 @@ pub(super) struct ConcurrencyState {
 /// Permits that this process uses.
 #[derive(Debug)]
 enum Permits {
-    /// Number in use, without a store.
+    /// Number of permits in use, if there is no store.
     InProcess(u32),
-    /// In a store.
+    /// Permits and their leases, if the limit is shared over a store.
     Leased(Box<LeasePool>),
 }
 
@@ -51,7 +51,7 @@ impl ConcurrencyState {
         }
     }
 
-    /// Acquires a permit if there is no store, no waiter, and one is free.
+    /// Acquires a permit and returns `true`, if there is no store, no caller waits, and a permit is free.
     pub(super) fn acquire_at_once(&mut self, settings: &ConcurrencySettings) -> bool {
         let Permits::InProcess(in_use) = &mut self.permits else { return false };
         let is_free = self.queue.waiting() == 0 && *in_use < settings.limit;
@@ -59,7 +59,7 @@ impl ConcurrencyState {
         is_free
     }
 
-    /// Returns `true` if the permit is valid, so that no other call has it.
+    /// Returns `true` if the permit is valid: there is no store, its lease has not expired, or it was issued during an outage.
     pub(super) fn is_valid(&self, owner: Option<&Owner>, now: Tick) -> bool {
         match (&self.permits, owner) {
             (Permits::Leased(pool), Some(owner)) => pool.is_valid(owner, now),
@@ -82,7 +82,7 @@ impl ConcurrencyState {
         self.serve(inputs, effects);
     }
 
-    /// Serves the waiters that need no response of the store, and plans requests.
+    /// Serves the waiters that need no response of the store, and plans the requests for the others.
     pub(super) fn step(&mut self, inputs: Inputs<'_>) -> Effects<LeaseRequest> {
         let mut effects = Effects::default();
         self.agent.begin_step();
@@ -109,7 +109,8 @@ impl ConcurrencyState {
         effects
     }
 
-    /// Issues the permits that need no lease to the next waiters.
+    /// Decides on waiters without a lease, while that is possible: without a store by the free permits, and during an outage
+    /// by the outage policy.
     fn serve(&mut self, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         while self.queue.waiting() > 0 {
             let decision = match &mut self.permits {
@@ -160,7 +161,8 @@ impl ConcurrencyState {
         self.queue.is_empty() && self.in_use() == 0 && !self.agent.is_running()
     }
 
-    /// Marks the agent as stopped. Its requests in flight are forgotten, and leases that they may have acquired are released.
+    /// Marks the agent as stopped. Forgets its requests in flight, and lists the leases that they may have acquired for
+    /// release by the next agent.
     pub(super) fn stop_agent(&mut self, settings: &ConcurrencySettings, now: Tick) {
         self.agent.stop();
         if let Permits::Leased(pool) = &mut self.permits {

@@ -182,8 +182,8 @@ impl Throttle {
     /// Sets the longest *hold*: the time without starts that follows a response which requests a cooldown. A longer one is
     /// cut to this. The default is 60 s; `Duration::ZERO` disables cooldowns. Without a rate, `build` fails.
     ///
-    /// * The hold applies to the seam's throttle, through which all its calls pass. If the response reports the budget of
-    ///   a route (Discord) or of a part of the API (GitHub), it applies to the stitch's own throttle.
+    /// * The hold applies to the seam's throttle, or to the stitch's own if the seam has none. If the response reports the
+    ///   budget of a route (Discord) or of a part of the API (GitHub), it applies to the stitch's own throttle.
     /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) causes a hold for the time that it states, or for one
     ///   second if it states none. Each refusal that follows a hold doubles the length of the next hold of unstated
     ///   length. That length is halved by each successful call, and by each period of its own length without a refusal.
