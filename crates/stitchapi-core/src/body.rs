@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::TransportError;
 
-/// Rest of a body that arrives in chunks.
+/// Source of the chunks of a body that have not arrived yet.
 ///
 /// ```
 /// use stitchapi_core::{Body, Chunks, TransportError, async_trait};
@@ -30,7 +30,7 @@ use crate::TransportError;
 /// ```
 #[async_trait]
 pub trait Chunks: Send + 'static {
-    /// Returns the next chunk; `None` at the end.
+    /// Waits for the next chunk and returns it, or `None` at the end of the body.
     ///
     /// # Errors
     ///
@@ -67,7 +67,7 @@ impl Default for Inner {
 }
 
 impl Body {
-    /// Creates a body that arrives in chunks.
+    /// Creates a body whose chunks arrive one by one.
     #[must_use]
     pub fn chunks(chunks: impl Chunks) -> Self {
         Self(Inner::Chunks(Box::new(chunks)))
@@ -82,9 +82,9 @@ impl Body {
         }
     }
 
-    /// Reads the body to its end, and at most `limit` bytes of it.
+    /// Reads the body to its end, or until it is known to be longer than `limit` bytes. Returns at most `limit` bytes.
     ///
-    /// Cancellation: a dropped future loses the bytes that were read, and the connection.
+    /// Cancellation: if the future is dropped, the bytes read so far and the rest of the body are lost.
     ///
     /// # Errors
     ///
@@ -116,7 +116,7 @@ impl Body {
 pub struct Collected {
     /// First bytes of the body, up to the limit.
     pub bytes: Bytes,
-    /// Whether these are all bytes of the body.
+    /// Whether `bytes` is the whole body.
     pub complete: bool,
 }
 

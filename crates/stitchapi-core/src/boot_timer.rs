@@ -7,13 +7,13 @@ use std::task::{Poll, Waker};
 
 use crate::Tick;
 
-/// Sleeps until the machine's boot clock ([`Tick::of_boot_clock`]) reaches `at`, and never less.
+/// Sleeps until the machine's boot clock ([`Tick::of_boot_clock`]) has reached `at`, and never wakes earlier.
 ///
-/// One thread of the process, `stitchapi-timer`, wakes all sleepers. The first sleeper starts it, and it never ends. The
-/// timers of async runtimes have a resolution of a millisecond or more, too coarse for a slot with a maximum lateness
-/// of one millisecond. This timer works under any executor.
+/// One thread of the process, `stitchapi-timer`, wakes all sleepers. The first call that has to sleep starts the
+/// thread, which runs until the process ends. The timers of async runtimes have a resolution of a millisecond or more,
+/// which is too coarse for a call that may start at most one millisecond late. This timer works under any executor.
 ///
-/// Cancellation: a dropped future leaves nothing behind.
+/// Cancellation: if the future is dropped, the timer forgets it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,7 +42,7 @@ pub async fn sleep_until(at: Tick) {
     .await;
 }
 
-/// Registered sleepers, and the signal that a new sleeper ends earlier than the thread sleeps.
+/// Registered sleepers, and the signal by which a new sleeper wakes the thread if it would sleep too long.
 #[derive(Debug, Default)]
 struct Timer {
     sleepers: Mutex<Sleepers>,
@@ -53,7 +53,8 @@ struct Timer {
 struct Sleepers {
     wakers: BTreeMap<(Tick, u64), Waker>,
     last_number: u64,
-    /// Time until which the thread sleeps; `None` while it waits for a first sleeper.
+    /// Time until which the thread sleeps, in the past while it is awake. `None` while it waits for the next
+    /// registration.
     thread_until: Option<Tick>,
 }
 
@@ -79,8 +80,8 @@ impl Timer {
     fn register(&self, key: (Tick, u64), waker: Waker) {
         let mut sleepers = self.lock();
         sleepers.wakers.insert(key, waker);
-        // The thread is notified only of an earlier time than the one it sleeps until. So a timeout that each operation
-        // sets and cancels wakes the thread once, not for every operation.
+        // Notify the thread only if it must wake earlier than planned. Therefore a series of operations that each set
+        // and cancel a timeout does not wake the thread for each operation.
         if sleepers.thread_until.is_none_or(|until| key.0 < until) {
             sleepers.thread_until = Some(key.0);
             self.earlier.notify_one();
@@ -92,7 +93,8 @@ impl Timer {
     }
 
     fn run(&self) {
-        // Linux delays the timers of a thread by up to 50 us unless the thread asks for less. A failure only costs precision.
+        // Linux delays the timers of a thread by up to 50 us unless the thread asks for less. A failure only costs
+        // precision.
         #[cfg(any(target_os = "linux", target_os = "android"))]
         let _ = rustix::thread::set_current_timer_slack(std::num::NonZeroU64::new(1));
         let mut sleepers = self.lock();
@@ -101,7 +103,7 @@ impl Timer {
             let later = sleepers.wakers.split_off(&(Tick(now.0 + 1), 0));
             let due = std::mem::replace(&mut sleepers.wakers, later);
             if !due.is_empty() {
-                // The thread is awake and checks again before it sleeps, so it needs no notification.
+                // The thread checks the sleepers again before it sleeps, so no registration until then notifies it.
                 sleepers.thread_until = Some(now);
                 drop(sleepers);
                 due.into_values().for_each(Waker::wake);
@@ -120,7 +122,7 @@ impl Timer {
     }
 }
 
-/// Registration of one sleeper. Its drop removes the waker.
+/// Registration of one sleeper. Dropping it removes the waker.
 struct Sleeper {
     timer: &'static Timer,
     key: (Tick, u64),

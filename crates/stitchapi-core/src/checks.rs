@@ -1,10 +1,10 @@
-//! Checks of arguments, for drivers: each operation makes those that apply before it calls the backend.
+//! Checks of arguments, for drivers. An operation checks its arguments before it calls the backend.
 
 use std::time::Duration;
 
 use crate::{Key, StitchStore, StoreError, StoreErrorKind};
 
-/// Refuses a ttl of zero. `set`, `incr`, `acquire`, `renew` and `write_if` call it first.
+/// Refuses a ttl of zero. `set`, `incr`, `acquire`, `renew` and `write_if` make this check first.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,7 +31,7 @@ pub fn check_ttl(
     }
 }
 
-/// Refuses a limit of zero. `acquire` calls it first.
+/// Refuses a limit of zero leases under one key. `acquire` makes this check first.
 ///
 /// ```
 /// assert!(stitchapi_core::check_limit(0, "mine", "acquire").is_err());
@@ -48,7 +48,7 @@ pub fn check_limit(limit: u32, store: &'static str, operation: &'static str) -> 
     Ok(())
 }
 
-/// Refuses a key that is longer than the store's [`max_key`](crate::StoreLimits::max_key).
+/// Refuses a key longer than the store's [`max_key`](crate::StoreLimits::max_key). Every operation checks its key.
 ///
 /// ```
 /// use stitchapi_core::{Key, MemoryStore, check_key};
@@ -68,7 +68,7 @@ pub fn check_key<S: StitchStore + ?Sized>(key: &Key, store: &S, operation: &'sta
 }
 
 /// Refuses a value that is longer than the store's [`max_value`](crate::StoreLimits::max_value). `set` and `write_if`
-/// call it.
+/// make this check.
 ///
 /// ```
 /// use stitchapi_core::{MemoryStore, check_value};

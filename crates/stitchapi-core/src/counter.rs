@@ -1,4 +1,4 @@
-//! The facet that counts.
+//! The [`Counter`] facet, an optional ability of a store: it counts.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -28,11 +28,11 @@ pub trait Counter: Debug + Send + Sync + 'static {
     /// Adds one and returns the new count; the first call returns 1.
     ///
     /// * N concurrent calls return exactly `1..=N`, each number once.
-    /// * Only the call that creates the counter sets the `ttl`: a busy counter still expires on time.
-    /// * A counter that has lost its ttl (another client removed it) receives this one.
+    /// * Only the call that creates the counter sets its ttl, so that a busy counter expires on time, too.
+    /// * If a counter has no ttl, because another client of the backend removed it, the next call sets its `ttl`.
     /// * After the ttl the next call returns 1.
-    /// * Cancellation: if the future is dropped, the call has counted or has not.
-    /// * The library does not repeat the call after a lost reply: its caller decides whether to count twice.
+    /// * Cancellation: if the future is dropped, the call may or may not have counted.
+    /// * The library does not repeat the call after a lost reply, because it could count twice.
     ///
     /// # Errors
     ///

@@ -4,25 +4,25 @@ use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
-/// Kind of a [`StoreError`]. It says who can do something about the failure.
+/// Kind of a [`StoreError`]. It decides whether a repetition can succeed ([`StoreError::is_retryable`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum StoreErrorKind {
-    /// The store cannot do this: a missing feature of the backend.
+    /// The backend lacks a feature that the operation needs.
     Unsupported,
-    /// An argument or a setting is invalid: a ttl of zero, a malformed address.
+    /// An argument or a setting is invalid, such as a ttl of zero or a malformed address.
     InvalidConfig,
     /// The store cannot be reached, or refuses operations for now.
     Unavailable,
     /// No reply arrived in time. The operation may have been done.
     Timeout,
-    /// Other processes won every race for the key.
+    /// At every attempt to change the value, another process changed it first.
     Contended,
-    /// The store refused the login, or the permission for the operation.
+    /// The store refused the login, or denied permission for the operation.
     Denied,
     /// A key or a value is longer than the store accepts. Nothing was done.
     TooLarge,
-    /// The value under the key is damaged, of another kind, or of a newer format. It was not changed.
+    /// The value under the key is damaged, is of another kind, or has a newer format. It was not changed.
     Corrupt,
     /// Any other failure.
     Other,
@@ -32,7 +32,7 @@ pub enum StoreErrorKind {
 ///
 /// * The text names the operation, the store and the reason. It contains no secret, no whole key and no query.
 /// * The error of the backend's client is kept whole as [`Error::source`].
-/// * The type is one word wide.
+/// * The type is as wide as a pointer, so that a `Result` stays small.
 ///
 /// A driver creates each error in one place:
 ///
@@ -84,14 +84,14 @@ impl StoreError {
         self
     }
 
-    /// Replaces the operation, where the driver knows only the step below the one that the caller called.
+    /// Replaces the operation by the one that the caller requested, if the error names only a step of it.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
         self.0.operation = operation;
         self
     }
 
-    /// Sets the time after which the store accepts the operation again, as the store stated it.
+    /// Sets the time after which the store accepts the operation again, if the store stated one.
     #[must_use]
     pub fn with_retry_after(mut self, after: Duration) -> Self {
         self.0.retry_after = Some(after);
@@ -105,7 +105,8 @@ impl StoreError {
     }
 
     /// Returns `true` if the same operation may succeed later: for [`Unavailable`](StoreErrorKind::Unavailable),
-    /// [`Timeout`](StoreErrorKind::Timeout) and [`Contended`](StoreErrorKind::Contended). A refused login is never retryable.
+    /// [`Timeout`](StoreErrorKind::Timeout) and [`Contended`](StoreErrorKind::Contended). A refused login is never
+    /// retryable.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout | StoreErrorKind::Contended)

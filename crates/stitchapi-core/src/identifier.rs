@@ -1,4 +1,4 @@
-//! Random identifiers of 128 bits: of a lease owner, and of one version of a value.
+//! Random identifiers of 128 bits: [`Owner`] for the owner of a lease, [`Version`] for one version of a value.
 
 use std::fmt;
 
@@ -21,13 +21,13 @@ macro_rules! identifier {
                 Self(bytes)
             }
 
-            /// Creates the identifier with these bytes, as a store has kept them.
+            /// Creates the identifier with these bytes, for example the bytes that a store has kept.
             #[must_use]
             pub const fn from_bytes(bytes: [u8; 16]) -> Self {
                 Self(bytes)
             }
 
-            /// Returns the bytes, as a store keeps them.
+            /// Returns the bytes that a store keeps.
             #[must_use]
             pub const fn as_bytes(&self) -> &[u8; 16] {
                 &self.0
@@ -52,8 +52,8 @@ macro_rules! identifier {
 identifier! {
     /// Identifier of a lease holder or waiter.
     ///
-    /// Each flight and each call has an owner of its own, and uses it in every operation on one lease. By the owner the
-    /// store recognises an operation that is repeated.
+    /// A holder or waiter creates its owner at random and uses it in every operation on that lease, so that the store
+    /// recognises a repeated operation.
     ///
     /// ```
     /// use stitchapi_core::Owner;
@@ -67,8 +67,8 @@ identifier! {
 identifier! {
     /// Version of a [versioned](crate::Versioned) value.
     ///
-    /// The writer creates it, at random, and it is unique for all time. A counter would return to an old number once the
-    /// value was deleted or lost.
+    /// The writer creates it at random, so that no two writes ever share a version. A counter would return to an old
+    /// number after the value was deleted or lost.
     ///
     /// ```
     /// use stitchapi_core::Version;

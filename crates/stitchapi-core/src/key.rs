@@ -4,10 +4,10 @@ use std::fmt::{self, Write as _};
 
 /// Key of one value in a store: a kind and any number of parts.
 ///
-/// The key is rendered as `prefix{kind:part:part}`. Bytes of a part outside `A-Za-z0-9._~-` are written as `%XX`, and an
-/// empty part as `%`. So two different lists of parts never render alike: `a:b` + `c` and `a` + `b:c` differ. The braces
-/// mark the hash tag of Redis Cluster: a key that a driver derives by adding text before or after the braces is on the same
-/// node.
+/// The key is rendered as `prefix{kind:part:part}`. Bytes of a part outside `A-Za-z0-9._~-` are written as `%XX`, and
+/// an empty part as `%`. Therefore two different lists of parts never render alike: `a:b` + `c` and `a` + `b:c` differ.
+/// The braces mark the hash tag of Redis Cluster: a key that a driver derives by adding text before or after the braces
+/// is stored on the same node.
 ///
 /// ```
 /// use stitchapi_core::{Key, Prefix};
@@ -36,7 +36,7 @@ impl Key {
         self
     }
 
-    /// Returns the kind of value that the key is for.
+    /// Returns the kind, such as `pace` or `session`.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         self.kind
@@ -103,8 +103,8 @@ impl Prefix {
     }
 }
 
-/// Appends `bytes` to `out`: the unreserved characters of RFC 3986 and those of `also_plain` as they are, all others as
-/// `%XX`, and no bytes at all as `%`.
+/// Appends `bytes` to `out`. The unreserved characters of RFC 3986 and the characters in `also_plain` are written as
+/// they are, all other bytes as `%XX`. An empty slice is written as `%`.
 pub(crate) fn escape(bytes: &[u8], also_plain: &[u8], out: &mut String) {
     if bytes.is_empty() {
         out.push('%');
@@ -118,7 +118,7 @@ pub(crate) fn escape(bytes: &[u8], also_plain: &[u8], out: &mut String) {
     }
 }
 
-/// Reverses [`escape`] with no further plain characters. Returns `None` for any text that `escape` does not write.
+/// Reverses [`escape`] with an empty `also_plain`. Returns `None` for any text that `escape` does not write.
 pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = if text == "%" { &[] } else { text.as_bytes() };

@@ -1,4 +1,4 @@
-//! The facet that grants leases.
+//! The [`Leases`] facet, an optional ability of a store: it grants leases.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -8,19 +8,19 @@ use async_trait::async_trait;
 use crate::lease::Lease;
 use crate::{Key, Owner, StoreError};
 
-/// Leases with a limit per key, a ttl and a queue.
+/// Leases with a limit per key, a ttl and a queue. A lease is a right that expires unless its holder renews it.
 ///
 /// * At most `limit` owners hold a lease under one key at a time, each until it releases the lease or its ttl ends.
-/// * The lease of a holder that dies ends with its ttl, and no earlier. A holder counts the ttl from the time at which it
-///   **sent** its request, so it never holds a lease longer than the store does.
-/// * Leases are granted in the order of the requests. A waiter keeps its position in the queue while it asks again in
-///   time.
-/// * Every operation may be repeated after a lost reply: an owner has at most one lease under a key.
-/// * The value under the key belongs to this facet: any other access to it fails as
-///   [`Corrupt`](crate::StoreErrorKind::Corrupt), and so do these operations on any other value.
+/// * If a holder dies, its lease ends when its ttl ends, and no earlier. A holder counts the ttl from the time at which
+///   it **sent** its request, so that it never regards a lease as valid for longer than the store does.
+/// * Leases are granted in the order of the requests. A waiter keeps its position in the queue as long as it asks again
+///   in time.
+/// * Every operation may be repeated after a lost reply, because an owner has at most one lease under a key.
+/// * The value under the key belongs to this facet. Any other access to it fails as
+///   [`Corrupt`](crate::StoreErrorKind::Corrupt), and so do the operations of this facet on a value of another kind.
 /// * Cancellation: an operation whose future is dropped is done as a whole or not at all.
 ///
-/// Every operation is a transition of [`lease::transition`](crate::lease::transition), which the store runs atomically.
+/// Every operation is a function of [`lease::transition`](crate::lease::transition), which the store runs atomically.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -42,15 +42,15 @@ use crate::{Key, Owner, StoreError};
 /// ```
 #[async_trait]
 pub trait Leases: Debug + Send + Sync + 'static {
-    /// Acquires one of `limit` leases for `ttl`, if one is free and no earlier waiter has a claim to it.
+    /// Acquires one of `limit` leases for `ttl`, if more leases are free than waiters are ahead of the owner.
     ///
-    /// * An owner that holds a lease receives the same one, with the same fencing token, for at least `ttl` from now.
-    /// * A **fencing token** is larger than every one issued under this key before, even if the value was deleted or lost
-    ///   since, while the store's clock does not go back.
-    /// * If no lease is free, the owner enters the queue. It loses its position unless it asks again within `queue_ttl`
-    ///   of the reply. A `queue_ttl` of zero leaves the queue.
-    /// * A store that is notified of releases may wait for one before it replies, at most for `queue_ttl`. Other stores
-    ///   reply at once, and the library asks again.
+    /// * An owner that holds a lease already keeps it, with the same fencing token, for at least `ttl` from now.
+    /// * Each new lease has a **fencing token** that is larger than every token issued earlier under this key. If the
+    ///   value was deleted or lost since, this holds only if the store's clock has not gone back.
+    /// * An owner that receives no lease enters the queue. It loses its position unless it asks again within
+    ///   `queue_ttl` of the reply. With a `queue_ttl` of zero, the owner does not enter the queue, or leaves it.
+    /// * A store that is notified of releases may delay its reply until a lease is released, for at most `queue_ttl`.
+    ///   Other stores reply at once, and the library asks again.
     ///
     /// # Errors
     ///
@@ -65,14 +65,15 @@ pub trait Leases: Debug + Send + Sync + 'static {
         queue_ttl: Duration,
     ) -> Result<Lease, StoreError>;
 
-    /// Extends the lease to `ttl` from now, and never shortens it. Returns `false` if the owner holds no lease any more.
+    /// Extends the lease to `ttl` from now, but never shortens it. Returns `false` if the owner holds no lease.
     ///
     /// # Errors
     ///
-    /// Those of [`acquire`](Self::acquire).
+    /// [`InvalidConfig`](crate::StoreErrorKind::InvalidConfig) for a ttl of zero,
+    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) as described above.
     async fn renew(&self, key: &Key, ttl: Duration, owner: &Owner) -> Result<bool, StoreError>;
 
-    /// Releases the owner's lease or its position in the queue. An owner without either changes nothing.
+    /// Releases the owner's lease or its position in the queue. Changes nothing if the owner has neither.
     ///
     /// # Errors
     ///

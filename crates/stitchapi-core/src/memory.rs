@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use crate::{CellStore, Cells, Change, Key, Prefix, Runtime, StoreError, StoreLimits, StoreTime, micros_up};
 
-/// Maximum number of expired entries that one write removes: more than it adds, so expired entries do not accumulate.
+/// Maximum number of expired entries that one write removes. A write adds at most one entry, so that expired entries do
+/// not accumulate.
 const MAX_REMOVED_PER_WRITE: usize = 8;
-/// Capacity of the table below which its memory is not released.
+/// Capacity of the hash table, in entries, up to which its memory is not released.
 const SHRINK_FROM: usize = 1_024;
 
 /// Store in the memory of one process. It has every facet (counter, pacer, leases, versioned values) and suits a single
@@ -18,8 +19,8 @@ const SHRINK_FROM: usize = 1_024;
 ///
 /// * Clones share their content; [`with_prefix`](Self::with_prefix) returns a view with keys of its own.
 /// * Every operation holds a mutex from its read to its write, and never across an `.await`.
-/// * Each write removes up to 8 expired entries and releases memory. There is no thread: without writes, nothing is
-///   removed.
+/// * Each write removes up to 8 expired entries and releases memory. There is no background thread, so that without
+///   writes nothing is removed.
 /// * The store's time is the clock of a runtime ([`MemoryStore::with_clock_of`]) or the machine's boot clock
 ///   ([`MemoryStore::new`]).
 ///
@@ -46,8 +47,8 @@ pub struct MemoryStore {
 #[derive(Default)]
 struct Content {
     entries: HashMap<Arc<str>, Entry>,
-    /// Keys of the entries with a ttl, in the order in which `sweep` visits them. An entry whose deadline was extended stays
-    /// under its earlier time until that visit.
+    /// Keys of the entries with a ttl, in the order in which `sweep` visits them. If the deadline of an entry is
+    /// extended, the entry stays listed under the earlier deadline until `sweep` visits it.
     expiry_index: BTreeSet<(u64, Arc<str>)>,
 }
 
@@ -80,13 +81,13 @@ impl MemoryStore {
         Self { prefix, ..self.clone() }
     }
 
-    /// Returns the number of entries, including expired entries that are not removed yet.
+    /// Returns the number of entries under all prefixes, including expired entries that are not removed yet.
     #[must_use]
     pub fn len(&self) -> usize {
         self.content.lock().unwrap_or_else(PoisonError::into_inner).entries.len()
     }
 
-    /// Returns `true` if the store has no entry, not even an expired one.
+    /// Returns `true` if [`len`](Self::len) is zero.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -109,7 +110,7 @@ impl Content {
             entry.value = value;
             entry.deadline = deadline;
             match (entry.indexed_under, deadline) {
-                // `sweep` moves an entry that is listed too early, so a cell that is written often costs nothing here.
+                // `sweep` moves an entry that is listed too early, so that a frequent write changes no index here.
                 (Some(indexed), Some(deadline)) if indexed <= deadline => return,
                 (None, None) => return,
                 (Some(indexed), _) => drop(self.expiry_index.remove(&(indexed, key.clone()))),
@@ -132,7 +133,8 @@ impl Content {
         self.release_memory();
     }
 
-    /// Removes up to [`MAX_REMOVED_PER_WRITE`] expired entries.
+    /// Visits up to [`MAX_REMOVED_PER_WRITE`] entries whose time in the index has passed. Removes each expired entry,
+    /// and lists each entry whose deadline was extended under its new deadline.
     fn sweep(&mut self, now: StoreTime) {
         for _ in 0..MAX_REMOVED_PER_WRITE {
             let Some((_, key)) = self.expiry_index.first().filter(|(time, _)| *time <= now.0).cloned() else { break };
@@ -148,7 +150,7 @@ impl Content {
         self.release_memory();
     }
 
-    /// Halves the hash table when three quarters of it are empty: it does not shrink by itself.
+    /// Halves the hash table when three quarters of it are empty, because a `HashMap` does not shrink by itself.
     fn release_memory(&mut self) {
         let (len, capacity) = (self.entries.len(), self.entries.capacity());
         if capacity > SHRINK_FROM && len < capacity / 4 {
@@ -165,7 +167,7 @@ impl Cells for MemoryStore {
     {
         let key = key.render(&self.prefix);
         let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
-        // The clock is read under the lock, so a later holder of the lock never reads an earlier time.
+        // Read the clock under the lock, so that a later holder of the lock never reads an earlier time.
         let now = self.now();
         let live = content.entries.get(&*key).filter(|entry| entry.deadline.is_none_or(|deadline| deadline > now.0));
         let (change, reply) = step(live.map(|entry| &*entry.value), now);

@@ -1,4 +1,4 @@
-//! The facet that books start times.
+//! The [`Pacer`] facet, an optional ability of a store: it books start times.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -10,9 +10,10 @@ use crate::{Key, StoreError, StoreTime};
 
 /// Booking of start times in a shared [cell](crate::pace::Cell), on the store's own clock.
 ///
-/// * Every operation is a transition of [`pace::transition`](crate::pace::transition), which the store runs atomically.
-/// * A cell that is damaged or of a newer format fails every operation as [`Corrupt`](crate::StoreErrorKind::Corrupt),
-///   and is not changed.
+/// * A cell is the state of one bucket: of the budget that all calls of one throttle share.
+/// * Every operation is a function of [`pace::transition`](crate::pace::transition), which the store runs atomically.
+/// * If the cell is damaged or has a newer format, every operation fails as [`Corrupt`](crate::StoreErrorKind::Corrupt)
+///   and leaves it unchanged.
 /// * Cancellation: an operation whose future is dropped is done as a whole or not at all.
 ///
 /// ```
@@ -37,49 +38,51 @@ use crate::{Key, StoreError, StoreTime};
 /// ```
 #[async_trait]
 pub trait Pacer: Debug + Send + Sync + 'static {
-    /// Books one start for each of [`ReserveRequest::calls`], in order, as far as the horizon allows, in one atomic
-    /// transition.
+    /// Books a start for each of [`ReserveRequest::calls`], in order, until a start would lie beyond the
+    /// [horizon](ReserveRequest::horizon).
     ///
-    /// * The [`Reservation`] holds the store's time and the cell **before** the booking; [`Reservation::starts`] computes
-    ///   every start time from them. So a reply has one size for any number of calls.
-    /// * A request without calls books nothing (a *touch*): it reads the cell, and repairs it where state was lost.
-    /// * A request of a process that [rejoins](ReserveRequest::rejoin) after an outage may book nothing.
-    /// * The caller may repeat the request after a lost reply: that wastes slots and never books one twice.
+    /// * The [`Reservation`] contains the store's time and the cell **before** the booking. [`Reservation::starts`]
+    ///   computes every start time from them, so the size of a reply does not depend on the number of calls.
+    /// * A request without calls (a *touch*) books nothing: it reads the cell, and repairs it if state was lost.
+    /// * The request of a process that [rejoins](ReserveRequest::rejoin) after an outage may book nothing.
+    /// * The caller may repeat the request after a lost reply. The starts of the lost reply remain unused, and no start
+    ///   is booked twice.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] as described above.
+    /// Those that [`Pacer`] describes, and failures of the backend.
     async fn reserve(&self, key: &Key, request: &ReserveRequest) -> Result<Reservation, StoreError>;
 
-    /// Takes the bookings back, if the cell has not changed since they were made. Returns `true` if they were taken back.
+    /// Cancels the bookings if the cell has not changed since they were made. Returns `true` if they were cancelled.
     ///
-    /// The caller must not repeat it after a lost reply: the same slots could be given to callers twice.
+    /// After a lost reply the caller must neither repeat the refund nor use the booked starts: they may be free for
+    /// other callers already, and a repetition returns `false` in that case, too.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] as described above.
+    /// Those that [`Pacer`] describes, and failures of the backend.
     async fn refund(&self, key: &Key, booking: &Booking) -> Result<bool, StoreError>;
 
-    /// Corrects the charge on one limit by `delta` units, where the cost of a call is known only after it.
+    /// Corrects the charge on one limit by `delta` units, when a response has shown the real cost of a call.
     ///
-    /// * A positive `delta` is a debt, and always booked.
-    /// * A negative `delta` gives units back, never below the store's time. The caller must not repeat it after a lost
-    ///   reply.
-    /// * `delta` is clamped to the range of `u32` in both directions.
-    /// * A missing cell, or a limit that the cell does not have, is not changed.
+    /// * A positive `delta` is always charged, even if the limit has no units left. Later calls wait for it.
+    /// * A negative `delta` gives units back, but leaves no more than the full burst. The caller must not repeat it
+    ///   after a lost reply, because the units would be given back twice.
+    /// * `delta` is limited to `u32::MAX` units in both directions.
+    /// * If there is no cell, or if the cell does not have the limit, nothing is changed.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] as described above.
+    /// Those that [`Pacer`] describes, and failures of the backend.
     async fn settle(&self, key: &Key, limit: &LimitId, delta: i64) -> Result<(), StoreError>;
 
-    /// Stores a hold: no call of any process starts before `until`, at most `cap` from now.
+    /// Stores a hold: no call of any process starts before `until`. The hold lasts at most `cap` from now.
     ///
-    /// A later hold extends an earlier one; an earlier one changes nothing. `until` is absolute, so a repetition changes
-    /// nothing, either.
+    /// A hold that ends later than the stored one replaces it; any other changes nothing. Therefore a repetition
+    /// changes nothing, unless `cap` has shortened the hold.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] as described above.
+    /// Those that [`Pacer`] describes, and failures of the backend.
     async fn hold(&self, key: &Key, until: StoreTime, cap: Duration) -> Result<(), StoreError>;
 }

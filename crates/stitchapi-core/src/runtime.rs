@@ -13,9 +13,9 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Source of time, timers, tasks and random numbers for the library.
 ///
-/// `stitchapi` implements it for tokio. `stitchapi-testing` has one for threads of the standard library and one on a
-/// virtual clock, which replays a whole fleet from a seed. In a Worker, an implementation over the Worker's API lets the
-/// same code run on wasm32.
+/// `stitchapi` implements it for tokio. `stitchapi-testing` has an implementation for threads of the standard library,
+/// and one on a virtual clock, which replays the run of a whole fleet from a seed. In a Worker (a serverless function
+/// on wasm32), an implementation over the Worker's API lets the same code run.
 ///
 /// ```
 /// use std::time::SystemTime;
@@ -49,24 +49,26 @@ pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// }
 /// ```
 pub trait Runtime: Debug + Send + Sync + 'static {
-    /// Reads the clock of deadlines, lateness and event times. It never goes back, and it counts through a suspend
-    /// ([`Tick::of_boot_clock`] where there is a machine).
+    /// Reads the clock of deadlines, lateness and event times. The clock never goes back, and it counts the time in
+    /// which the machine is suspended. [`Tick::of_boot_clock`] is such a clock.
     fn now(&self) -> Tick;
 
     /// Reads the wall clock, for dates in headers and the expiry of credentials.
     fn wall(&self) -> SystemTime;
 
-    /// Sleeps until `at`, and never less: an implementation rounds up to the resolution of its timer.
+    /// Returns a future that completes at `at` or later, never earlier: an implementation rounds up to the resolution
+    /// of its timer.
     fn sleep_until(&self, at: Tick) -> BoxFuture<'static, ()>;
 
-    /// Runs `task` in the background. In a Worker the task ends with the request's `wait_until` at the latest.
+    /// Runs `task` in the background. In a Worker the task ends at the latest when the `wait_until` of the incoming
+    /// request ends.
     fn spawn(&self, task: BoxFuture<'static, ()>);
 
-    /// Returns 64 random bits, for jitter and epochs. Not for secrets.
+    /// Returns 64 random bits, for jitter and identifiers. They must not be used as secrets.
     fn random(&self) -> u64;
 
-    /// Returns `true` if a call may wait for the future of another call. In a Worker it may not: a future ends with the
-    /// request that created it.
+    /// Returns `true` if a call may wait for the future of another call. A Worker returns `false`, because there a
+    /// future ends with the incoming request that created it.
     fn joins_callers(&self) -> bool;
 }
 

@@ -10,8 +10,8 @@ use crate::{Counter, Key, Leases, Pacer, StitchStore, StoreError, StoreLimits, V
 
 /// Store that keeps plain values in one store and takes every facet from another.
 ///
-/// For a pair such as an object store for cached responses and a small Redis for counters. A versioned value is a facet,
-/// so sessions live in the second store, too.
+/// Use it for a pair such as an object store for cached responses and a small Redis for counters. Sessions are
+/// versioned values, and [`Versioned`] is a facet, so the second store keeps them.
 ///
 /// ```
 /// use stitchapi_core::{Key, MemoryStore, SplitStore, StitchStore};
@@ -45,8 +45,8 @@ impl StitchStore for SplitStore {
         "split"
     }
 
-    /// Returns the limits that hold for both stores: the shorter key, the longer timeout, volatile if
-    /// either is. `max_value` is that of the plain values.
+    /// Returns the limits that hold for both stores: the shorter `max_key`, the longer timeout, and volatile if either
+    /// store is. `max_value` is that of the store of plain values, `boot_clock` that of the store of facets.
     fn limits(&self) -> StoreLimits {
         let (values, facets) = (self.values.limits(), self.facets.limits());
         StoreLimits {
@@ -65,7 +65,7 @@ impl StitchStore for SplitStore {
         self.values.set(key, value, ttl).await
     }
     async fn delete(&self, key: &Key) -> Result<(), StoreError> {
-        // A key holds a plain value or a value of a facet for life, so one of the two stores has nothing to remove.
+        // A value keeps its kind for its whole life, so at least one of the two stores has no value under the key.
         self.facets.delete(key).await?;
         self.values.delete(key).await
     }

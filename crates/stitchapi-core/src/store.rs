@@ -11,8 +11,8 @@ use crate::{Counter, Key, Leases, Pacer, StoreError, StoreLimits, Versioned};
 
 /// A key-value store that the processes of a fleet share, with up to four atomic facets.
 ///
-/// A seam with a store has one throttle, one session and one cache for the whole fleet. Most drivers implement
-/// [`Cells`](crate::Cells) and [`CellStore`](crate::CellStore) instead of this trait, and have it by that.
+/// All calls of one API have one throttle, one session and one cache for the whole fleet if they use a store. Most
+/// drivers implement [`Cells`](crate::Cells) and [`CellStore`](crate::CellStore), which together implement this trait.
 /// [`MemoryStore`](crate::MemoryStore) is the store within one process.
 ///
 /// ```
@@ -32,62 +32,65 @@ use crate::{Counter, Key, Leases, Pacer, StoreError, StoreLimits, Versioned};
 ///
 /// # Contract
 ///
-/// * `get` after `set` returns the same bytes. A missing or expired value is `Ok(None)`; an empty value is a value.
-/// * `set` replaces the value **and** its ttl: without a ttl the value lives until it is deleted.
-/// * A ttl of zero is [`InvalidConfig`](crate::StoreErrorKind::InvalidConfig). A ttl in a coarser unit is rounded up.
+/// * `get` after `set` returns the same bytes. It returns `Ok(None)` for a missing or expired value, but not for an
+///   empty value.
+/// * `set` replaces the value **and** its ttl. Without a ttl the value lives until it is deleted.
+/// * A ttl of zero fails as [`InvalidConfig`](crate::StoreErrorKind::InvalidConfig). A backend with a coarser unit of
+///   time rounds the ttl up.
 /// * `delete` of a missing value is `Ok`.
-/// * A key holds a plain value or the value of one facet, for its whole life. Plain access to the value of a facet fails
-///   as [`Corrupt`](crate::StoreErrorKind::Corrupt), and so does access of a facet to another value; the value is not
-///   changed. `delete` removes a value of any kind.
+/// * A value is plain or belongs to one facet, for its whole life. `get` and `set` of a value that belongs to a facet
+///   fail as [`Corrupt`](crate::StoreErrorKind::Corrupt), and so do the operations of a facet on any other value. Such
+///   a failure does not change the value. `delete` removes a value of any kind.
 /// * The driver accepts every [`Key`] whose [`rendered_len`](Key::rendered_len) is within
 ///   [`max_key`](StoreLimits::max_key), and every value within [`max_value`](StoreLimits::max_value). It refuses longer
-///   ones as [`TooLarge`](crate::StoreErrorKind::TooLarge), with nothing done. It puts its own
+///   keys and values as [`TooLarge`](crate::StoreErrorKind::TooLarge) and changes nothing. It puts its own
 ///   [`Prefix`](crate::Prefix) before the key.
-/// * A dropped future leaves its operation done or not done, never half done, and the store usable.
+/// * If a future is dropped, its operation is done as a whole or not at all, and the store stays usable.
 /// * The **driver** deletes expired values, or the backend does. The library has no clean-up task.
 /// * A driver spawns no task unless its documentation says so. A task that its client needs (a connection of tokio)
 ///   runs on the runtime in which the client was created or used, not on the library's [`Runtime`](crate::Runtime).
 ///
 /// # Facets
 ///
-/// A store has a facet or has it not: the library calls each accessor **once**, when the seam is built. Each operation of
-/// a facet is atomic on the store's own clock. An accessor that is not overridden returns `None`, "no such facet";
-/// a wrapper must forward all of them (`#[deny(clippy::missing_trait_methods)]`).
+/// A facet is an optional ability of a store: [`Counter`], [`Pacer`], [`Leases`] or [`Versioned`]. Each of its
+/// operations is atomic and uses the store's own clock. The facets of a store must not change, because the library
+/// calls each accessor only **once**. By default an accessor returns `None`: the store does not have the facet. A
+/// wrapper around a store must forward every accessor (`#[deny(clippy::missing_trait_methods)]` enforces it).
 ///
-/// [`verify_store_contract`](https://docs.rs/stitchapi-testing) tests every sentence of this contract.
+/// [`verify_store_contract`](https://docs.rs/stitchapi-testing) tests a driver against this contract.
 #[async_trait]
 pub trait StitchStore: Debug + Send + Sync + 'static {
-    /// A short lower-case name for messages and events: `memory`, `sqlite`, `redis`.
+    /// Returns a short lower-case name for messages and events, such as `memory`, `sqlite` or `redis`.
     fn name(&self) -> &'static str;
 
-    /// The limits of the backend and the promises that it makes.
+    /// Returns the limits of the backend and the promises that it makes.
     fn limits(&self) -> StoreLimits;
 
-    /// Reads the value under `key`; `None` if there is none.
+    /// Reads the value under `key`. Returns `None` if there is no value.
     async fn get(&self, key: &Key) -> Result<Option<Bytes>, StoreError>;
 
-    /// Stores `value` under `key`, for `ttl` or until it is deleted.
+    /// Stores `value` under `key`, for `ttl`, or without a `ttl` until it is deleted.
     async fn set(&self, key: &Key, value: Bytes, ttl: Option<Duration>) -> Result<(), StoreError>;
 
-    /// Removes the value under `key`, plain or of any facet.
+    /// Removes the value under `key`, of whatever kind.
     async fn delete(&self, key: &Key) -> Result<(), StoreError>;
 
-    /// Returns the facet that counts.
+    /// Returns the facet that counts, if the store has it.
     fn counter(self: Arc<Self>) -> Option<Arc<dyn Counter>> {
         None
     }
 
-    /// Returns the facet that books start times.
+    /// Returns the facet that books start times, if the store has it.
     fn pacer(self: Arc<Self>) -> Option<Arc<dyn Pacer>> {
         None
     }
 
-    /// Returns the facet that grants leases.
+    /// Returns the facet that grants leases, if the store has it.
     fn leases(self: Arc<Self>) -> Option<Arc<dyn Leases>> {
         None
     }
 
-    /// Returns the facet that compares versions before it writes.
+    /// Returns the facet that compares versions before it writes, if the store has it.
     fn versioned(self: Arc<Self>) -> Option<Arc<dyn Versioned>> {
         None
     }

@@ -1,8 +1,8 @@
-//! The limits that a store states about its backend.
+//! [`StoreLimits`]: what a store states about its backend.
 
 use std::time::Duration;
 
-/// Sizes that a backend accepts, and the promises that it makes.
+/// Sizes that a backend accepts, and promises that it makes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -20,31 +20,32 @@ use std::time::Duration;
 #[non_exhaustive]
 pub struct StoreLimits {
     /// Longest [rendered key](crate::Key::rendered_len) in bytes, without the driver's prefix. The library replaces a
-    /// longer key by a hash of it; the store refuses one as [`TooLarge`](crate::StoreErrorKind::TooLarge).
+    /// longer key by a hash of it. The store refuses a longer key as [`TooLarge`](crate::StoreErrorKind::TooLarge).
     pub max_key: usize,
-    /// Longest value in bytes, as the **caller** passes it to `set` or `write_if`. A driver that wraps values must
-    /// accept its own envelope on top ([`ENVELOPE_LEN`](crate::ENVELOPE_LEN) for [`Cells`](crate::Cells)). The library
-    /// does not cache a longer response; the store refuses a longer value as
+    /// Longest value in bytes, as the **caller** passes it to `set` or `write_if`. If a driver adds bytes to each
+    /// value, its backend must accept that much more ([`ENVELOPE_LEN`](crate::ENVELOPE_LEN) for
+    /// [`Cells`](crate::Cells)). The library does not cache a longer response. The store refuses a longer value as
     /// [`TooLarge`](crate::StoreErrorKind::TooLarge).
     pub max_value: usize,
-    /// Whether the backend may lose state that it has confirmed: by a restart, a failover, an eviction.
+    /// Whether the backend may lose state that it has confirmed, by a restart, a failover or an eviction.
     ///
-    /// The price of `true`: a new bucket waits 100 ms before its first start, so that bookings in a lost cell run out
-    /// first (`Throttle::initial_delay`). The price of a wrong `false`: after a loss, the bookings of up to a second
-    /// can start twice. Nothing else depends on it.
+    /// If `true`, a new bucket (the shared budget of one throttle) waits 100 ms before its first start. Within that
+    /// time other processes notice that the state was lost, and give up the start times that they had booked. If
+    /// `false` is stated wrongly, calls booked before a loss, up to one second of the rate, can start in addition to
+    /// the calls of the new bucket. `Throttle::initial_delay` overrides the delay.
     pub volatile: bool,
-    /// Time that the library waits for one operation: 250 ms by default, 2 s for a store over HTTP. The driver's own
-    /// timeout should be a little shorter, so that its more precise error is the one reported.
+    /// Time that the library waits for one operation: 250 ms by default, and 2 s is suitable for a store over HTTP. The
+    /// driver's own timeout should be a little shorter, so that the driver's more precise error is reported.
     pub timeout: Duration,
-    /// Whether the store's time is the boot clock of the machine that all its processes share
-    /// ([`Tick::of_boot_clock`](crate::Tick::of_boot_clock)), to the microsecond. The library then does not estimate the
-    /// offset between the two clocks.
+    /// Whether the store's time is exactly the boot clock ([`Tick::of_boot_clock`](crate::Tick::of_boot_clock)) of the
+    /// one machine on which all its processes run. If so, the library does not estimate an offset between the two
+    /// clocks.
     pub boot_clock: bool,
 }
 
 impl StoreLimits {
-    /// Returns limits without bounds on keys and values, for a store that loses nothing while it lives and responds
-    /// within 250 ms.
+    /// Returns limits without bounds on keys and values, for a store that loses no confirmed state and responds within
+    /// 250 ms.
     #[must_use]
     pub const fn unlimited() -> Self {
         let timeout = Duration::from_millis(250);

@@ -1,6 +1,7 @@
 //! Points in time, in whole microseconds, and the only two clocks that this crate reads.
 //!
-//! [`Tick`] is local time, [`StoreTime`] the time of a store. They are separate types, so that no code compares them.
+//! A [`Tick`] is local time, a [`StoreTime`] is the time of a store. They are separate types, so that code cannot
+//! compare local time with a store's time.
 
 use std::fmt;
 use std::ops::{Add, Sub};
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 /// Point on the clock of a [`Runtime`](crate::Runtime), in microseconds from an origin of its own.
 ///
-/// A plain number instead of `std::time::Instant`, which panics on `wasm32-unknown-unknown`.
+/// It is a plain number, because `std::time::Instant` panics on `wasm32-unknown-unknown`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -25,8 +26,8 @@ pub struct Tick(pub u64);
 
 /// Point on the clock of a store, in microseconds from an origin of its own.
 ///
-/// It orders everything that the store decides, and is never compared with local time or with the time of another
-/// store.
+/// The decisions of a store are ordered by its own time, which is never compared with local time or with the time of
+/// another store.
 ///
 /// ```
 /// use std::time::Duration;
@@ -39,8 +40,8 @@ pub struct Tick(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct StoreTime(pub u64);
 
-/// Largest integer up to which a double holds every integer exactly: `2^53 - 1`. No time and no count in a stored cell is
-/// larger, because the scripts of the Redis driver compute with doubles.
+/// Largest integer up to which a double holds every integer exactly: `2^53 - 1`. No time and no count in a stored cell
+/// is larger, because the scripts of the Redis driver compute with doubles.
 pub(crate) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
 /// Returns the microseconds of `duration`, rounded up, and `u64::MAX` if they do not fit.
@@ -73,7 +74,7 @@ macro_rules! point {
             }
         }
 
-        /// Rounds the duration up to a whole microsecond; saturates at the origin.
+        /// Rounds the duration up to a whole microsecond; saturates at zero, the origin.
         impl Sub<Duration> for $point {
             type Output = Self;
             fn sub(self, duration: Duration) -> Self {
@@ -122,7 +123,8 @@ impl Tick {
 impl StoreTime {
     /// Reads the machine's wall clock, in microseconds since 1970; zero before 1970.
     ///
-    /// For a store without a better clock. When the wall clock is set back, all callers wait until it has caught up.
+    /// Use it for a store without a better clock. If the wall clock is set back, all callers wait until it has caught
+    /// up.
     #[cfg(any(unix, windows))]
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "one of the two clocks of this crate")]

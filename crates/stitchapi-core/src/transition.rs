@@ -1,8 +1,8 @@
-//! The result of a pure change of a cell.
+//! The result of a pure function that changes a cell, the state of one bucket or of the leases under one key.
 
 /// Result of a change: the reply to the caller, and the cell to write.
 ///
-/// `C` is the kind of the cell: a [pacing cell](crate::pace::Cell) or a [lease cell](crate::lease::LeaseCell).
+/// `C` is the type of the cell: a [pacing cell](crate::pace::Cell) or a [lease cell](crate::lease::LeaseCell).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transition<C, R> {
     /// Reply to the caller.

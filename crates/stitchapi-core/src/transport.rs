@@ -1,4 +1,4 @@
-//! The transport: how a request reaches the API server, and the response the caller.
+//! The transport: it sends a request to the API server and returns the response.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -9,8 +9,8 @@ use crate::{Body, TransportError};
 
 /// HTTP client that sends one request and returns one response.
 ///
-/// A transport never follows a redirect and never retries: the library paces every request, so a transport must not send
-/// one that the library does not know of.
+/// A transport must never follow a redirect and never retry. The library paces every request, so that a transport must
+/// send only the requests that the library passes to it.
 ///
 /// ```
 /// use stitchapi_core::{Body, Transport, TransportError, async_trait};
@@ -28,7 +28,7 @@ use crate::{Body, TransportError};
 /// ```
 #[async_trait]
 pub trait Transport: Debug + Send + Sync + 'static {
-    /// Sends `request` and returns the response once its head has arrived; the body may still be on its way.
+    /// Sends `request` and returns the response as soon as its head has arrived. The body may arrive later.
     ///
     /// Cancellation: if the future is dropped, the request may have been sent.
     ///

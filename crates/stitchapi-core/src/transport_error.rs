@@ -9,15 +9,15 @@ use std::fmt;
 pub enum TransportErrorKind {
     /// No connection was made, and nothing was sent.
     Connect,
-    /// The transport's own timeout ended. The request may have been sent.
+    /// The transport's own timeout expired. The request may have been sent.
     Timeout,
-    /// The connection failed while the request or the response was on its way.
+    /// The connection failed while the request or the response was being transferred.
     Broken,
     /// Any other failure, such as a request that this transport cannot send.
     Other,
 }
 
-/// Failure of a request that received no response. The text contains no URL.
+/// Failure to send a request or to receive its whole response. The text contains no URL.
 ///
 /// ```
 /// use stitchapi_core::{TransportError, TransportErrorKind};

@@ -1,4 +1,4 @@
-//! The facet that compares versions before it writes.
+//! The [`Versioned`] facet, an optional ability of a store: it compares versions before it writes.
 
 use std::fmt::Debug;
 use std::time::Duration;
@@ -10,10 +10,12 @@ use crate::{Key, StoreError, Version};
 
 /// Compare-and-set of values, by the version that the writer has read.
 ///
-/// * After [`write_if`](Self::write_if) returned `true`, every process [reads](Self::read) that value.
-/// * A key is versioned for its whole life: any other access to a versioned value fails as
-///   [`Corrupt`](crate::StoreErrorKind::Corrupt), and so do these operations on any other value; the value is not changed.
-///   [`StitchStore::delete`](crate::StitchStore::delete) removes values of every kind.
+/// * After [`write_if`](Self::write_if) has returned `true`, every process [reads](Self::read) the written value, until
+///   it is replaced or deleted, or expires.
+/// * A value keeps its kind for its whole life. Any other access to a versioned value fails as
+///   [`Corrupt`](crate::StoreErrorKind::Corrupt), and so do the operations of this facet on a value of another kind.
+///   Such a failure does not change the value. Only [`StitchStore::delete`](crate::StitchStore::delete) removes values
+///   of every kind.
 /// * Cancellation: an operation whose future is dropped is done as a whole or not at all.
 ///
 /// ```
@@ -34,23 +36,23 @@ use crate::{Key, StoreError, Version};
 /// ```
 #[async_trait]
 pub trait Versioned: Debug + Send + Sync + 'static {
-    /// Reads the value under `key` and its version; `None` if there is none.
+    /// Reads the value under `key` and its version. Returns `None` if there is no value.
     ///
     /// # Errors
     ///
-    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) if the value is not a versioned one.
+    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) if the value under `key` is damaged or not versioned.
     async fn read(&self, key: &Key) -> Result<Option<(Bytes, Version)>, StoreError>;
 
-    /// Writes `value` with the version `new`, for `ttl` or until it is deleted, if the stored version is `expected`;
-    /// `None` expects that there is no value.
+    /// Writes `value` with the version `new` if the stored version is `expected`. An `expected` of `None` means that no
+    /// value is stored. The value lives for `ttl`, or without a `ttl` until it is deleted.
     ///
-    /// Returns `true` if the stored version is `new` afterwards. A repetition after a lost reply therefore returns `true`,
-    /// too; it writes nothing.
+    /// Returns `true` if the stored version is `new` afterwards. The caller may therefore repeat it after a lost reply:
+    /// if the first attempt has stored `new`, the repetition writes nothing and returns `true`.
     ///
     /// # Errors
     ///
     /// [`InvalidConfig`](crate::StoreErrorKind::InvalidConfig) for a ttl of zero,
-    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) if the stored value is not a versioned one,
+    /// [`Corrupt`](crate::StoreErrorKind::Corrupt) if the stored value is damaged or not versioned,
     /// [`TooLarge`](crate::StoreErrorKind::TooLarge) if `value` is longer than
     /// [`max_value`](crate::StoreLimits::max_value).
     async fn write_if(

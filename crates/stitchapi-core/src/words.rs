@@ -5,8 +5,8 @@ use std::str::Split;
 use crate::time::MAX_SAFE_INTEGER;
 use crate::{Owner, StoreTime};
 
-/// Iterator over the words of a text, with parsers for the next word. A parser returns `None` for a missing or malformed
-/// word.
+/// Iterator over the words of a text, with parsers for the next word. A parser returns `None` for a missing or
+/// malformed word.
 pub(crate) struct Words<'a>(Split<'a, char>);
 
 impl<'a> Words<'a> {

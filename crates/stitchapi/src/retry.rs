@@ -1,7 +1,7 @@
 //! The policy for retries. Pure: randomness is passed in.
 //!
-//! [`Retry::pause`] takes the number of retries so far and the `retry_after` of the response, and returns the pause before the
-//! next attempt, or `None` if there is none. The pipeline uses it for calls, auth for logins.
+//! [`Retry::pause`] takes the number of retries so far and the `retry_after` of the response. It returns the pause
+//! before the next attempt, or `None` if there is no next attempt. The pipeline uses it for calls, auth for logins.
 
 use std::time::Duration;
 
@@ -9,15 +9,16 @@ use http::{Method, StatusCode};
 
 use crate::error::{Error, Result};
 
-/// When a failed attempt is repeated. A plain value.
+/// Policy that decides when a failed attempt is repeated. A plain value, validated when the seam or the stitch is
+/// built.
 ///
 /// * An attempt is repeated if no connection was established, or if the response has the status 429, 502, 503 or 504.
-/// * Only calls that may safely be made twice are repeated: GET, HEAD, PUT, DELETE, OPTIONS, and stitches that are declared
-///   [`idempotent`](crate::StitchBuilder::idempotent).
-/// * The pause is *full jitter*: random between zero and a bound that doubles with every retry
-///   (M. Brooker, "Exponential Backoff And Jitter", 2015). If the response has a `Retry-After`, the pause is that time plus
-///   the jitter.
-/// * A call whose pause would end after its deadline fails at once.
+/// * Only calls that may safely be made twice are repeated: GET, HEAD, PUT, DELETE, OPTIONS, and stitches that are
+///   declared [`idempotent`](crate::StitchBuilder::idempotent).
+/// * The pause is *full jitter*: random between zero and a bound that doubles with every retry (M. Brooker,
+///   "Exponential Backoff And Jitter", 2015). If the response has a `Retry-After`, the pause is that time plus the
+///   jitter.
+/// * If the pause would not end before the deadline of the call, the call fails at once.
 /// * Each attempt takes a slot of its own in the throttle, after the pause.
 ///
 /// ```
@@ -37,21 +38,22 @@ pub struct Retry {
     base: Duration,
     cap: Duration,
     max_retry_after: Duration,
-    /// Whether it was created by [`Retry::none`], so that no setter has an effect.
+    /// Whether the policy was created by [`Retry::none`], so that no setter has an effect.
     is_disabled: bool,
-    /// Name of the last setter on [`Retry::none`], where it has no effect; `validate` reports it.
+    /// Name of the last setter that was called on [`Retry::none`], where it has no effect. `validate` reports it.
     ineffective_setter: Option<&'static str>,
 }
 
 impl Default for Retry {
-    /// Returns two retries with pauses of up to 100 ms and 200 ms, and a `Retry-After` of up to 60 s.
+    /// Returns a policy of two retries with pauses of up to 100 ms and 200 ms. It accepts a `Retry-After` of up to 60
+    /// s.
     fn default() -> Self {
         Self::times(2)
     }
 }
 
 impl Retry {
-    /// Disables retries.
+    /// Returns a policy without retries.
     #[must_use]
     pub const fn none() -> Self {
         let mut none = Self::times(0);
@@ -59,8 +61,8 @@ impl Retry {
         none
     }
 
-    /// Sets the maximum number of retries after the first attempt. The bound of the pause is 100 ms, doubles with every
-    /// retry, and is at most 5 s.
+    /// Returns a policy of at most this number of retries after the first attempt. The bound of the pause is 100 ms,
+    /// doubles with every retry, and is at most 5 s.
     #[must_use]
     pub const fn times(times: u32) -> Self {
         Self {
@@ -89,7 +91,7 @@ impl Retry {
         self.needs_retries("max_retry_after")
     }
 
-    /// Remembers a setter that has no effect on [`Retry::none`](Self::none).
+    /// Records the setter if it has no effect, because the policy is [`Retry::none`](Self::none).
     const fn needs_retries(mut self, setter: &'static str) -> Self {
         if self.is_disabled {
             self.ineffective_setter = Some(setter);
@@ -106,8 +108,8 @@ impl Retry {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a setter without effect, and for a first bound that is longer
-    /// than the largest.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a setter without effect, and for a first bound that is
+    /// longer than the largest.
     pub(crate) fn validate(&self) -> Result<()> {
         if let Some(setter) = self.ineffective_setter {
             let what = format!("retry: .{setter}(..) has no effect on Retry::none(): remove the setter");
@@ -120,8 +122,8 @@ impl Retry {
         Ok(())
     }
 
-    /// Returns the pause before the next attempt, after `retries` retries so far; `None` to end the call. `random` is 64
-    /// random bits.
+    /// Returns the pause before the next attempt, after `retries` retries so far; `None` to end the call. `random` is
+    /// 64 random bits.
     pub(crate) fn pause(&self, retries: u32, retry_after: Option<Duration>, random: u64) -> Option<Duration> {
         if retries >= self.times || retry_after.is_some_and(|after| after > self.max_retry_after) {
             return None;
@@ -134,8 +136,8 @@ impl Retry {
     }
 }
 
-/// Returns `true` for a method whose calls are repeated without a declaration: they may be made twice (RFC 9110, section
-/// 9.2.2).
+/// Returns `true` for a method whose calls are retried even if the stitch is not declared idempotent, because RFC 9110,
+/// section 9.2.2, defines the method as idempotent.
 pub(crate) fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::PUT, Method::DELETE, Method::OPTIONS].contains(method)
 }

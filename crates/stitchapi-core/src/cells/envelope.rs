@@ -1,4 +1,4 @@
-//! The envelope of every value that the facets store: a tag that names the facet, and the deadline.
+//! The envelope of every stored value: a tag for the kind of the value, a format version, and the deadline.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use crate::{StoreTime, micros_up};
 
 /// Version of the envelope, its second byte.
 const FORMAT: u8 = 1;
-/// Length of the tag, the format, and the deadline as eight big-endian bytes.
+/// Length of the envelope in bytes: one for the tag, one for the format version, eight for the deadline (big-endian).
 const HEAD: usize = 10;
 /// Deadline of a value without a ttl.
 const NO_DEADLINE: u64 = u64::MAX;
 
-/// Bytes that a stored value has at most beside the caller's: the head of the envelope, and the 16 bytes of a
-/// [`Version`](crate::Version).
+/// Maximum number of bytes that are stored in addition to the caller's value: a tag, a format version and a deadline,
+/// and the 16 bytes of a [`Version`](crate::Version).
 ///
 /// A driver whose backend bounds values subtracts this from the backend's bound to get its
 /// [`max_value`](crate::StoreLimits::max_value).
@@ -29,7 +29,7 @@ const NO_DEADLINE: u64 = u64::MAX;
 /// ```
 pub const ENVELOPE_LEN: usize = HEAD + 16;
 
-/// The facet that a value belongs to, as the first byte of the value. A facet reads no value of another facet.
+/// Kind of a stored value, as its first byte: plain, or of one facet. A read fails on a value of another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Tag {
@@ -40,7 +40,7 @@ pub(super) enum Tag {
     Versioned = b'v',
 }
 
-/// A value whose tag is the expected one and whose deadline has not passed.
+/// Stored value that has the expected tag and has not expired.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Decoded<'a> {
     pub(super) body: &'a [u8],
@@ -48,7 +48,7 @@ pub(super) struct Decoded<'a> {
     pub(super) left: Option<Duration>,
 }
 
-/// The value has another tag or a newer envelope, or is damaged.
+/// Failure to decode a value: it has another tag or a newer envelope, or it is damaged.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Foreign;
 
@@ -62,7 +62,8 @@ pub(super) fn encode(tag: Tag, body: &[u8], now: StoreTime, ttl: Option<Duration
     Change::Put(value.freeze(), ttl)
 }
 
-/// Decodes a value. A value whose deadline has passed is absent, even where the backend has not removed it yet.
+/// Decodes a value. Returns `None` if there is no value, or if its deadline has passed and the backend has not removed
+/// it.
 pub(super) fn decode(tag: Tag, value: Option<&[u8]>, now: StoreTime) -> Result<Option<Decoded<'_>>, Foreign> {
     let Some(value) = value else { return Ok(None) };
     let (head, body) = value.split_first_chunk::<HEAD>().ok_or(Foreign)?;

@@ -19,8 +19,8 @@ use crate::{
 
 /// All four facets of a store that has [`Cells`].
 ///
-/// A [`CellStore`](crate::CellStore) uses it by itself; a store that implements [`StitchStore`] by hand returns it from
-/// the accessors of its facets:
+/// A [`CellStore`](crate::CellStore) needs no code for it. A store that implements [`StitchStore`] by hand returns it
+/// from the accessors of its facets:
 ///
 /// ```
 /// # use std::sync::Arc;
@@ -34,11 +34,12 @@ use crate::{
 /// ```
 ///
 /// * Every operation is one [`Cells::update`].
-/// * Every value carries a tag, a format and its deadline on the store's time, [`ENVELOPE_LEN`](crate::ENVELOPE_LEN)
-///   bytes at most. A value with another tag fails as [`Corrupt`](StoreErrorKind::Corrupt) and is not changed.
+/// * Every stored value begins with a tag, a format version and its deadline on the store's time. These and the version
+///   of a versioned value take at most [`ENVELOPE_LEN`](crate::ENVELOPE_LEN) bytes. An operation on a value with
+///   another tag fails as [`Corrupt`](StoreErrorKind::Corrupt) and does not change the value.
 /// * A key longer than [`max_key`](crate::StoreLimits::max_key), or a versioned value longer than
-///   [`max_value`](crate::StoreLimits::max_value), fails as [`TooLarge`](StoreErrorKind::TooLarge) before the backend is
-///   called.
+///   [`max_value`](crate::StoreLimits::max_value), fails as [`TooLarge`](StoreErrorKind::TooLarge) before the backend
+///   is called.
 #[derive(Debug)]
 pub struct CellFacets<S>(Arc<S>);
 
@@ -53,7 +54,7 @@ impl<S: Cells + StitchStore> CellFacets<S> {
         StoreError::new(StoreErrorKind::Corrupt, self.0.name(), operation)
     }
 
-    /// Runs [`Cells::update`] for `operation`.
+    /// Checks the key and runs [`Cells::update`]. Errors name `operation`.
     async fn update<R, F>(&self, key: &Key, operation: &'static str, step: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
@@ -63,7 +64,7 @@ impl<S: Cells + StitchStore> CellFacets<S> {
         self.0.update(key, step).await.map_err(|error| error.with_operation(operation))
     }
 
-    /// Runs a [transition](crate::pace::transition) of the pacing cell under `key`.
+    /// Runs a [transition](crate::pace::transition) of the pacing cell (the state of one bucket) under `key`.
     async fn change_pacing<R, F>(&self, key: &Key, operation: &'static str, transition: F) -> Result<R, StoreError>
     where
         R: Send + 'static,
@@ -83,7 +84,7 @@ impl<S: Cells + StitchStore> CellFacets<S> {
         updated.map_err(|unreadable| self.corrupt_error(operation).with_source(unreadable))
     }
 
-    /// Runs a [transition](crate::lease::transition) of the leases under `key`.
+    /// Runs a [transition](crate::lease::transition) of the lease cell (all holders and waiters) under `key`.
     async fn change_leases<R, F>(&self, key: &Key, operation: &'static str, transition: F) -> Result<R, StoreError>
     where
         R: Send + 'static,

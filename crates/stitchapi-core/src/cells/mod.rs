@@ -1,9 +1,9 @@
 //! A whole store from one atomic operation.
 //!
 //! A driver implements [`Cells::update`] on its backend, and [`CellStore`] with the name and the limits of its store.
-//! It receives [`StitchStore`](crate::StitchStore) with plain values and all four facets in return: `facets` computes
-//! them, and `envelope` adds the tag and the deadline that every stored value carries. How to write a driver:
-//! `docs/driver.md`.
+//! In return its store is a [`StitchStore`](crate::StitchStore) with plain values and all four facets. `facets.rs`
+//! implements the facets, and `envelope.rs` adds a tag and a deadline to every stored value. `docs/driver.md` explains
+//! how to write a driver.
 
 mod envelope;
 mod facets;

@@ -1,4 +1,4 @@
-//! A whole store, from cells, a name and limits.
+//! [`CellStore`]: a whole store from [`Cells`], a name and limits.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,19 +14,19 @@ use crate::{
     check_value,
 };
 
-/// A store whose plain values and facets all come from its [`Cells`].
+/// A store whose plain values and facets all use its [`Cells`].
 ///
-/// Each implementor is a [`StitchStore`] with all four facets. Every operation is one [`Cells::update`]. Keys and values
-/// beyond the limits are refused as [`TooLarge`](StoreErrorKind::TooLarge) before the backend is called, and a ttl of
-/// zero as [`InvalidConfig`](StoreErrorKind::InvalidConfig).
+/// Each implementor is a [`StitchStore`] with all four facets, and every operation is one [`Cells::update`]. Before the
+/// backend is called, keys and values beyond the limits are refused as [`TooLarge`](StoreErrorKind::TooLarge), and a
+/// ttl of zero as [`InvalidConfig`](StoreErrorKind::InvalidConfig).
 ///
 /// See [`Cells`] for an example.
 pub trait CellStore: Cells {
-    /// The name that [`StitchStore::name`] returns for this store: short, lower-case, for messages and events, such as
-    /// `memory` or `postgres`. It has another name here, so that `store.name()` is never ambiguous.
+    /// Returns a short lower-case name for messages and events, such as `memory` or `postgres`. [`StitchStore::name`]
+    /// returns it, too. The methods have different names, so that `store.name()` is never ambiguous.
     fn store_name(&self) -> &'static str;
 
-    /// The limits of the backend and the promises that it makes, which [`StitchStore::limits`] returns for this store.
+    /// Returns the limits of the backend and the promises that it makes. [`StitchStore::limits`] returns them, too.
     fn store_limits(&self) -> StoreLimits;
 }
 
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::{ENVELOPE_LEN, Owner, StoreTime, Version};
 
-    /// One value, of a backend that bounds keys and values.
+    /// Store of one value, which limits the length of keys and values.
     #[derive(Debug, Default)]
     struct SmallStore(Mutex<Option<Bytes>>);
 

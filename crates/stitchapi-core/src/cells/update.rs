@@ -1,4 +1,4 @@
-//! The one operation that a store of cells implements.
+//! [`Cells`]: the one operation that a driver implements to receive a whole store.
 
 use std::fmt::Debug;
 use std::future::Future;
@@ -10,36 +10,36 @@ use crate::{Key, StoreError, StoreTime};
 
 /// An atomic read, compute and write of one value, on the store's own clock.
 ///
-/// A store that implements this and [`CellStore`](crate::CellStore) is a [`StitchStore`](crate::StitchStore) with all
-/// four facets. A store with its own way to keep plain values implements this and `StitchStore`, and takes its facets
-/// from [`CellFacets`](crate::CellFacets). `docs/driver.md` explains each rule.
+/// A store that implements this trait and [`CellStore`](crate::CellStore) is a [`StitchStore`](crate::StitchStore) with
+/// all four facets. A store that keeps plain values in its own way implements this trait and `StitchStore`, and returns
+/// its facets from [`CellFacets`](crate::CellFacets). `docs/driver.md` explains each rule.
 ///
 /// # Contention
 ///
-/// * Every process of the fleet calls `update` on **one** key: a bucket is one cell, and each process has up to two
-///   requests for bookings of a bucket in flight. Each call must finish within
+/// * All processes of the fleet call `update` on the **same** key, because the budget that they share is one value.
+///   Each process has up to two such calls in flight. Each call must finish within
 ///   [`StoreLimits::timeout`](crate::StoreLimits::timeout).
-/// * Use a lock that serves its waiters in order (`SELECT .. FOR UPDATE`, `BEGIN IMMEDIATE`, a mutex). A compare-and-set
-///   in a loop is correct and unfair: under contention one process can lose every race, and the kit makes it lose them.
-///   Bound its attempts by time, sleep for a random time between them, take a lock after a few lost races, and fail as
-///   [`Contended`](crate::StoreErrorKind::Contended).
+/// * Use a lock that serves its waiters in order (`SELECT .. FOR UPDATE`, `BEGIN IMMEDIATE`, a mutex). A
+///   compare-and-set loop is correct but unfair: under contention one process can lose every race, and the contract
+///   tests arrange that. In such a loop, sleep for a random time between two attempts and take a lock after a few lost
+///   races. Fail as [`Contended`](crate::StoreErrorKind::Contended) when the time is over.
 ///
 /// # Time
 ///
-/// * `step` receives the time of the store, in microseconds, read **while the value is locked**: a later holder of the
-///   lock must not receive an earlier time. A database's time of the transaction's begin (`now()` in PostgreSQL) is
-///   read too early; `clock_timestamp()` is right.
-/// * A server's wall clock may be passed on as it is. If it is set back, stored deadlines and booked starts lie that
-///   far ahead: the fleet waits until the clock has caught up, and starts no call too many. Prefer a clock that is
-///   never set where the backend has one.
-/// * The clock of the client machine is not the store's time, unless all processes share that machine.
+/// * `step` receives the time of the store, in microseconds. Read it **while the value is locked**, so that a later
+///   holder of the lock does not receive an earlier time. In PostgreSQL use `clock_timestamp()`: `now()` is the time at
+///   which the transaction began, which is too early.
+/// * The wall clock of a server may be used as it is. If it is set back by some time, stored deadlines and booked
+///   starts lie that much further in the future. The fleet then waits until the clock has caught up, and exceeds no
+///   limit. If the backend has a clock that is never set, prefer it.
+/// * Do not use the clock of the client machine, unless all processes run on that machine.
 ///
 /// # Expiry
 ///
-/// The **driver** deletes expired values, or lets the backend do it: the library has no clean-up task. `Change::Put` states
-/// the ttl of the value. Use the backend's own expiry, or delete a few expired rows at each write, more than the write adds.
-/// An expired value that the backend still has is harmless, because the value carries its deadline inside: pass it to
-/// `step` or leave it out.
+/// The **driver** deletes expired values, or lets the backend do it, because the library has no clean-up task.
+/// `Change::Put` states the ttl of the value. Use the backend's own expiry, or delete a few expired rows at each write,
+/// more than the write adds. If the backend still has an expired value, `step` may receive it or `None`, because the
+/// value contains its deadline.
 ///
 /// # Example
 ///
@@ -89,34 +89,34 @@ use crate::{Key, StoreError, StoreTime};
 /// # }).unwrap();
 /// ```
 pub trait Cells: Debug + Send + Sync + 'static {
-    /// Applies `step` to the value under `key`, if there is one, and to the store's time, and stores the [`Change`] that
-    /// it returns.
+    /// Calls `step` with the value under `key` (`None` if there is none) and the store's time, stores the [`Change`]
+    /// that `step` returns, and returns its reply.
     ///
-    /// * No other change of this value takes place between the read and the write, from any process.
-    /// * `step` is pure and quick. It may run several times (after a lost race); the reply of the run whose change was
-    ///   stored is returned.
-    /// * The time is the same clock for all processes and does not go back while the store lives (see
+    /// * Between the read and the write no process changes this value.
+    /// * `step` is pure and quick. After a lost race it may run again. The reply is then from the run whose change was
+    ///   stored.
+    /// * The time comes from one clock for all processes, and does not go back while the store lives (see
     ///   [Time](Cells#time)).
-    /// * The future may be dropped at any point: the change is stored as a whole or not at all.
-    /// * A value is at most [`max_value`](crate::StoreLimits::max_value) bytes and the
+    /// * The future may be dropped at any point. The change is then stored as a whole or not at all.
+    /// * The longest value has [`max_value`](crate::StoreLimits::max_value) bytes and the
     ///   [`ENVELOPE_LEN`](crate::ENVELOPE_LEN) bytes that the facets add. A longer value fails as
     ///   [`TooLarge`](crate::StoreErrorKind::TooLarge).
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if the change was not stored, or may not have been.
+    /// [`StoreError`] if the change was not stored, or if that is unknown.
     fn update<R, F>(&self, key: &Key, step: F) -> impl Future<Output = Result<R, StoreError>> + Send
     where
         R: Send + 'static,
         F: Fn(Option<&[u8]>, StoreTime) -> (Change, R) + Send + Sync + 'static;
 }
 
-/// The effect of a `step` of [`Cells::update`] on the stored value.
+/// Change of the stored value, as the `step` of [`Cells::update`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
     /// Leaves the value and its ttl as they are.
     Keep,
-    /// Replaces the value; it lives for this long from now, or until it is deleted.
+    /// Replaces the value. The new value lives for this ttl from now, or without one until it is deleted.
     Put(Bytes, Option<Duration>),
     /// Removes the value.
     Delete,

@@ -10,15 +10,15 @@ use crate::{Owner, StoreTime};
 
 /// Format version, the first word of the text. It is the only version so far.
 const FORMAT: &str = "1";
-/// Time for which a store keeps a cell after the end of its last holder and waiter. Until then the next fencing token is one
-/// more than the last one; after that it is taken from the store's clock.
+/// Time for which a store keeps a cell after the last deadline in it. While the cell is kept, the next fencing token is
+/// larger than the last one even if the store's clock has gone back.
 const TTL_MARGIN: Duration = Duration::from_secs(1);
 
 /// Holders and waiters of the leases under one key.
 ///
-/// The text is one line of words, with the same bytes from every implementation: `1 last_fence`, then ` h owner fence
-/// deadline` for each holder and ` w owner deadline` for each waiter, in order. Owners are 32 hexadecimal digits, times
-/// microseconds.
+/// The text is one line of words: `1 last_fence`, then ` h owner fence deadline` for each holder and
+/// ` w owner deadline` for each waiter, in the order of the fields. An owner is 32 hexadecimal digits, a deadline is in
+/// microseconds. Every implementation writes the same bytes for the same cell.
 ///
 /// ```
 /// use stitchapi_core::lease::LeaseCell;
@@ -53,9 +53,9 @@ pub struct Holder {
 /// Waiter for a lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Waiter {
-    /// Owner that the lease will be granted to.
+    /// Owner that waits for a lease.
     pub owner: Owner,
-    /// Time by which the waiter must ask again, or lose its position.
+    /// Time at which the waiter loses its position unless it asks again earlier.
     pub deadline: StoreTime,
 }
 
@@ -82,7 +82,7 @@ impl LeaseCell {
     }
 }
 
-/// Parses the text of [`LeaseCell::to_text`], and no other.
+/// Parses a text that [`LeaseCell::to_text`] has written, and refuses any other.
 impl FromStr for LeaseCell {
     type Err = LeaseCellError;
 
@@ -110,7 +110,7 @@ fn parse(mut words: Words<'_>) -> Option<LeaseCell> {
     Some(cell)
 }
 
-/// Failure to parse a [`LeaseCell`]: the text is damaged, or of a newer format.
+/// Failure to parse a [`LeaseCell`]: the text is damaged, or its format version is newer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseCellError(());
 

@@ -1,7 +1,8 @@
-//! Leases as pure transitions: holders, waiters and their order, without a clock and without a store.
+//! Leases as pure functions, without a clock and without a store. A lease is a right that expires unless its holder
+//! renews it.
 //!
-//! The leases under one key are a [`LeaseCell`] in a store. [`transition`] computes its three changes; a store runs each
-//! of them atomically, at its own time.
+//! All holders and waiters under one key are one [`LeaseCell`] in a store. The functions of [`transition`] take the
+//! stored cell and the store's time, and return a reply and the cell to write. A store runs each function atomically.
 
 mod cell;
 mod reply;

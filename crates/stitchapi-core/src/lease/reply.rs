@@ -22,12 +22,13 @@ use std::time::Duration;
 pub enum Lease {
     /// The owner holds a lease.
     Held {
-        /// Fencing token, larger than every earlier one of this key.
+        /// Fencing token, larger than every token issued earlier under this key.
         fence: u64,
     },
-    /// No lease is free.
+    /// No lease is free for the owner.
     Busy {
-        /// Time after which a lease is free, unless a holder releases one earlier or renews its own.
+        /// Time until the next deadline of a holder or of another waiter. A lease may be free for the owner then, or
+        /// earlier if a holder releases its lease.
         retry_after: Duration,
     },
 }

@@ -1,4 +1,6 @@
-//! The three changes of a lease cell, each as a pure function from the stored cell to a reply and the cell to write.
+//! The three changes of a [`LeaseCell`]: acquire, renew and release.
+//!
+//! Each is a pure function that takes the stored cell and returns a reply and the cell to write.
 
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use crate::{Owner, StoreTime};
 
 pub use crate::transition::Transition;
 
-/// Acquires a lease, or a position in the queue: see [`Leases::acquire`](crate::Leases::acquire).
+/// Acquires a lease or a position in the queue, as [`Leases::acquire`](crate::Leases::acquire) describes.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,7 +62,7 @@ pub fn acquire(
     Transition { reply, write: Some(cell).filter(|cell| stored != Some(cell)) }
 }
 
-/// Extends a lease: see [`Leases::renew`](crate::Leases::renew).
+/// Extends a lease, as [`Leases::renew`](crate::Leases::renew) describes.
 #[must_use]
 pub fn renew(stored: Option<&LeaseCell>, now: StoreTime, ttl: Duration, owner: &Owner) -> Transition<LeaseCell, bool> {
     let mut cell = without_expired(stored, now);
@@ -71,7 +73,7 @@ pub fn renew(stored: Option<&LeaseCell>, now: StoreTime, ttl: Duration, owner: &
     Transition { reply: true, write: Some(cell) }
 }
 
-/// Releases a lease: see [`Leases::release`](crate::Leases::release).
+/// Releases a lease or a position in the queue, as [`Leases::release`](crate::Leases::release) describes.
 #[must_use]
 pub fn release(stored: Option<&LeaseCell>, now: StoreTime, owner: &Owner) -> Transition<LeaseCell, ()> {
     let before = without_expired(stored, now);
@@ -89,7 +91,7 @@ fn without_expired(stored: Option<&LeaseCell>, now: StoreTime) -> LeaseCell {
     cell
 }
 
-/// Returns `now + duration`, within the range that a cell can store.
+/// Returns `now + duration`, but at most the largest time that a cell can store.
 fn deadline(now: StoreTime, duration: Duration) -> StoreTime {
     StoreTime((now + duration).0.min(MAX_SAFE_INTEGER))
 }
@@ -103,7 +105,7 @@ mod tests {
     const B: Owner = Owner::from_bytes([2; 16]);
     const C: Owner = Owner::from_bytes([3; 16]);
 
-    /// Store of one lease cell, with a limit of one.
+    /// Store of one lease cell that grants one lease at a time.
     #[derive(Default)]
     struct Stored(Option<LeaseCell>);
 

@@ -22,10 +22,11 @@ const HOLD_ONLY_EPOCH: u64 = 0;
 
 /// State of one bucket.
 ///
-/// The text is one line of words, with the same bytes from every implementation: `1 epoch seq held_until local_end
-/// opens_at max_lateness max_lateness_at window current previous`, then for each limit ` unit period permits permits_at
-/// burst burst_at tat remainder`. The epoch is 16 hexadecimal digits, times and durations are microseconds, and the
-/// unit is escaped like a part of a [`Key`](crate::Key).
+/// The text is one line of words:
+/// `1 epoch seq held_until local_end opens_at max_lateness max_lateness_at window current previous`, then for each
+/// limit ` unit period permits permits_at burst burst_at tat remainder`. The epoch is 16 hexadecimal digits, times and
+/// durations are microseconds, and the unit is escaped like a part of a [`Key`](crate::Key). Every implementation
+/// writes the same bytes for the same cell.
 ///
 /// ```
 /// use stitchapi_core::StoreTime;
@@ -42,7 +43,7 @@ pub struct Cell {
     /// Identity of this state: random bits, chosen by the request that created the cell, and again by the request that
     /// found that state was lost. 0 for a cell that contains only a hold.
     pub epoch: u64,
-    /// Number of changes so far on which a booking can depend.
+    /// Sequence number. Every change on which a booking can depend raises it.
     pub seq: u64,
     /// End of the hold: no call starts earlier.
     pub held_until: StoreTime,
@@ -67,7 +68,7 @@ pub struct LimitState {
     pub permits: Strictest,
     /// `b`: burst, the smallest declared within the last 60 s.
     pub burst: Strictest,
-    /// Theoretical arrival time: the time at which the next permit is due if all permits were spent without a pause.
+    /// Theoretical arrival time: the time at which the next permit is due at the full rate.
     pub tat: Tat,
 }
 
@@ -87,7 +88,7 @@ impl Cell {
         }
     }
 
-    /// Creates a cell that contains nothing but a hold, which is still to be set.
+    /// Creates a cell that contains only a hold. The caller sets the end of the hold.
     pub(super) fn hold_only(now: StoreTime) -> Self {
         Self::empty(HOLD_ONLY_EPOCH, Strictest::declared(0, now))
     }
@@ -97,7 +98,7 @@ impl Cell {
         self.epoch == HOLD_ONLY_EPOCH
     }
 
-    /// Returns `epoch`, unless that is reserved for a cell that contains only a hold: then the nearest other one.
+    /// Returns `epoch`, or 1 if it is the epoch that is reserved for cells that contain only a hold.
     pub(super) fn booking_epoch(epoch: u64) -> u64 {
         epoch.max(HOLD_ONLY_EPOCH + 1)
     }
@@ -112,8 +113,8 @@ impl Cell {
         self.limits.iter_mut().find(|state| state.id == *id)
     }
 
-    /// Returns the time for which a store keeps the cell, from `now`: until its last booking and its hold are over, and
-    /// at least an hour.
+    /// Returns the time for which a store keeps the cell, from `now`: until the latest time in it (of a booking, a hold
+    /// or an outage) has passed, and at least an hour.
     #[must_use]
     pub fn ttl(&self, now: StoreTime) -> Duration {
         let tats = self.limits.iter().map(|limit| limit.tat.rounded_up());
@@ -149,7 +150,7 @@ impl Cell {
     }
 }
 
-/// Parses the text of [`Cell::to_text`], and no other.
+/// Parses a text that [`Cell::to_text`] has written, and refuses any other.
 impl FromStr for Cell {
     type Err = CellError;
 
@@ -165,7 +166,7 @@ impl FromStr for Cell {
     }
 }
 
-/// Parses the words after the format.
+/// Parses the words after the format version.
 fn parse_cell(mut words: Words<'_>) -> Option<Cell> {
     let mut cell = Cell {
         epoch: words.epoch()?,
@@ -199,9 +200,10 @@ fn parse_strictest(words: &mut Words<'_>, at_least: u32) -> Option<Strictest> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CellError {
-    /// The text was not written by [`Cell::to_text`], or was changed since.
+    /// [`Cell::to_text`] has not written the text, or it was changed since.
     Damaged,
-    /// A newer version wrote the text. It must not be replaced by a new cell: the bucket would have two budgets.
+    /// A newer version of the library wrote the text. A new cell must not replace it, because processes of both
+    /// versions would then spend a budget each.
     NewerFormat,
 }
 

@@ -1,4 +1,5 @@
-//! The arithmetic of one limit.
+//! The arithmetic of one limit, by the generic cell rate algorithm (GCRA). The module doc of `pace` states the
+//! formulas.
 
 use super::cell::LimitState;
 use super::limit::Limit;
@@ -8,14 +9,14 @@ use crate::{StoreTime, micros_up};
 
 /// One limit during a transition.
 ///
-/// Times are scaled: they are integers in units of `1/permits` microsecond. In that unit `T(x)`, the time that `x` units
-/// take, is a plain product, and nothing is rounded.
+/// Times are scaled: they are integers in units of `1/permits` microsecond. In that unit `T(x)`, the time that `x`
+/// units take, is a plain product, and nothing is rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Gcra {
     permits: u32,
     burst: u32,
-    /// `T(1)`, scaled: the period and the maximum lateness in microseconds, because `(W + J) / N` microseconds are `W +
-    /// J` units of `1/N` microsecond.
+    /// `T(1)`, scaled: the sum `W + J` of the period and the maximum lateness in microseconds, because `(W + J) / N`
+    /// microseconds are `W + J` units of `1/N` microsecond.
     spacing: u64,
     /// Theoretical arrival time, scaled.
     tat: i128,
@@ -25,7 +26,7 @@ impl Gcra {
     /// Limit that restricts no start.
     pub(super) const UNLIMITED: Self = Self { permits: 1, burst: 1, spacing: 0, tat: 0 };
 
-    /// Creates a limit with full credit, and a maximum lateness in microseconds.
+    /// Creates a limit with full credit. `max_lateness` is in microseconds.
     pub(super) fn unused(limit: &Limit, max_lateness: u32) -> Self {
         Self {
             permits: limit.permits.max(1),
@@ -35,7 +36,7 @@ impl Gcra {
         }
     }
 
-    /// Creates the limit of a cell, with the cell's maximum lateness in microseconds.
+    /// Creates a limit from its state in a cell. `max_lateness` is that of the cell, in microseconds.
     pub(super) fn new(state: &LimitState, max_lateness: u32) -> Self {
         let permits = state.permits.value;
         Self {
@@ -46,7 +47,7 @@ impl Gcra {
         }
     }
 
-    /// Returns the start of a call of this cost: the next whole microsecond, and at least `e_min`.
+    /// Returns the earliest start of a call of this cost, at `e_min` or later, rounded up to a whole microsecond.
     pub(super) fn start(&self, cost: u32, e_min: StoreTime) -> StoreTime {
         let ready = self.ready(cost, e_min);
         // An idle caller nearly always starts at `e_min`, and this comparison saves it a division.
@@ -54,11 +55,13 @@ impl Gcra {
     }
 
     /// Returns `true` if a call of this cost may start at `now`.
+    #[inline]
     pub(super) fn admits(&self, cost: u32, now: StoreTime) -> bool {
         self.ready(cost, now) <= self.scaled(now)
     }
 
-    /// Returns the start of a call of this cost behind calls of `units_before`, and at least `at_least`.
+    /// Returns the earliest start of a call of this cost after calls that draw `units_before` units together, at
+    /// `at_least` or later.
     pub(super) fn start_behind(
         &self,
         units_before: u64,
@@ -67,14 +70,17 @@ impl Gcra {
         at_least: StoreTime,
     ) -> StoreTime {
         let ready = self.ready(cost, e_min) + i128::from(units_before) * i128::from(self.spacing);
-        // Usually another limit or `e_min` sets the start, and this comparison saves a division.
+        // Usually another limit or `e_min` determines the start, and this comparison saves a division.
         if ready <= self.scaled(at_least) { at_least } else { self.round_up(ready) }
     }
 
-    /// Books a call of this cost at `start`: the new tat is the start plus the time that the cost takes.
+    /// Books a call of this cost at `start`: moves the tat to the start, unless it is later already, and then advances
+    /// it by the time that the cost takes. If the cost exceeds the burst, the call has waited for the excess before its
+    /// start, and that time is not charged again.
     ///
-    /// If this limit determined the start, the tat is computed from the exact time before rounding. Computed from the rounded
-    /// start, it would lose up to a microsecond per permit, which is half the budget at a million permits a second.
+    /// If this limit determined the start, the tat is computed from the exact time before rounding. Computed from the
+    /// rounded start, it would lose up to a microsecond per permit, which is half the budget at a million permits a
+    /// second.
     #[inline]
     pub(super) fn book(&mut self, cost: u32, start: StoreTime, e_min: StoreTime) {
         let (ready, start) = (self.ready(cost, e_min), self.scaled(start));
@@ -89,17 +95,17 @@ impl Gcra {
         self.tat = self.tat.max(self.scaled(time) + self.spacings(units.into()));
     }
 
-    /// Raises the tat so far that the burst is spent at `time`.
+    /// Raises the tat so that the burst is spent at `time`: one permit can start then, and the next one spacing later.
     pub(super) fn spend_burst(&mut self, time: StoreTime) {
         self.raise(time, self.burst - 1);
     }
 
-    /// Raises the tat so far that no credit is left at `time`: the next call starts one spacing later.
+    /// Raises the tat so that no credit is left at `time`: the next permit can start one spacing later.
     pub(super) fn spend_all(&mut self, time: StoreTime) {
         self.raise(time, self.burst);
     }
 
-    /// Charges `delta` units, or gives them back if it is negative, never below `now`.
+    /// Charges `delta` units. A negative `delta` gives units back, up to the full burst at `now`.
     pub(super) fn settle(&mut self, delta: i64, now: StoreTime) {
         let now = self.scaled(now);
         let change = self.spacings(delta);

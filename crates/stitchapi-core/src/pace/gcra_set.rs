@@ -1,4 +1,4 @@
-//! The arithmetic of several limits that one call draws on.
+//! The arithmetic of all limits of one bucket. One call can draw on several of them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::limit::Limit;
 use super::tat::Tat;
 use crate::{StoreTime, micros_up};
 
-/// The limits of one bucket, with their state. It is used on a cell during a transition, and by a process without a store as
+/// Limits of one bucket, with their state. A transition uses it to change a cell. A process without a store uses it as
 /// its whole budget.
 ///
 /// ```
@@ -41,7 +41,8 @@ impl GcraSet {
         Self { limits: limits.collect(), latest: StoreTime(0) }
     }
 
-    /// Creates the limits of a cell, in the order of `limits`. A limit that the cell does not have restricts no start.
+    /// Creates the state of `limits` from the cell, in their order. A limit that the cell does not have restricts no
+    /// start.
     pub(super) fn of_cell(cell: &Cell, limits: &[Limit]) -> Self {
         let limits = limits.iter().map(|limit| {
             let state = cell.limit(&limit.id);
@@ -50,15 +51,15 @@ impl GcraSet {
         Self { limits: limits.collect(), latest: StoreTime(0) }
     }
 
-    /// Returns the earliest start, from `e_min` on, of a call with these costs: units per limit, in the order of the
-    /// limits. Missing costs are 0.
+    /// Returns the earliest start of a call, at `e_min` or later. `costs` are the units that it draws, in the order of
+    /// the limits. Missing costs are 0.
     #[must_use]
     pub fn due(&self, costs: &[u32], e_min: StoreTime) -> StoreTime {
         let drawn = self.limits.iter().zip(costs).filter(|(_, cost)| **cost > 0);
         drawn.fold(self.latest.max(e_min), |start, (limit, cost)| start.max(limit.start(*cost, e_min)))
     }
 
-    /// Books a start at `now` for a call with these costs and returns `true`, if the call may start now.
+    /// Books a call with these costs at `now` if it may start then. Returns `true` if it was booked.
     #[inline]
     pub fn draw_at_once(&mut self, costs: &[u32], now: StoreTime) -> bool {
         let admits = |(limit, cost): (&Gcra, &u32)| *cost == 0 || limit.admits(*cost, now);
@@ -69,7 +70,7 @@ impl GcraSet {
         may_start
     }
 
-    /// Books a start at `start`, which [`due`](Self::due) returned for the same costs and the same `e_min`.
+    /// Books a call at `start`, which [`due`](Self::due) has returned for the same costs and the same `e_min`.
     #[inline]
     pub fn draw(&mut self, costs: &[u32], start: StoreTime, e_min: StoreTime) {
         for (limit, cost) in self.limits.iter_mut().zip(costs).filter(|(_, cost)| **cost > 0) {
@@ -78,10 +79,11 @@ impl GcraSet {
         self.latest = start;
     }
 
-    /// Returns the earliest start of a call behind others that together draw `before`, units per limit.
+    /// Returns the earliest start of a call that follows other calls, which are not booked yet. `before` are the units
+    /// per limit that these calls draw together. Missing numbers are 0.
     ///
-    /// The result is exact for one limit. With several limits the other calls may start later than assumed, and this call
-    /// after them. Missing numbers are 0.
+    /// The result is exact for one limit. With several limits the real start can be later, because one limit can delay
+    /// the other calls, and the remaining limits are computed without that delay.
     #[must_use]
     pub fn due_behind(&self, before: impl IntoIterator<Item = u64>, costs: &[u32], e_min: StoreTime) -> StoreTime {
         let before = before.into_iter().chain(std::iter::repeat(0));
@@ -91,8 +93,8 @@ impl GcraSet {
         })
     }
 
-    /// Lets no call start before `until`, and spends the burst of the limits at the positions `paced` by then: the limits
-    /// of the shortest period.
+    /// Lets no call start before `until`. `paced` are the positions of the limits with the shortest period: their burst
+    /// counts as spent at `until`.
     pub fn hold(&mut self, until: StoreTime, paced: impl IntoIterator<Item = usize>) {
         for index in paced {
             if let Some(limit) = self.limits.get_mut(index) {
@@ -102,7 +104,8 @@ impl GcraSet {
         self.latest = self.latest.max(until);
     }
 
-    /// Charges `delta` units to the limit at `index`, or gives them back if it is negative, never below `now`.
+    /// Charges `delta` units to the limit at position `index`. A negative `delta` gives units back, up to the full
+    /// burst at `now`.
     pub fn settle(&mut self, index: usize, delta: i64, now: StoreTime) {
         if let Some(limit) = self.limits.get_mut(index) {
             limit.settle(delta, now);

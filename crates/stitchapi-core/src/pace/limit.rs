@@ -1,4 +1,4 @@
-//! Limits: from the declared rates to the numbers that a cell keeps.
+//! Limits: the rates that a user declares, and the numbers that a cell (the state of one bucket) keeps for them.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use crate::micros_up;
 
-/// Shortest period of a limit, 100 ms. The jitter of a scheduler would be a large part of a shorter one.
+/// Shortest period of a limit, 100 ms. The jitter of a scheduler would be a large part of a shorter period.
 pub const SHORTEST_PERIOD: Duration = Duration::from_millis(100);
 
 /// Longest period of a limit, 366 days.
 const LONGEST_PERIOD: Duration = Duration::from_secs(366 * 86_400);
 
-/// Identity of a limit: the unit that it counts, and its period. Two limits with one id are one limit.
+/// Identity of a limit: the unit that it counts, and its period. Two limits with the same id are the same limit.
 ///
 /// ```
 /// use std::time::Duration;
@@ -58,14 +58,15 @@ impl LimitId {
 
 /// Limit as a cell keeps it: `permits` per period, with a `burst`.
 ///
-/// For a cap, `permits` differs from the declared number: see [`limits`].
+/// For a cap, a limit with a longer period than the shortest, `permits` differs from the declared number: see
+/// [`limits`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Limit {
     /// Identity of the limit.
     pub id: LimitId,
-    /// `N`: permits per period under full load, at least 1.
+    /// Permits per period under full load (`N`), at least 1.
     pub permits: u32,
-    /// `b`: number of permits that may start at once after a pause, at least 1.
+    /// Number of permits that may start at once after a pause (`b`), at least 1.
     pub burst: u32,
 }
 
@@ -84,11 +85,12 @@ pub struct LimitSpec {
 
 /// Computes the limits of a cell from declared rates.
 ///
-/// * The shortest period **paces**: `N = permits`, `b` = the burst, by default 1. Every window of it contains at most
-///   `N + b - 1` starts.
-/// * Every longer period is a **cap**: `b` = the burst, by default half the permits, and `N = permits - b + 1`, so that no
-///   window of it contains more than `permits` starts. Under full load a cap admits `N` per period after the first one:
-///   about half of the permits with the default burst, nine tenths with a burst of a tenth.
+/// * A rate with the shortest period **paces**: `N` is its permits, and `b` its burst, by default 1. Every window of
+///   that period contains at most `N + b - 1` starts.
+/// * A rate with a longer period is a **cap**: `b` is its burst, by default half of its permits, and
+///   `N = permits - b + 1`, so that no window of that period contains more than `permits` starts. Under full load a cap
+///   admits `N` permits in each period after the first: about half of its permits with the default burst, nine tenths
+///   with a burst of a tenth.
 ///
 /// ```
 /// use std::time::Duration;
@@ -136,10 +138,11 @@ pub fn limits(declared: &[LimitSpec]) -> Result<Vec<Limit>, LimitError> {
     Ok(limits)
 }
 
-/// Returns the default of the maximum lateness of a start: a two-hundredth of the shortest period, between 1 ms
-/// and 5 ms.
+/// Returns the default of the maximum lateness of a start, from the shortest period of the limits: a two-hundredth of
+/// it, but at least 1 ms and at most 5 ms.
 ///
-/// The maximum lateness costs that share of the budget: 0.5 % of a rate per second.
+/// The maximum lateness is part of the spacing between starts. It therefore lowers the rate by about its share of the
+/// period, for example by 0.5 % for a period of one second.
 ///
 /// ```
 /// use std::time::Duration;

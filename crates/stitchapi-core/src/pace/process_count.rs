@@ -6,9 +6,9 @@ use crate::{StoreTime, micros_up};
 
 /// Length of a window of a [`ProcessCount`].
 ///
-/// A process that waits for bookings sends a request every 100 ms, so a window of ten seconds misses none and costs one
-/// write more per process and window. A process that has ended is counted for ten to twenty seconds more; until then
-/// the other processes compute shares of the budget that are too small.
+/// A process that waits for bookings sends a request every 100 ms, so that a window of ten seconds misses no such
+/// process and costs one additional write per process and window. A process that has ended is counted for ten to twenty
+/// seconds more. Until then the other processes compute shares of the budget that are too small.
 pub const COUNT_WINDOW: Duration = Duration::from_secs(10);
 
 /// Count of the processes that sent a request in the current window of the store's time, and in the previous one.
@@ -23,7 +23,7 @@ pub struct ProcessCount {
     pub window: u64,
     /// Number of processes in the current window.
     pub current: u32,
-    /// Number of processes in the window before it.
+    /// Number of processes in the previous window.
     pub previous: u32,
 }
 
@@ -41,7 +41,7 @@ impl ProcessCount {
         processes.current.max(processes.previous)
     }
 
-    /// Advances the count to the window of `now`.
+    /// Returns the count, advanced to the window that contains `now`.
     #[must_use]
     pub fn at(self, now: StoreTime) -> Self {
         let window = Self::window_at(now);
@@ -52,7 +52,8 @@ impl ProcessCount {
         Self { window, current: 0, previous }
     }
 
-    /// Counts a request of a process that was counted in the window `counted` last.
+    /// Counts the process that sends a request at `now`, unless the window `counted`, in which it was counted last, is
+    /// the current one.
     pub(super) fn count(self, counted: Option<u64>, now: StoreTime) -> Self {
         let processes = self.at(now);
         let is_new = counted != Some(processes.window);

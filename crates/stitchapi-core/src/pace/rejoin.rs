@@ -1,7 +1,8 @@
 //! The return of processes from an outage in which each of them paced alone.
 //!
-//! [`RejoinDecision::of`] decides what a request of a returning process may do, and [`announce`] writes the announcement
-//! of the first one into the cell. The rules stand at [`Rejoin`]; `transition` calls both.
+//! [`RejoinDecision::of`] decides what the request of a returning process may do. For the first process that returns,
+//! [`announce`] writes the announcement into the cell. [`Rejoin`] describes the rules. `transition.rs` calls both
+//! functions.
 
 use super::cell::Cell;
 use super::gcra::Gcra;
@@ -10,10 +11,10 @@ use super::request::{Rejoin, ReserveRequest};
 use crate::StoreTime;
 use crate::time::MAX_SAFE_INTEGER;
 
-/// What a request may do in the cell.
+/// Decision about what a request may do in the cell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RejoinDecision {
-    /// Writes nothing: the process continues alone.
+    /// Books and writes nothing: the process continues alone, or the request has expired.
     Wait,
     /// Announces the rejoin: the process is the first one to return.
     Announce(Rejoin),
@@ -41,8 +42,8 @@ impl RejoinDecision {
 /// `opens_at`.
 ///
 /// The cell does not contain what the processes used while they paced alone. Therefore the burst of the limits with the
-/// shortest period counts as spent, and the tats of the other limits are at least those that the request states. In a cell
-/// that was lost (`stored` is absent or has another epoch) no limit has credit.
+/// shortest period counts as spent, and each tat is at least the one in the request's snapshot. In a cell that was lost
+/// (`stored` is absent or has another epoch) no limit has credit.
 pub(super) fn announce(
     cell: &mut Cell,
     stored: Option<&Cell>,

@@ -1,8 +1,8 @@
 //! The repair of a cell before a request books in it.
 //!
-//! [`repair`] takes the stored cell, and returns the cell that the request may book in: created where there is none,
-//! restored where state was lost, with the request's limits declared, the hold applied and the process counted.
-//! `transition` calls it for every request, and `rejoin` uses its parts.
+//! [`repair`] takes the stored cell and returns the cell in which the request may book. It creates a cell if there is
+//! none, restores a cell whose state was lost, declares the request's limits in it, applies the hold and counts the
+//! process. `transition.rs` calls it for every request. `rejoin.rs` uses two of its helpers.
 
 use super::cell::{Cell, LimitState};
 use super::gcra::Gcra;
@@ -14,7 +14,7 @@ use super::tat::Tat;
 use crate::time::MAX_SAFE_INTEGER;
 use crate::{StoreTime, micros_up};
 
-/// Returns the cell that `request` may book in, from the stored one.
+/// Repairs the stored cell: returns the cell in which `request` may book.
 pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) -> Cell {
     let booked_in = with_bookings(stored);
     let lost = lost_state(booked_in, now, request);
@@ -34,7 +34,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, request: &ReserveReq
     }
     changed |= apply_hold(&mut cell, StoreTime((now + request.max_hold).0.min(MAX_SAFE_INTEGER)));
 
-    // A process that was counted in a cell of another epoch, or in a lost state, was not counted in this one.
+    // If the process was counted in a cell of another epoch, or in a state that was lost, this cell has not counted it.
     let is_same_epoch =
         booked_in.is_some_and(|cell| request.snapshot.as_ref().is_some_and(|snapshot| snapshot.epoch == cell.epoch));
     let processes = if lost.is_some() { ProcessCount::default() } else { cell.processes };
@@ -50,7 +50,7 @@ pub(super) fn repair(stored: Option<&Cell>, now: StoreTime, request: &ReserveReq
     cell
 }
 
-/// Returns the stored cell if it is more than a hold.
+/// Returns the stored cell, unless it is absent or contains only a hold.
 pub(super) fn with_bookings(stored: Option<&Cell>) -> Option<&Cell> {
     stored.filter(|cell| !cell.is_hold_only())
 }
@@ -81,8 +81,8 @@ fn declare_limits(cell: &mut Cell, request: &ReserveRequest, max_lateness: u32, 
     changed
 }
 
-/// Declares one limit in the cell, whose maximum lateness was `max_lateness_before`. Returns `true` if a value in force
-/// changed.
+/// Declares one limit in the cell. `max_lateness_before` is the cell's maximum lateness before this request. Returns
+/// `true` if the limit is new in the cell, or if its permits or burst in force changed.
 fn declare_limit(cell: &mut Cell, limit: &Limit, max_lateness_before: u32, now: StoreTime) -> bool {
     let (permits, burst, max_lateness) = (limit.permits.max(1), limit.burst.max(1), cell.max_lateness.value);
     let Some(state) = cell.limit_mut(&limit.id) else {
@@ -105,11 +105,12 @@ fn declare_limit(cell: &mut Cell, limit: &Limit, max_lateness_before: u32, now: 
     changed
 }
 
-/// Adapts the tat to a changed limit, whose full credit was `full_credit` before, so that the spent part of the burst stays
-/// spent.
+/// Adapts the tat to a changed limit, whose full credit was `full_credit` before, so that the spent part of the burst
+/// stays spent.
 ///
 /// If a unit takes longer now, the burst covers more time, and the difference would be credit that was never earned.
-/// Therefore the tat is moved by the difference. It is rounded up, because its remainder is in units of the old permits.
+/// Therefore the tat is moved by the difference. It is rounded up, because its remainder is in units of the old
+/// permits.
 fn keep_spent_credit(state: &mut LimitState, full_credit: Tat, max_lateness: u32, now: StoreTime) {
     let tat = state.tat.rounded_up();
     let grown_by = Gcra::new(state, max_lateness).full_credit().rounded_up().0.saturating_sub(full_credit.micros);
@@ -132,7 +133,8 @@ fn restore(cell: &mut Cell, snapshot: &CellSnapshot, request: &ReserveRequest, n
     }
 }
 
-/// Cuts the hold of the cell to `latest_end`, and spends the burst at its end. Returns `true` if that changed the cell.
+/// Shortens the hold of the cell to `latest_end`, and spends the burst at the end of the hold. Returns `true` if that
+/// changed the cell.
 fn apply_hold(cell: &mut Cell, latest_end: StoreTime) -> bool {
     let is_cut = cell.held_until > latest_end;
     cell.held_until = cell.held_until.min(latest_end);
@@ -141,11 +143,11 @@ fn apply_hold(cell: &mut Cell, latest_end: StoreTime) -> bool {
     is_cut || is_spent
 }
 
-/// Spends the burst of the limits with the shortest period at `time`, so that no burst follows a hold. Returns `true` if
-/// that changed a tat.
+/// Spends the burst of the limits with the shortest period at `time`, so that no burst follows a hold. Returns `true`
+/// if that changed a tat.
 ///
-/// Longer limits keep their credit: without it, one short hold would turn `10/s` beside `1000/h` into one call per 7 s for
-/// an hour. A tat never falls below this value again by itself, so repeating it for every request has no further effect.
+/// Limits with longer periods keep their credit: without it, one short hold would turn `10/s` beside `1000/h` into one
+/// call per 7 s for an hour. Repeating this for every request has no further effect, because it only raises tats.
 pub(super) fn spend_shortest_burst(cell: &mut Cell, time: StoreTime) -> bool {
     let shortest = cell.limits.iter().map(|state| state.id.period()).min();
     let max_lateness = cell.max_lateness.value;

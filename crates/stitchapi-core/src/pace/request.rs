@@ -1,4 +1,5 @@
-//! The request for bookings, and what a process remembers of a cell between two requests.
+//! The request for bookings in a cell (the state of one bucket), and what a process remembers of the cell between two
+//! requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +8,11 @@ use super::cell::{Cell, MIN_TTL};
 use super::limit::Limit;
 use crate::StoreTime;
 
-/// Cost of one call: units per limit, in the order of [`ReserveRequest::limits`]. A cost of 0 does not draw on that limit.
+/// Cost of one call: units per limit, in the order of [`ReserveRequest::limits`]. A cost of 0 does not draw on that
+/// limit.
 ///
-/// Every call draws on at least one limit. Missing numbers are 0. A clone is cheap, because most calls cost the same.
+/// A call draws on at least one limit. Numbers missing at the end are 0. The list is shared, because most calls cost
+/// the same.
 ///
 /// ```
 /// use stitchapi_core::pace::Costs;
@@ -39,36 +42,38 @@ pub struct Costs(pub Arc<[u32]>);
 pub struct ReserveRequest {
     /// Limits that this process declares, from [`limits`](super::limits).
     pub limits: Vec<Limit>,
-    /// Lateness that a start may have ([`default_max_lateness`](super::default_max_lateness)).
+    /// Maximum lateness: how long after its booked time a call may start. See
+    /// [`default_max_lateness`](super::default_max_lateness).
     pub max_lateness: Duration,
     /// Costs of the calls, in order. A request without calls is a *touch*: it reads and repairs the cell, and books
     /// nothing.
     pub calls: Vec<Costs>,
-    /// Longest time that a booked start may lie after the earliest possible one.
+    /// Horizon: longest time from the earliest possible start of the request to a booked start.
     pub horizon: Duration,
     /// Time before which no call starts.
     pub not_before: Option<StoreTime>,
-    /// Shortest time from now to a start: the usual time until the reply arrives.
+    /// Shortest time from the store's now to a start, so that the reply usually arrives before the start.
     pub lead: Duration,
-    /// Newest state of the cell that this process knows. With it the store detects that state was lost.
+    /// Newest state of the cell that this process knows. It shows whether the stored cell has lost state.
     pub snapshot: Option<CellSnapshot>,
     /// Window of the cell's [`ProcessCount`](super::ProcessCount) in which this process was counted last:
     /// [`Reservation::counted`](super::Reservation::counted) of an earlier reply with the epoch of
     /// [`snapshot`](Self::snapshot).
     pub counted: Option<u64>,
-    /// Whether this request counts its process. `false` while another request of the process that counts it is in
-    /// flight: the process would be counted twice.
+    /// Whether this request counts its process. It is `false` while another request that counts the same process is in
+    /// flight, because the process would be counted twice.
     pub counts: bool,
     /// Time after which nothing is booked, because the caller has given up by then.
     pub expires: Option<StoreTime>,
-    /// Epoch of the cell if this request creates it: 64 random bits.
+    /// Epoch (identity) that the cell receives if this request creates it or finds that state was lost: 64 random bits.
     pub epoch_if_new: u64,
-    /// Pause before the first start in a new cell. On a volatile store another process may hold bookings in a cell that
-    /// was lost, and they run out within the pause.
+    /// Pause before the first start in a new cell. On a volatile store other processes may have bookings in a cell that
+    /// was lost. Within the pause they notice the loss and give up these bookings.
     pub initial_delay: Duration,
-    /// Longest time from now that a hold in the cell has effect. A later end is cut to it.
+    /// Longest time from now for which a hold in the cell has effect. The cell's hold is shortened to it.
     pub max_hold: Duration,
-    /// State of the outage that this process returns from. [`snapshot`](Self::snapshot) is from before the outage.
+    /// Outage from which this process returns, if any. [`snapshot`](Self::snapshot) is then the state that the process
+    /// read when the store responded again, with the tats raised by what the fleet may have used during the outage.
     pub rejoin: Option<Rejoin>,
 }
 
@@ -76,20 +81,21 @@ pub struct ReserveRequest {
 ///
 /// The first rule that applies decides:
 ///
-/// * If the cell's [`local_end`](Cell::local_end) is in the future, another process has announced the rejoin. The request
-///   books and writes nothing, and the process continues alone until then.
-/// * If a rejoin was announced since this process' outage began, and its `local_end` has passed, this process was stopped
-///   or cut off for longer than the others. It joins at once, and the request books as usual.
-/// * If the cell is absent, older than the snapshot, or unchanged since it, this is the **first** process to return. The
-///   cell is repaired and receives a `local_end` and a [`opens_at`](Cell::opens_at) that announce the rejoin to the
-///   others; the request books nothing.
-/// * If the cell has changed since the snapshot, or there is a cell and no snapshot, other processes use it. This process
-///   joins at once.
+/// * If the cell's [`local_end`](Cell::local_end) is in the future, another process has announced the rejoin. The
+///   request books and writes nothing, and its process continues alone until `local_end`.
+/// * If a rejoin was announced since the outage of this process began, and its `local_end` has passed, this process was
+///   stopped or cut off for longer than the others. It joins at once: the request books as usual.
+/// * If the cell is absent or contains only a hold, or is older than the snapshot, or has not changed since the
+///   snapshot, this process is the **first** to return. The cell is repaired and receives a `local_end` and an
+///   [`opens_at`](Cell::opens_at) that announce the rejoin to the others. The request books nothing.
+/// * If the cell has changed since the snapshot, or the process has no snapshot, other processes use the cell. This
+///   process joins at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rejoin {
     /// Time for which all processes continue alone after the announcement, so that each one sees it.
     pub alone_for: Duration,
-    /// Time after that in which no call starts, so that the last call of a process that paced alone keeps its distance.
+    /// Time after `alone_for` in which no call starts. It keeps the first call that is booked in the cell away from the
+    /// last call of a process that paced alone.
     pub pause: Duration,
     /// Store's time in the last reply before the outage.
     pub since: StoreTime,
@@ -148,8 +154,8 @@ pub struct CellSnapshot {
 }
 
 impl CellSnapshot {
-    /// Returns the time until which the store keeps the cell at least ([`Cell::ttl`]). A cell that is absent before then
-    /// was lost.
+    /// Returns the earliest time at which the store may remove the cell ([`Cell::ttl`]). If the cell is absent before
+    /// that time, it was lost.
     #[must_use]
     pub fn kept_until(&self) -> StoreTime {
         let booked = self.booked.map_or(StoreTime(0), |booked| booked + MIN_TTL);

@@ -1,4 +1,4 @@
-//! The reply to a request for bookings.
+//! The reply to a request for bookings in a cell (the state of one bucket).
 
 use super::cell::Cell;
 use super::gcra_set::GcraSet;
@@ -10,7 +10,7 @@ use crate::StoreTime;
 
 /// Reply to a [`ReserveRequest`].
 ///
-/// The methods take the request that the reservation is the reply to.
+/// Every method with a `request` parameter expects the request to which this reservation is the reply.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,13 +35,13 @@ pub struct Reservation {
     pub now: StoreTime,
     /// Earliest possible start of the request.
     pub e_min: StoreTime,
-    /// Cell after its repair and before the booking. If the request wrote nothing because it expired or waits for a
-    /// rejoin, the stored cell.
+    /// Cell after its repair and before the booking. It is the stored cell instead, if there is one, when the request
+    /// expired or its process must continue alone after an outage.
     pub cell: Cell,
     /// Number of calls that were booked: the first ones of the request.
     pub granted: usize,
-    /// Window in which this process is counted now, for its next request; `None` if the request did not count the process
-    /// or wrote nothing.
+    /// Window in which this process is counted now, for its next request. `None` if the request did not count the
+    /// process, expired, or belongs to a process that must continue alone after an outage.
     pub counted: Option<u64>,
 }
 
@@ -73,7 +73,8 @@ impl Reservation {
         self.snapshot_after(request, &starts.into_gcra())
     }
 
-    /// Returns the same snapshot, from the limits that this booking [has left](StartTimes::into_gcra).
+    /// Returns the same as [`snapshot`](Self::snapshot), without computing the starts again. `gcra` is the state of the
+    /// limits after this booking, from [`StartTimes::into_gcra`].
     #[must_use]
     pub fn snapshot_after(&self, request: &ReserveRequest, gcra: &GcraSet) -> CellSnapshot {
         let epoch = self.cell.epoch;
@@ -99,13 +100,13 @@ impl Reservation {
     }
 }
 
-/// Last bookings of a reservation, which can be refunded while the cell is unchanged since.
+/// Last bookings of a reservation. They can be refunded until the cell changes again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Booking {
     /// Epoch of the cell at the booking.
     pub epoch: u64,
     /// Sequence number of the cell after the booking.
     pub seq: u64,
-    /// Tats that a refund restores.
+    /// Tats from before these bookings, which a refund restores.
     pub tats: Vec<(LimitId, Tat)>,
 }

@@ -1,4 +1,4 @@
-//! The start times of the calls of a request.
+//! The start times of the calls of a request, computed from a cell (the state of one bucket).
 
 use super::cell::Cell;
 use super::gcra_set::GcraSet;
@@ -22,11 +22,10 @@ pub struct StartTimes<'a> {
 }
 
 impl<'a> StartTimes<'a> {
-    /// Creates the start times of all calls of `request` in `cell`, however far ahead.
+    /// Creates the start times of all calls of `request` in `cell`, including those beyond the horizon of the request.
     ///
-    /// `cell` has every limit of `request` if [`repair`](super::repair) returned it. The cell of a reservation that wrote
-    /// nothing (an expired request, or a process that waits for a rejoin) is the stored one instead: a limit that it does
-    /// not have restricts no start.
+    /// If `cell` lacks a limit of `request`, that limit restricts no start. A repaired cell has every limit. Only the
+    /// cell of a reservation for an expired request, or for a process that must continue alone, can lack one.
     pub(super) fn new(cell: &Cell, request: &'a ReserveRequest, e_min: StoreTime) -> Self {
         let limits = GcraSet::of_cell(cell, &request.limits);
         Self { limits, request, e_min, next: 0, end: request.calls.len() }
@@ -38,12 +37,12 @@ impl<'a> StartTimes<'a> {
         self
     }
 
-    /// Returns the tats after the calls that were yielded, in the order of the request's limits.
+    /// Returns the tats after the calls that the iterator has yielded, in the order of the request's limits.
     pub(super) fn tats(&self) -> impl Iterator<Item = (&'a LimitId, Tat)> + '_ {
         self.request.limits.iter().map(|limit| &limit.id).zip(self.limits.tats())
     }
 
-    /// Returns the limits after the calls that were yielded.
+    /// Returns the state of the limits after the calls that the iterator has yielded.
     #[must_use]
     pub fn into_gcra(self) -> GcraSet {
         self.limits
@@ -51,7 +50,8 @@ impl<'a> StartTimes<'a> {
 }
 
 impl StartTimes<'_> {
-    /// Books each call that may start at `last` or earlier, in order. Returns the number of booked calls.
+    /// Books the calls in order, up to the first one that can only start after `last`. Returns the number of booked
+    /// calls.
     pub(super) fn book_until(&mut self, last: StoreTime) -> usize {
         while self.peek().is_some_and(|start| start <= last) {
             self.next();

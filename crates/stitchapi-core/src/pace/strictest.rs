@@ -1,10 +1,10 @@
-//! A setting that several configurations of one bucket declare: the strictest value is in force.
+//! A setting for which configurations of one bucket can declare different values. The strictest value is in force.
 
 use std::time::Duration;
 
 use crate::StoreTime;
 
-/// Time for which a stricter setting stays in force after a request declared it last.
+/// Time for which a stricter setting stays in force after the last request that declared it.
 const IN_FORCE_FOR: Duration = Duration::from_secs(60);
 /// Minimum age of a time stamp before it is renewed, so that a request which changes nothing else writes nothing.
 const STAMP_RESOLUTION: Duration = Duration::from_secs(1);
@@ -17,7 +17,7 @@ const STAMP_RESOLUTION: Duration = Duration::from_secs(1);
 pub struct Strictest {
     /// Value in force.
     pub value: u32,
-    /// Time at which a request declared it last, to about a second.
+    /// Time of the last request that declared the value, to about a second.
     pub at: StoreTime,
 }
 
@@ -27,7 +27,7 @@ impl Strictest {
         Self { value, at: now }
     }
 
-    /// Declares `value` now; `stricter` returns the stricter one of two values.
+    /// Returns the setting after a request has declared `value` now. `stricter` returns the stricter of two values.
     pub(super) fn declare(self, value: u32, now: StoreTime, stricter: fn(u32, u32) -> u32) -> Self {
         let at = self.at.min(now);
         let strictest = if now.since(at) > IN_FORCE_FOR { value } else { stricter(self.value, value) };

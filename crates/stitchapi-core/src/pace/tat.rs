@@ -2,8 +2,8 @@
 
 use crate::StoreTime;
 
-/// Theoretical arrival time (tat) of a limit: whole microseconds, and a remainder in `1/N` microsecond for a limit of `N`
-/// permits, so that no rounding accumulates.
+/// Theoretical arrival time (tat) of a limit: whole microseconds, and a remainder in `1/N` microsecond for a limit of
+/// `N` permits, so that no rounding accumulates.
 ///
 /// ```
 /// use stitchapi_core::StoreTime;

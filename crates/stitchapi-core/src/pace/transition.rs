@@ -1,4 +1,6 @@
-//! The four changes of a pacing cell, each as a pure function from the stored cell to a reply and the cell to write.
+//! The four changes of a pacing [`Cell`], the state of one bucket: reserve, refund, settle and hold.
+//!
+//! Each is a pure function that takes the stored cell and returns a reply and the cell to write.
 
 use std::time::Duration;
 
@@ -16,10 +18,10 @@ use crate::time::MAX_SAFE_INTEGER;
 
 pub use crate::transition::Transition;
 
-/// Largest correction of a charge: no call costs more than a `u32` of units.
+/// Largest correction of a charge, in units. The cost of a call is a `u32`.
 const MAX_DELTA: i64 = u32::MAX as i64;
 
-/// Books starts for the calls of `request`: see [`Pacer::reserve`](crate::Pacer::reserve).
+/// Books starts for the calls of `request`, as [`Pacer::reserve`](crate::Pacer::reserve) describes.
 #[must_use]
 pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) -> Transition<Cell, Reservation> {
     let mut cell = repair(stored, now, request);
@@ -31,7 +33,8 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) 
     let not_before = request.not_before.unwrap_or_default();
     let e_min = (now + request.lead).max(cell.held_until).max(cell.opens_at).max(not_before);
     if decision == RejoinDecision::Wait {
-        // Nothing is written, so the reply contains the stored cell, and not the repaired one, whose epoch the store never had.
+        // Nothing is written, so the reply contains the stored cell. The repaired cell may have an epoch that is not
+        // stored.
         let cell = stored.cloned().unwrap_or(cell);
         return Transition::unchanged(Reservation { now, e_min, cell, granted: 0, counted: None });
     }
@@ -50,7 +53,7 @@ pub fn reserve(stored: Option<&Cell>, now: StoreTime, request: &ReserveRequest) 
     Transition { reply: Reservation { now, e_min, cell, granted, counted }, write }
 }
 
-/// Takes bookings back: see [`Pacer::refund`](crate::Pacer::refund).
+/// Cancels bookings, as [`Pacer::refund`](crate::Pacer::refund) describes.
 #[must_use]
 pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<Cell, bool> {
     let Some(cell) = stored.filter(|cell| (cell.epoch, cell.seq) == (booking.epoch, booking.seq)) else {
@@ -58,8 +61,8 @@ pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<Cell, bool
     };
     let mut cell = cell.clone();
     for (id, tat) in &booking.tats {
-        // A cell that was rolled back may have reached the same seq with other permits, and the remainder counts in `1/N`
-        // of those.
+        // A cell that was rolled back may have reached the same seq with other permits. The remainder is in units of
+        // `1/N` microsecond of the permits at the booking, so it may not fit these.
         let fits = |state: &LimitState| tat.remainder < state.permits.value;
         let rounded = Tat { micros: tat.rounded_up().0.min(MAX_SAFE_INTEGER), remainder: 0 };
         let tat = if cell.limit(id).is_some_and(fits) { *tat } else { rounded };
@@ -69,7 +72,7 @@ pub fn refund(stored: Option<&Cell>, booking: &Booking) -> Transition<Cell, bool
     Transition { reply: true, write: Some(cell) }
 }
 
-/// Corrects the charge on one limit: see [`Pacer::settle`](crate::Pacer::settle).
+/// Corrects the charge on one limit, as [`Pacer::settle`](crate::Pacer::settle) describes.
 #[must_use]
 pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64) -> Transition<Cell, ()> {
     let Some(mut cell) = stored.filter(|cell| delta != 0 && cell.limit(limit).is_some()).cloned() else {
@@ -85,7 +88,7 @@ pub fn settle(stored: Option<&Cell>, now: StoreTime, limit: &LimitId, delta: i64
     Transition { reply: (), write: Some(cell) }
 }
 
-/// Stores a hold: see [`Pacer::hold`](crate::Pacer::hold).
+/// Stores a hold, as [`Pacer::hold`](crate::Pacer::hold) describes.
 #[must_use]
 pub fn hold(stored: Option<&Cell>, now: StoreTime, until: StoreTime, cap: Duration) -> Transition<Cell, ()> {
     let until = StoreTime(until.min(now + cap).0.min(MAX_SAFE_INTEGER));
@@ -292,7 +295,7 @@ mod tests {
         assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 300_000]);
     }
 
-    /// The next request of the same process, with its snapshot and its count.
+    /// Returns the next request of the same process, with the snapshot and the count from `reply`.
     fn next_request(request: &ReserveRequest, reply: &Reservation) -> ReserveRequest {
         ReserveRequest { snapshot: Some(reply.snapshot(request)), counted: reply.counted, ..request.clone() }
     }
@@ -341,7 +344,8 @@ mod tests {
         let (old, new) = (per_second(10, 50).with_calls(50), per_second(5, 50).with_calls(2));
         let cell = reserve(None, StoreTime(0), &old).write;
         assert_eq!(starts(cell.as_ref(), 0, &new), [200_000, 400_000]);
-        // Half of the burst was left: the same time as before, and half the calls.
+        // Half of the burst is left, which is 2.5 s of credit at either rate. At half the rate it is worth half the
+        // calls.
         let cell = reserve(None, StoreTime(0), &per_second(10, 50).with_calls(25)).write;
         assert_eq!(starts(cell.as_ref(), 0, &per_second(5, 50).with_calls(14))[11..], [0, 100_000, 300_000]);
         assert_eq!(starts(cell.as_ref(), 2_500_000, &per_second(5, 50).with_calls(51))[49..], [2_500_000, 2_700_000]);

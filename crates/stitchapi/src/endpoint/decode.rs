@@ -1,8 +1,7 @@
-//! Decoders: from a response to the caller's type.
+//! Decoders: functions that convert a response into the caller's type.
 //!
-//! [`StitchBuilder::build`](crate::StitchBuilder::build) decodes JSON.
-//! [`build_with`](crate::StitchBuilder::build_with) takes one of the other functions of this module, or a function of the
-//! same shape:
+//! [`StitchBuilder::build`](crate::StitchBuilder::build) decodes JSON. [`build_with`](crate::StitchBuilder::build_with)
+//! takes one of the other functions of this module, or any function or closure with the same signature:
 //!
 //! ```no_run
 //! # fn main() -> stitchapi::Result<()> {
@@ -65,8 +64,8 @@ pub fn empty(_: &Parts, _: Bytes) -> Result<(), BoxError> {
     Ok(())
 }
 
-/// The kind and the position of a JSON error. The parser's own message is left out: it quotes the body, which may hold a
-/// secret.
+/// The kind and the position of a JSON error. The parser's own message is left out, because it can quote the body,
+/// which may contain a secret.
 #[derive(Debug)]
 struct JsonError {
     category: Category,

@@ -7,9 +7,9 @@ use http::{HeaderName, HeaderValue};
 pub(crate) struct EncodedInput {
     /// The path below the seam's base URL, percent-encoded.
     pub(crate) path: String,
-    /// Pairs of the query, not yet encoded.
+    /// Pairs of the query, not yet percent-encoded.
     pub(crate) query: Vec<(String, String)>,
-    /// Headers that the input fills. A name may occur several times.
+    /// Headers whose templates have parameters, filled with values of the input. A name may occur several times.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     /// The body; `None` for a request without one.
     pub(crate) body: Option<EncodedBody>,
@@ -25,12 +25,12 @@ pub(crate) struct EncodedBody {
 }
 
 impl EncodedBody {
-    /// A JSON body.
+    /// Creates a JSON body.
     pub(super) fn json(bytes: Vec<u8>) -> Self {
         Self { bytes, content_type: "application/json" }
     }
 
-    /// A form body.
+    /// Creates a form body.
     pub(super) fn form(bytes: Vec<u8>) -> Self {
         Self { bytes, content_type: "application/x-www-form-urlencoded" }
     }

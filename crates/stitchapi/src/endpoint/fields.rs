@@ -1,14 +1,14 @@
 //! Splits an input into values by position or by name.
 //!
-//! [`split_fields`] takes a caller's input, and a function that says which fields are needed as JSON, and returns [`Fields`].
-//! It is called by `input_plan`, which assigns the values to the parts of a request.
+//! [`split_fields`] takes a caller's input and a function that returns `true` for the fields to serialize as JSON. It
+//! returns [`Fields`]. Called by `input_plan`, which assigns the values to the parts of a request.
 
 use serde::Serialize;
 use serde::ser::{self, Impossible, SerializeMap, SerializeStruct};
 
 use super::text::{Text, TextError, TextSerializer, sequence_traits};
 
-/// The values of an input.
+/// The serialized values of an input.
 #[derive(Debug)]
 pub(super) enum Fields {
     /// The values of a scalar, a tuple or a sequence.
@@ -17,21 +17,21 @@ pub(super) enum Fields {
     Named(Vec<(String, FieldValue)>),
 }
 
-/// The value of a field, in the form that its place in the request takes.
+/// The value of a field, serialized for the part of the request to which it belongs.
 #[derive(Debug)]
 pub(super) enum FieldValue {
-    /// For path, query, header and form.
+    /// Text, for a path, a query, a header or a form.
     Text(Text),
-    /// For a JSON body.
+    /// JSON, for a member of a JSON body.
     Json(Vec<u8>),
 }
 
-/// Splits `input` into its values. A named field for which `is_json` returns `true` is serialized as JSON, any other value
-/// as text.
+/// Splits `input` into its values. A named field for which `is_json` returns `true` is serialized as JSON, any other
+/// value as text.
 ///
 /// # Errors
 ///
-/// [`TextError`] if a value cannot be serialized, naming the field.
+/// [`TextError`] if a value cannot be serialized. It names the field, if the value has a name.
 pub(super) fn split_fields<I: Serialize + ?Sized>(
     input: &I,
     is_json: &dyn Fn(&str) -> bool,
@@ -171,7 +171,7 @@ sequence_traits!(PositionalValues, Fields);
 struct NamedValues<'p> {
     serializer: FieldSerializer<'p>,
     fields: Vec<(String, FieldValue)>,
-    /// The key of a map whose value has not been serialized yet.
+    /// The key of the current map entry, until the value of the entry is serialized.
     key: Option<String>,
 }
 

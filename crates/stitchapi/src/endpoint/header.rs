@@ -1,4 +1,4 @@
-//! Header names and values that users write.
+//! Parsers of the header names and values that users write.
 
 use http::{HeaderName, HeaderValue};
 
@@ -18,7 +18,7 @@ pub(crate) fn parse_header_name(name: &str, kind: ErrorKind) -> Result<HeaderNam
 ///
 /// # Errors
 ///
-/// An error of `kind` that names the header and does not show the value, which may be a secret.
+/// An error of `kind` that names the header. It does not show the value, because that may be a secret.
 pub(crate) fn parse_header_value(name: &HeaderName, value: &str, kind: ErrorKind) -> Result<HeaderValue> {
     HeaderValue::try_from(value).map_err(|error| {
         Error::new(kind, format!("header `{name}`: value is not a valid HTTP header value")).with_source(error)

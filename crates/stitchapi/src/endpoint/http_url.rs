@@ -1,15 +1,15 @@
-//! URLs that users write: the base URL of a seam, the token URL of a login.
+//! Parser of the URLs that users write: the base URL of a seam, and the token URL of a login.
 
 use std::error::Error;
 use std::fmt;
 
 use url::Url;
 
-/// Parses an absolute `http` or `https` URL without user name, password and fragment.
+/// Parses an absolute `http` or `https` URL that has no user name, password or fragment.
 ///
 /// # Errors
 ///
-/// [`UrlError`], which does not show the text: it may hold a password.
+/// [`UrlError`]. It does not show the text, because that may contain a password.
 pub(crate) fn parse_http_url(text: &str) -> Result<Url, UrlError> {
     let url = Url::parse(text).map_err(UrlError::Syntax)?;
     if !matches!(url.scheme(), "http" | "https") {

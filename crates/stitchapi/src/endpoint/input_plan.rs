@@ -1,11 +1,11 @@
 //! The plan that assigns the values of an input to the parts of a request.
 //!
-//! * A scalar or a tuple fills the parameters in order, and their numbers must be equal. A struct or a map fills them by
-//!   name.
-//! * The remaining fields of a struct go to the query of GET, HEAD and DELETE, and to the JSON body or the form of other
-//!   methods.
-//! * With a JSON body and no parameters at all, the whole input is the body.
-//! * In a query, `None` is omitted and a sequence repeats the name.
+//! * A scalar, a tuple or a sequence fills the parameters in order, and must have as many values as there are
+//!   parameters. A struct or a map fills them by name.
+//! * The remaining fields of a struct or a map go to the query of GET, HEAD and DELETE, and to the JSON body or the
+//!   form of other methods.
+//! * If there is a JSON body and no template has a parameter, the whole input is the body.
+//! * In a query, a header or a form, `None` is omitted, and a sequence repeats the name.
 
 use http::{HeaderName, Method};
 use serde::Serialize;
@@ -18,7 +18,7 @@ use super::template::Template;
 use super::text::Text;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The templates of an endpoint, and the place of the fields that fill no parameter.
+/// The templates of an endpoint, and the part of the request that receives the fields without a parameter.
 #[derive(Debug, Clone)]
 pub(crate) struct InputPlan {
     path: Template,
@@ -29,7 +29,7 @@ pub(crate) struct InputPlan {
     parameters: Vec<String>,
 }
 
-/// The place of the fields of a struct that fill no parameter.
+/// The part of the request that receives the fields of a struct that fill no parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ExtraFields {
     /// Pairs of the query.
@@ -41,7 +41,7 @@ pub(crate) enum ExtraFields {
 }
 
 impl ExtraFields {
-    /// Returns the default place for a method.
+    /// Returns the default for a method.
     pub(crate) fn of_method(method: &Method) -> Self {
         if [Method::GET, Method::HEAD, Method::DELETE].contains(method) { Self::Query } else { Self::Json }
     }
@@ -70,7 +70,7 @@ impl InputPlan {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`] if the input does not fit the templates.
+    /// [`ErrorKind::Input`] if the input does not fit the templates, or cannot be serialized.
     pub(crate) fn encode<I: Serialize + ?Sized>(&self, input: &I) -> Result<EncodedInput> {
         let unfit = |error: &dyn std::fmt::Display| Error::input(format!("input does not fit the endpoint: {error}"));
         if self.extra_fields == ExtraFields::Json && self.parameters.is_empty() {
@@ -91,7 +91,7 @@ impl InputPlan {
         self.parameters.iter().any(|parameter| parameter == name)
     }
 
-    /// Names positional values after the parameters, in order.
+    /// Gives the positional values the names of the parameters, in order.
     fn name_values(&self, values: Vec<Text>) -> Result<Vec<(String, FieldValue)>> {
         let (given, expected) = (values.len(), self.parameters.len());
         if given != expected {
@@ -100,7 +100,7 @@ impl InputPlan {
         Ok(self.parameters.iter().cloned().zip(values.into_iter().map(FieldValue::Text)).collect())
     }
 
-    /// Renders the templates with the fields, and puts the remaining fields in their place.
+    /// Renders the templates with the fields, and adds the remaining fields to the query or the body.
     fn assign(&self, fields: Vec<(String, FieldValue)>) -> Result<EncodedInput> {
         let find = |name: &str| match fields.iter().find(|(field, _)| field == name) {
             Some((_, FieldValue::Text(text))) => Ok(text),
@@ -139,8 +139,8 @@ impl InputPlan {
     }
 }
 
-/// Renders a query or header template: no text if a parameter is absent, several texts if the template is a single
-/// parameter whose value is a sequence.
+/// Renders a query or header template. Returns no text if the value of a parameter is absent, and one text per element
+/// if the template is a single parameter whose value is a sequence.
 fn render_texts<'f>(template: &Template, find: impl Fn(&str) -> Result<&'f Text>) -> Result<Vec<String>> {
     if let Some(Text::Many(texts)) = template.as_single_parameter().map(&find).transpose()? {
         return Ok(texts.clone());
@@ -162,7 +162,7 @@ fn render_texts<'f>(template: &Template, find: impl Fn(&str) -> Result<&'f Text>
     Ok(vec![text])
 }
 
-/// The fields as pairs of a query or a form: absent fields are omitted, sequences repeat the name.
+/// Returns the fields as pairs of a query or a form. An absent field is omitted, and a sequence repeats the name.
 fn text_pairs(fields: impl Iterator<Item = (String, FieldValue)>) -> Vec<(String, String)> {
     let mut pairs = Vec::new();
     for (name, value) in fields {
@@ -175,8 +175,8 @@ fn text_pairs(fields: impl Iterator<Item = (String, FieldValue)>) -> Vec<(String
     pairs
 }
 
-/// Joins fields that are JSON already into one object. Returns `None` if there is no field at all; skipped fields count, so
-/// that a struct whose fields are all skipped is `{}`.
+/// Joins fields, each already serialized as JSON, into one JSON object. A field that serde skips
+/// (`skip_serializing_if`) is left out. Returns `{}` if all fields are skipped, and `None` if there is no field.
 fn json_object(fields: impl Iterator<Item = (String, FieldValue)>) -> Result<Option<EncodedBody>> {
     let mut fields = fields.peekable();
     if fields.peek().is_none() {

@@ -1,10 +1,10 @@
-//! The pure half of an endpoint: what a call sends, and how its response is read. No I/O, no clock.
+//! The pure part of an endpoint: it computes the request that a call sends, and decodes the response. No I/O, no clock.
 //!
-//! `template` parses path, query and header templates; `input_plan` encodes a caller's input with them (`fields` and `text`
-//! are its serializers) into an `encoded_input`; `request` makes the request that every attempt sends. `http_url` and
-//! `header` validate text that users write. `decode` turns a response body into the caller's type.
+//! `template` parses path, query and header templates. With them, `input_plan` encodes a caller's input into an
+//! `encoded_input`; `fields` and `text` are its serializers. `request` makes the request that every attempt sends.
+//! `http_url` and `header` validate text that users write. `decode` turns a response body into the caller's type.
 //!
-//! Called by `stitch` (declaration and encoding) and by `pipeline` (requests).
+//! Used by `stitch` (declaration and encoding), `pipeline` and `cache` (requests), and `seam` and `auth` (validation).
 
 pub mod decode;
 mod encoded_input;

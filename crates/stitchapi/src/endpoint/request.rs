@@ -1,7 +1,7 @@
 //! The request that an attempt sends.
 //!
-//! [`PreparedRequest::new`] takes the base URL and headers of a declaration, an encoded input, and the headers of one call.
-//! Each attempt sends [`PreparedRequest::to_http`]. For a redirect, `pipeline/stages/redirect.rs` builds the next
+//! [`PreparedRequest::new`] takes the base URL and headers of a declaration, an encoded input, and the headers of one
+//! call. Each attempt sends [`PreparedRequest::to_http`]. For a redirect, `pipeline/stages/redirect.rs` builds the next
 //! `PreparedRequest`.
 
 use bytes::Bytes;
@@ -12,12 +12,12 @@ use url::Url;
 use super::encoded_input::EncodedInput;
 use crate::error::{Error, Result};
 
-/// A request without its credential, which can be sent any number of times.
+/// A request without a credential. It can be sent any number of times.
 #[derive(Debug, Clone)]
 pub(crate) struct PreparedRequest {
     method: Method,
     url: Url,
-    /// The same as `url`, in the type that a request takes.
+    /// `url`, converted once into the type that [`http::Request`] needs.
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -29,7 +29,7 @@ impl PreparedRequest {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if the URL cannot be sent.
+    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if the URL is too long or not a valid URI.
     pub(crate) fn new(
         method: Method,
         base: &Url,
@@ -63,11 +63,12 @@ impl PreparedRequest {
         Self::from_parts(method, url, headers, body, false)
     }
 
-    /// Builds a request from its parts. `is_cross_origin`: a redirect has led to another origin than the base URL's.
+    /// Builds a request from its parts. `is_cross_origin` is `true` if a redirect has led to another origin than the
+    /// base URL's.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if the URL cannot be sent.
+    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if the URL is too long or not a valid URI.
     pub(crate) fn from_parts(
         method: Method,
         url: Url,
@@ -94,8 +95,9 @@ impl PreparedRequest {
         &self.body
     }
 
-    /// Returns `true` if a redirect has led to another origin than the base URL's. Such a request carries no credential, and
-    /// its response changes neither the cooldown nor the credential of the API.
+    /// Returns `true` if a redirect has led to another origin than the base URL's. Such a request carries no
+    /// credential. Its response is not counted by the circuit, requests no cooldown, and does not make the auth
+    /// strategy replace the credential.
     pub(crate) fn is_cross_origin(&self) -> bool {
         self.is_cross_origin
     }

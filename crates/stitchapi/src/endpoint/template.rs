@@ -4,8 +4,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 
 use crate::error::{Error, Result};
 
-/// The characters of a path parameter that are percent-encoded: all but the unreserved ones of RFC 3986, so `/`, `@` and
-/// line ends as well.
+/// Characters that are percent-encoded in a path parameter: all but the unreserved characters of RFC 3986. `/`, `@` and
+/// line ends are therefore encoded, too.
 const ESCAPED_IN_PARAMETER: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A text with named parameters.
@@ -21,13 +21,13 @@ enum Piece {
 }
 
 impl Template {
-    /// Parses `{name}` as a parameter, and `{{` and `}}` as braces. A name is a letter or `_`, followed by letters, digits
-    /// and `_`.
+    /// Parses `{name}` as a parameter, and `{{` and `}}` as literal braces. A name is a letter or `_`, followed by
+    /// letters, digits and `_`. `place` is the place of the declaration for error messages, such as "query `q`".
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config), which names `place` and does not show the text: it may be a
-    /// secret.
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) for unpaired braces and an invalid name. It names `place`
+    /// and does not show the text, because that may be a secret.
     pub(crate) fn parse(text: &str, place: &str) -> Result<Self> {
         let invalid = |what: &str| Error::config(format!("{place}: {what}"));
         let mut pieces = Vec::new();
@@ -65,11 +65,13 @@ impl Template {
         Ok(Self { pieces })
     }
 
-    /// Parses the path of an endpoint, relative to the seam's base URL.
+    /// Parses the path of an endpoint, relative to the seam's base URL. An empty path stands for the base URL itself.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) if it is not a path that can be sent.
+    /// [`ErrorKind::Config`](crate::error::ErrorKind::Config) for an invalid template, and for a path that does not
+    /// start with `/`, has a query, a fragment or a `.` or `..` segment, or contains a character that is not allowed in
+    /// a URL.
     pub(crate) fn parse_path(text: &str) -> Result<Self> {
         let place = format!("path `{text}`");
         let template = Self::parse(text, &place)?;
@@ -110,7 +112,7 @@ impl Template {
         })
     }
 
-    /// Returns the parameter if the template consists of that parameter only.
+    /// Returns the name of the parameter, if the template is a single parameter without other text.
     pub(crate) fn as_single_parameter(&self) -> Option<&str> {
         match &*self.pieces {
             [Piece::Parameter(name)] => Some(name),
@@ -118,7 +120,7 @@ impl Template {
         }
     }
 
-    /// Returns the text with each parameter replaced by its `value`.
+    /// Returns the text, with each parameter replaced by the result of `value` for its name.
     pub(crate) fn render<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
         self.pieces.iter().try_fold(String::new(), |mut text, piece| {
             text.push_str(match piece {
@@ -129,12 +131,12 @@ impl Template {
         })
     }
 
-    /// Returns the path with each parameter replaced by its percent-encoded `value`.
+    /// Returns the path, with each parameter replaced by the percent-encoded result of `value` for its name.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if a segment becomes `.` or `..`, as text or percent-encoded:
-    /// URL parsers read `%2e%2e` as `..`.
+    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if a segment becomes `.` or `..`, as text or
+    /// percent-encoded. URL parsers read `%2e%2e` as `..`.
     pub(crate) fn render_path<'v>(&self, mut value: impl FnMut(&str) -> Result<&'v str>) -> Result<String> {
         let mut path = String::new();
         let mut segment = String::new();

@@ -1,22 +1,23 @@
-//! Values as text, for paths, queries, headers and forms.
+//! Serializes a value as text, for a path, a query, a header or a form.
 
 use std::fmt::{self, Display};
 
 use serde::Serialize;
 use serde::ser::{self, Impossible};
 
-/// A value as text.
+/// The text form of a serialized value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Text {
-    /// `None` or `()`.
+    /// No text: the value is `None`, `()` or a unit struct.
     Absent,
-    /// A scalar.
+    /// The text of a scalar.
     One(String),
-    /// The elements of a sequence, without those that are absent.
+    /// The texts of the elements of a sequence. An absent element is left out.
     Many(Vec<String>),
 }
 
-/// The reason why a value cannot be written as text. It never shows the value.
+/// The reason why a value cannot be written as text. It must not contain the value; only the message of a user's
+/// `Serialize` implementation is kept as it is.
 #[derive(Debug)]
 pub(super) struct TextError(String);
 
@@ -40,8 +41,8 @@ impl ser::Error for TextError {
     }
 }
 
-/// Writes bools, numbers, chars and strings as text, unit variants by name, and sequences of those. Any other value is an
-/// error.
+/// Serializer that writes a bool, number, char, string or unit variant (by name) as [`Text::One`], and a sequence of
+/// these as [`Text::Many`]. `None`, `()` and unit structs are [`Text::Absent`]. Any other value is an error.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TextSerializer;
 
@@ -53,7 +54,8 @@ fn unsupported_error(what: &str) -> TextError {
     TextError(format!("{what} cannot be written as text"))
 }
 
-/// Writes a number as JSON does: the shortest text that parses to the same number.
+/// Writes a floating-point number as JSON does: the shortest text that parses to the same number. NaN and infinity are
+/// errors.
 fn float(value: impl Serialize) -> Result<Text, TextError> {
     match serde_json::to_string(&value) {
         Ok(text) if text != "null" => Ok(Text::One(text)),
@@ -176,7 +178,7 @@ impl TextSequence {
     }
 }
 
-/// Implements the three traits of a sequence for a collector with `push` and `finish`.
+/// Implements serde's three sequence traits for a collector that has the methods `push` and `finish`.
 macro_rules! sequence_traits {
     ($collector:ty, $output:ty) => {
         sequence_traits!($collector, $output, SerializeSeq, serialize_element);

@@ -19,7 +19,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Error of a call or a declaration, one pointer wide.
 ///
-/// Its text names the stitch and states what failed. It never contains a secret, a query value or a body; the causes are
+/// Its text names the stitch and states what failed. It never contains a secret, a query value or a body. The cause is
 /// in [`source`](StdError::source).
 ///
 /// ```
@@ -78,8 +78,8 @@ impl Error {
         Self::new(ErrorKind::ShutDown, "the seam is shut down")
     }
 
-    /// Returns a copy for another caller that waited for the same work. The source of an error cannot be cloned, so the caller
-    /// passes one for the copy.
+    /// Returns a copy for another caller that waited for the same result. The source of an error cannot be cloned, so
+    /// the copy gets `source` instead.
     pub(crate) fn copy_with_source(&self, source: Option<impl StdError + Send + Sync + 'static>) -> Self {
         let Inner { kind, message, stitch, attempts, retry_after, retryable, response, source: _ } = &*self.0;
         Self(Box::new(Inner {
@@ -94,8 +94,8 @@ impl Error {
         }))
     }
 
-    /// Removes from the response what belongs to the caller that sent the request: cookies, and the body unless
-    /// `keep_body`.
+    /// Removes from the response the data of the caller that sent the request: the cookies and, unless `keep_body`, the
+    /// body.
     pub(crate) fn redacted_for_other_caller(mut self, keep_body: bool) -> Self {
         if let Some(response) = &mut self.0.response {
             response.redact(keep_body);
@@ -144,14 +144,15 @@ impl Error {
         self.0.kind
     }
 
-    /// Returns `true` if the same call may succeed later: throttled, circuit open, timed out, a connection that failed or
-    /// broke, a store that may recover, or a status that says so (429, 502, 503, 504).
+    /// Returns `true` if the same call may succeed later: it was throttled or timed out, its circuit is open, the
+    /// connection failed or broke, the store or the login service may recover, or the status is 429, 502, 503 or 504.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.0.retryable
     }
 
-    /// Returns the time to wait before the next call, if the API, the throttle, the circuit or the store states it.
+    /// Returns the time to wait before the next call, if the API, the login service, the throttle, the circuit or the
+    /// store states it.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -163,7 +164,7 @@ impl Error {
         self.0.attempts
     }
 
-    /// Returns the name of the stitch that was called or built.
+    /// Returns the name of the stitch that was called or built; `None` for an error of a seam.
     #[must_use]
     pub fn stitch(&self) -> Option<&str> {
         self.0.stitch.as_deref()
@@ -218,7 +219,7 @@ impl From<StoreError> for Error {
     }
 }
 
-/// For callers that wait for one store operation and share its failure.
+/// Converts the failure of a store operation that several callers waited for and share.
 impl From<Arc<StoreError>> for Error {
     fn from(error: Arc<StoreError>) -> Self {
         let (retryable, retry_after) = (error.is_retryable(), error.retry_after());

@@ -22,32 +22,33 @@ pub enum ErrorKind {
     Config,
     /// The input of a call does not fit its declaration. Nothing was sent.
     Input,
-    /// The throttle has no slot or concurrency permit within the bounds of the call; [`Error::retry_after`] states when
-    /// it could have one. Nothing was sent. A retry that gets no slot ends the call with the response that caused the
-    /// retry instead.
+    /// The throttle has no slot, or no concurrency permit, within the deadline and the longest wait of the call. The
+    /// attempt sent nothing. [`Error::retry_after`] states when a slot may be free; it is `None` if a concurrency
+    /// permit is missing. A refused retry ends the call with the failure that caused the retry instead.
     ///
     /// [`Error::retry_after`]: crate::Error::retry_after
     Throttled,
     /// The [circuit](crate::Circuit) is open, because the API failed recently; [`Error::retry_after`] states when the
-    /// next probe is due. Nothing was sent. A retry that finds the circuit open ends the call with the failure that
-    /// caused the retry instead.
+    /// next probe (a call that tests the API) is due. The attempt sent nothing. A refused retry ends the call with the
+    /// failure that caused the retry instead.
     ///
     /// [`Error::retry_after`]: crate::Error::retry_after
     CircuitOpen,
-    /// The strategy could not prepare a credential. This attempt sent nothing.
+    /// The auth strategy could not prepare, apply or replace the credential of a request. That request was not sent.
     Auth,
-    /// No response arrived: the connection failed or broke.
+    /// No complete response arrived, because the connection failed or broke.
     Transport,
-    /// The deadline of the call passed, or the timeout of its last attempt.
+    /// The deadline of the call passed, or its last attempt received no complete response within its time limit.
     Timeout,
-    /// The API responded with a status other than success; [`Error::response`](crate::Error::response) holds the response.
+    /// The API responded with a status other than success; [`Error::response`](crate::Error::response) holds the
+    /// response.
     Status,
     /// The response could not be decoded into the declared type; [`Error::response`](crate::Error::response) holds it.
     Decode,
-    /// The body of the response is larger than the limit.
+    /// The body of the response is larger than the [limit](crate::SeamBuilder::body_limit).
     TooLarge,
-    /// The store failed, and the call could not proceed without it. This attempt sent nothing.
+    /// The store failed, and the call could not proceed without it. The attempt sent nothing.
     Store,
-    /// The seam is [shut down](crate::Seam::shutdown). This attempt sent nothing.
+    /// The seam is [shut down](crate::Seam::shutdown). The attempt sent nothing.
     ShutDown,
 }

@@ -1,6 +1,6 @@
 //! Errors of building and of calling: [`Error`], its [`ErrorKind`], and the [`ErrorResponse`] of the API.
 //!
-//! Each layer makes an [`Error`] where it fails; nothing above changes its kind.
+//! The layer that fails creates the [`Error`]; the layers above it keep its kind.
 
 mod call_error;
 mod kind;

@@ -7,11 +7,12 @@ use http::response::Parts;
 use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::DeserializeOwned;
 
-/// Maximum number of bytes of a body that an error keeps, and that a response other than success is read to: 64 KiB.
+/// Maximum size of the body that an error keeps, in bytes: 64 KiB. The body of a response other than a success is read
+/// up to this size.
 pub(crate) const MAX_ERROR_BODY: usize = 64 << 10;
 
-/// Response of the API behind an [`Error`](crate::Error): one whose status is not a success, or whose body is not what the
-/// stitch declares.
+/// Response of the API in an [`Error`](crate::Error): its status is not a success, its body is larger than the limit,
+/// or its body does not have the type that the stitch declares.
 ///
 /// Its `Debug` shows neither the body nor the value of a header, because both may hold secrets.
 ///
@@ -48,12 +49,12 @@ impl ErrorResponse {
     ///
     /// # Errors
     ///
-    /// The error of `serde_json` if the body is not JSON of that type.
+    /// The error of `serde_json` if the body is not JSON of that type, or was cut off at 64 KiB.
     pub fn json<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_slice(&self.body)
     }
 
-    /// Removes what belongs to the caller that sent the request: cookies, and the body unless `keep_body`.
+    /// Removes the data of the caller that sent the request: the cookies and, unless `keep_body`, the body.
     pub(super) fn redact(&mut self, keep_body: bool) {
         self.headers.remove(header::SET_COOKIE);
         if !keep_body {

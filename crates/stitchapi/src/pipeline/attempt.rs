@@ -1,4 +1,4 @@
-//! One attempt, its stages in order.
+//! One attempt of a call: runs its stages in order.
 
 use super::call_run::CallRun;
 use super::stages::intake::{ReceivedResponse, receive};
@@ -14,7 +14,7 @@ use crate::trace::EventKind;
 ///
 /// # Errors
 ///
-/// [`AttemptError`] if there is no response.
+/// [`AttemptError`] if the request is not sent, no response arrives, or the body of a success cannot be read.
 pub(super) async fn attempt(run: &mut CallRun, request: &PreparedRequest) -> Result<ReceivedResponse, AttemptError> {
     let Some(permit) = circuit::admit(run, request).await? else { return attempt_admitted(run, request, None).await };
     let result = permit.run(attempt_admitted(run, request, Some(&permit))).await?;
@@ -22,7 +22,8 @@ pub(super) async fn attempt(run: &mut CallRun, request: &PreparedRequest) -> Res
     result
 }
 
-/// Credential → concurrency permits and slots → request → response.
+/// Prepares the credential, waits for concurrency permits and slots, sends the request and receives its response.
+/// `permit` is the permit of the circuit, if the attempt passes one.
 async fn attempt_admitted(
     run: &mut CallRun,
     request: &PreparedRequest,
@@ -33,8 +34,9 @@ async fn attempt_admitted(
         let credential = credential::prepare(run, request).await?;
         let cost = cost_of(run, &outgoing);
         let acquired = wait_to_start(run, cost).await?;
-        // A permit whose lease has expired is taken again: the process was paused. A credential that has expired during
-        // the wait is prepared again, and the slot given up, because a login takes time.
+        // Everything is acquired again if a concurrency permit was lost (its lease expires when the process is paused),
+        // or if the credential has expired during the wait. The slot is given up then, because a login takes longer
+        // than the slot may wait.
         if acquired.are_held() && !credential.has_expired_since_prepared(&**run.runtime()) {
             break (outgoing, credential, acquired);
         }

@@ -1,4 +1,4 @@
-//! A call with a cache: the response is looked up, and fetched by one exchange if it is missing.
+//! A call with a cache: looks the response up, and fetches it with one exchange if it is missing.
 
 use std::sync::{Arc, OnceLock};
 
@@ -14,7 +14,8 @@ use crate::endpoint::PreparedRequest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{TimeUp, within};
 
-/// Returns the response from the cache, or from one exchange whose response all calls receive that wait for it.
+/// Returns the response from the cache. If it is missing, one call makes an exchange with the API, and all calls that
+/// wait for the same response receive its result.
 ///
 /// # Errors
 ///
@@ -27,18 +28,19 @@ pub(super) async fn fetch_through_cache(
     let report = Arc::new(OnceLock::new());
     let fetch = fetch_by_exchange(run, request.clone(), report.clone());
     let cached = run.seam.response_cache().get_or_fetch(&run.context, policy, &request, fetch).await;
-    // The report counts the requests for the call that has made the exchange, and none for the calls that waited for it.
+    // Only the call whose exchange was made reports its requests. A call that waited for the exchange of another call
+    // reports none.
     run.report = report.get().copied().unwrap_or_default();
     let CachedResponse { parts, body, outcome } = cached?;
     run.report.cache = Some(outcome);
     Ok((parts, body))
 }
 
-/// Returns the closure that fetches a missing response: it makes an exchange under the trace of this call, and writes the
-/// report of the exchange into `report`.
+/// Returns the closure that fetches a missing response: it makes an exchange under the trace of this call, and writes
+/// the report of the exchange into `report`.
 ///
-/// The exchange ends at the deadline of this call or, if that is later, when the time limit that the stitch declares has
-/// passed since the begin of the fetch: other calls may wait longer than this one.
+/// The exchange ends at the later of two times: the deadline of this call, and the begin of the fetch plus the time
+/// limit that the stitch declares. Other calls that wait for the exchange may have a later deadline than this call.
 fn fetch_by_exchange(run: &CallRun, request: PreparedRequest, report: Arc<OnceLock<Report>>) -> Arc<Fetch> {
     let (declaration, seam, call) = (run.declaration.clone(), run.seam.clone(), run.context.clone());
     let (max_wait, cost) = (run.max_wait, run.cost.clone());

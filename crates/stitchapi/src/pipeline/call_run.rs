@@ -14,10 +14,10 @@ use crate::seam::Seam;
 use crate::throttle::{Cost, WaitBounds};
 use crate::trace::Trace;
 
-/// The state of one call, or of one fetch for the cache, whose response several calls receive.
+/// The state of one call, or of one fetch for the cache, whose response several calls may receive.
 pub(super) struct CallRun {
     pub(super) declaration: Arc<Declaration>,
-    /// The declaration's seam, for the principal of the call.
+    /// The seam of the declaration, or its copy for the principal of the call.
     pub(super) seam: Seam,
     pub(super) context: CallContext,
     /// The call's own longest wait for a concurrency permit and for each slot.
@@ -25,12 +25,12 @@ pub(super) struct CallRun {
     /// The cost that the call itself states.
     pub(super) cost: Option<Cost>,
     pub(super) report: Report,
-    /// The start of the current attempt: the clock reading at which the throttle released it. Before the first attempt, the
-    /// time at which this state was created.
+    /// The start of the current attempt: the clock reading at which the throttle released it. Before the first attempt,
+    /// the time at which this state was created.
     pub(super) attempt_started_at: Tick,
     /// Number of retries so far.
     pub(super) retries: u32,
-    /// The failure after which the current retry was made.
+    /// The failure that caused the last retry.
     pub(super) last_failure: Option<Error>,
     /// Whether a rejected credential (401) of this call was already reported to the auth strategy, which happens once.
     pub(super) has_reported_rejection: bool,

@@ -18,7 +18,7 @@ use crate::throttle::{BucketHandle, Cost};
 /// The validated settings of a stitch, without its input and output types. Made by
 /// [`StitchBuilder`](crate::StitchBuilder).
 pub(crate) struct Declaration {
-    /// The seam, without a principal of a call.
+    /// The seam of the stitch. A call with a principal of its own uses a copy for that principal.
     pub(crate) seam: Seam,
     /// Name in errors, events and keys of the store.
     pub(crate) name: Arc<str>,
@@ -27,18 +27,18 @@ pub(crate) struct Declaration {
     pub(crate) plan: InputPlan,
     /// Fixed headers of the seam and of the stitch.
     pub(crate) headers: HeaderMap,
-    /// The caller has declared that repeating a request is safe, whatever its method.
+    /// Whether the stitch is declared idempotent: repeating a request is safe, whatever its method.
     pub(crate) is_idempotent: bool,
     pub(crate) retry: Retry,
     /// Time limit of a whole call.
     pub(crate) deadline: Duration,
     pub(crate) cache: Option<CachePolicy>,
     pub(crate) circuit: Option<Arc<Breaker>>,
-    /// Throttles besides the seam's, narrowest first. The seam's is passed after them.
+    /// Throttles besides the seam's, narrowest first. A call passes the seam's throttle after them.
     pub(crate) bucket_handles: Vec<BucketHandle>,
-    /// Computes the cost of a call; without it a call costs one.
+    /// Computes the cost of a call from its request. Without it, the cost is one call.
     pub(crate) cost: Option<Box<CostOfRequest>>,
-    /// Computes the real cost of a call, where only the response states it.
+    /// Computes the real cost of a call, if only the response states it.
     pub(crate) settle: Option<Box<CostOfResponse>>,
 }
 

@@ -1,8 +1,8 @@
-//! Attempts until a response is final.
+//! Makes attempts until a response or a failure is final.
 //!
-//! Takes the request of a call, and returns a successful response with its whole body. After each attempt one of four things
-//! happens: the response is final, a redirect gives the next request, a rejected credential is replaced, or the attempt is
-//! retried.
+//! Takes the request of a call, and returns a successful response with its whole body. After each attempt one of four
+//! things happens: the result is final, a redirect gives the next request, a rejected credential is replaced, or the
+//! attempt is retried.
 
 use http::StatusCode;
 
@@ -22,12 +22,13 @@ use crate::trace::EventKind;
 ///
 /// # Errors
 ///
-/// The last failure. A retry that the throttle or the circuit refuses returns the failure that led to it.
+/// The last failure. If the throttle or the circuit refuses a retry, this is the failure that caused the retry.
 pub(super) async fn exchange(run: &mut CallRun, mut request: PreparedRequest) -> Result<ReceivedResponse> {
     loop {
         let response = match attempt(run, &request).await {
             Ok(response) => response,
-            // Nothing was sent. If this attempt was a retry, the failure before it tells the caller more than the refusal.
+            // This attempt sent nothing. If it was a retry, the failure that caused the retry is more useful than the
+            // refusal.
             Err(AttemptError { error, .. })
                 if matches!(error.kind(), ErrorKind::Throttled | ErrorKind::CircuitOpen) =>
             {
@@ -70,7 +71,7 @@ fn next_request(run: &mut CallRun, request: &PreparedRequest, response: Received
     Ok(next)
 }
 
-/// Returns the response unless its body was cut off at the limit.
+/// Returns the response, or [`ErrorKind::TooLarge`] if its body was cut off at the limit.
 fn require_complete(response: ReceivedResponse) -> Result<ReceivedResponse> {
     if response.is_complete {
         return Ok(response);

@@ -25,12 +25,12 @@ type Decode<'d, T> = dyn Fn(&Parts, Bytes) -> Result<T> + Send + Sync + 'd;
 
 /// Makes one call, within its deadline, and emits the events of its begin and end.
 ///
-/// If the future is dropped while the call waits for its slot (its start time from the throttle), nothing was sent, and its
-/// place in the queue passes to the next call. If it is dropped later, the request may have been sent.
+/// If the future is dropped while the call waits for its first slot (its start time from the throttle), nothing was
+/// sent, and its place in the queue passes to the next call. If it is dropped later, a request may have been sent.
 ///
 /// # Errors
 ///
-/// Any kind but [`ErrorKind::Config`], with the name of the stitch and the number of attempts.
+/// An error of any kind but [`ErrorKind::Config`], with the name of the stitch and the number of attempts.
 pub(crate) async fn execute<T: Send>(
     declaration: &Arc<Declaration>,
     input: &EncodedInput,

@@ -1,11 +1,11 @@
 //! One call, stage by stage.
 //!
-//! `stitch/call.rs` passes the declaration of a stitch, an encoded input and the overrides of one call, and receives the
-//! decoded response or the error. Stages that take time run before the call waits for its slot (the start time that the
-//! throttle assigns), so that the request is sent as soon as the slot begins.
+//! `stitch/call.rs` passes the declaration of a stitch, an encoded input and the overrides of one call, and receives
+//! the decoded response or the error. Stages that take time run before the call waits for its slot (the start time that
+//! the throttle assigns), so that the request is sent as soon as the slot begins.
 //!
-//! The walk of a call without cache: the files in the order in which a call passes them. Back from the transport, the
-//! response passes 13 to 16; a redirect, a replaced credential or a retry begins again at 7.
+//! The walk of a call without cache: the files in the order in which the call passes them. After the transport, the
+//! response passes 13 to 16. After a redirect, a replaced credential or a pause for a retry, the walk continues at 7.
 //!
 //! 1. `stitch/call.rs`: holds input and overrides; awaiting starts it
 //! 2. `pipeline/execute.rs`: begins and ends the call, bounds its time
@@ -24,9 +24,9 @@
 //! 15. `pipeline/stages/reauthenticate.rs`: replaces a rejected credential, once
 //! 16. `pipeline/stages/retry.rs`: waits before a retry, or ends the call
 //!
-//! With a cache, `pipeline/cached.rs` stands between the files 5 and 6: it looks the response up in `cache/`, and on a miss
-//! one exchange is made for all calls that wait for the same response. A circuit's own walk begins in
-//! `circuit/breaker.rs`, that of a credential in `auth/strategy.rs`, and that of a slot in `throttle/`.
+//! With a cache, `pipeline/cached.rs` follows file 5: it looks the response up in `cache/`, and on a miss one exchange
+//! is made for all calls that wait for the same response. The walk of a circuit begins in `circuit/breaker.rs`, the
+//! walk of a credential in `auth/strategy.rs`, and the walk of a slot in `throttle/`.
 
 mod attempt;
 mod cached;

@@ -1,4 +1,4 @@
-//! The settings of one call.
+//! The settings that a caller makes for one call.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(crate) struct CallOverrides {
     pub(crate) max_wait: Option<Duration>,
     /// Cost of the call.
     pub(crate) cost: Option<Cost>,
-    /// Headers, which replace declared ones of the same name.
+    /// Headers. They replace declared headers of the same name.
     pub(crate) headers: HeaderMap,
     /// The user for whom the call is made.
     pub(crate) principal: Option<Principal>,

@@ -12,7 +12,7 @@ pub struct Report {
     pub attempts: u32,
     /// Total time that the call waited for concurrency permits and slots of the throttle.
     pub waited: Duration,
-    /// Outcome of the cache lookup, if the stitch has a cache. A response that another call has fetched took no request of
-    /// this call.
+    /// Outcome of the cache lookup, if the stitch has a cache. If another call has fetched the response, `attempts` and
+    /// `waited` are zero.
     pub cache: Option<CacheOutcome>,
 }

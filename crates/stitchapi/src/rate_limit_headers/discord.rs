@@ -1,10 +1,11 @@
-//! Discord's API: its fields beside `X-RateLimit-*` (docs.discord.com, "Rate Limits").
+//! Discord's API: the header fields that it sends in addition to the common `X-RateLimit-*` ones (docs.discord.com,
+//! "Rate Limits").
 //!
 //! * `X-RateLimit-Reset-After` is the time to the reset in seconds, with a fraction: more exact than a Unix time.
-//! * `Retry-After` of a refusal is the same in whole seconds, rounded up, or the longer time of a shared resource. It takes
-//!   precedence.
-//! * Most limits cover one route, which `X-RateLimit-Bucket` names. A limit of the whole API has `X-RateLimit-Global: true`
-//!   or `X-RateLimit-Scope: global`; both are sent with refusals only.
+//! * `Retry-After` of a refusal states the same time in whole seconds, rounded up, or the longer time of a shared
+//!   resource. It takes precedence.
+//! * Most limits cover one route, which `X-RateLimit-Bucket` names. A limit of the whole API has
+//!   `X-RateLimit-Global: true` or `X-RateLimit-Scope: global`; both are sent with refusals only.
 
 use http::HeaderMap;
 
@@ -16,7 +17,7 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Quota> {
     Some(Quota { remaining: single_value(headers, "x-ratelimit-remaining").and_then(parse_count), resets_in })
 }
 
-/// Returns `true` if the limit covers one route.
+/// Returns `true` if the limit covers one route only.
 pub(super) fn is_partial(headers: &HeaderMap) -> bool {
     let is_global = single_value(headers, "x-ratelimit-scope") == Some("global")
         || single_value(headers, "x-ratelimit-global").is_some_and(|global| global.eq_ignore_ascii_case("true"));

@@ -5,11 +5,11 @@
 //! RateLimit: "minute";r=0;t=30, "open";r=2
 //! ```
 //!
-//! * Each item of `RateLimit` is a quota: `r` units are left for the next `t` seconds. Of several exhausted quotas the
-//!   longest counts. An item without `t` states no reset.
-//! * `RateLimit-Policy` states what a quota counts. A quota that counts concurrent requests has no reset and is ignored.
-//!   `q` and `w` are not read: `r` and `t` state all that is needed.
-//! * A field that is not a list of this form (RFC 9651) is ignored whole, as the draft requires.
+//! * Each item of `RateLimit` is a quota: `r` units are left for the next `t` seconds. Of several exhausted quotas, the
+//!   one with the longest `t` counts. An item without `t` states no reset.
+//! * `RateLimit-Policy` states what a quota counts. A quota that counts concurrent requests has no reset and is
+//!   ignored. `q` and `w` are not read: `r` and `t` state all that is needed.
+//! * A field that is not a list of this form (RFC 9651) is ignored as a whole, as the draft requires.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -38,7 +38,7 @@ pub(super) fn read(headers: &HeaderMap) -> Option<Quota> {
     quotas.max_by_key(|quota| quota.exhausted_for(false))
 }
 
-/// Parses the list in a field.
+/// Parses the list in the header field `name`; `None` if the field is absent or malformed.
 fn parse(headers: &HeaderMap, name: &str) -> Option<Vec<Item>> {
     let mut items = Vec::new();
     Parser::new(&joined_lines(headers, name)?).parse_list_with_visitor(Items(&mut items)).ok()?;
@@ -51,7 +51,7 @@ pub(super) fn joined_lines(headers: &HeaderMap, name: &str) -> Option<String> {
     (!lines.is_empty()).then(|| lines.join(", "))
 }
 
-/// Returns the value of an integer that is not negative.
+/// Returns the value of an integer; `None` if it is negative, or the item is not an integer.
 pub(super) fn unsigned(item: &BareItemFromInput<'_>) -> Option<u64> {
     u64::try_from(i64::from(item.as_integer()?)).ok()
 }

@@ -5,7 +5,8 @@
 //! RateLimit: limit=100, remaining=0, reset=30
 //! ```
 //!
-//! * Three fields: draft-polli-ratelimit-headers and draft-ietf-httpapi-ratelimit-headers-00 to 06. One dictionary: 07.
+//! * The three fields of the first line are from draft-polli-ratelimit-headers and
+//!   draft-ietf-httpapi-ratelimit-headers-00 to 06. The dictionary of the second line is from draft 07.
 //! * The reset is always a number of seconds from the response, never a date.
 
 use std::convert::Infallible;

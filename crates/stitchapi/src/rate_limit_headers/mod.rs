@@ -1,8 +1,8 @@
 //! Readers of the response headers that state when the API accepts requests again.
 //!
-//! Pure functions of a status, headers and a wall clock. [`read`] returns the [`RateLimitSignal`] of a response, which the
-//! throttle applies; [`retry_after`] alone is read by the retry policy, the error and the token endpoint. Each dialect is a
-//! file that reads one [`Quota`](quota::Quota); the table of dialects is in `signal.rs`. `docs/cooldown.md` lists them.
+//! Pure functions of a status, headers and a wall clock. [`read`] returns the [`RateLimitSignal`] of a response, which
+//! the throttle applies; Retries, errors and logins use only [`retry_after`]. Each dialect (the header fields of one
+//! API or standard) has a file; the table of dialects is in `signal.rs`. `docs/cooldown.md` lists them.
 
 mod discord;
 mod github;

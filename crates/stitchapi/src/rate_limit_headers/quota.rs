@@ -1,10 +1,10 @@
-//! What is left of one limit, as a response states it, and parsers that several header formats share.
+//! [`Quota`], which states how much of one limit is left, and parsers that several header formats share.
 
 use std::time::Duration;
 
 use http::HeaderMap;
 
-/// What is left of one limit of the API.
+/// How much of one limit of the API is left, as a response states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Quota {
     /// Units left, if stated.
@@ -16,7 +16,7 @@ pub(super) struct Quota {
 impl Quota {
     /// Returns how long the quota stays exhausted; `None` if units are left or no reset is stated.
     ///
-    /// In a refusal a quota that does not state its remaining units counts as exhausted.
+    /// In a refusal, a quota that does not state its remaining units counts as exhausted.
     pub(super) fn exhausted_for(self, is_refusal: bool) -> Option<Duration> {
         let is_exhausted = self.remaining.map_or(is_refusal, |remaining| remaining == 0);
         self.resets_in.filter(|resets_in| is_exhausted && !resets_in.is_zero())
@@ -31,7 +31,7 @@ pub(super) fn single_value<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h
     values.next().is_none().then_some(value)
 }
 
-/// Parses a count: digits, with a fraction that is ignored. A count that is too large becomes [`u64::MAX`].
+/// Parses a count of digits, and ignores a fraction. A count that is too large becomes [`u64::MAX`].
 pub(super) fn parse_count(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let are_digits = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());

@@ -9,8 +9,9 @@ use super::time::{after_response, parse_seconds};
 /// Reads the delay that `Retry-After` states, counted from the response.
 ///
 /// * Seconds may have a fraction, which the RFC does not allow and Shopify and Discord send.
-/// * A date is relative to the response's own `Date`, without one to `wall`. A date before that is a delay of zero.
-/// * Of several values the longest counts. A number that is too large becomes [`Duration::MAX`]. A malformed value is
+/// * A date is compared with the response's own `Date`, or with `wall` if the response has none. An earlier date is a
+///   delay of zero.
+/// * The longest of several values counts. A number that is too large becomes [`Duration::MAX`]. A malformed value is
 ///   ignored.
 pub(crate) fn retry_after(headers: &HeaderMap, wall: SystemTime) -> Option<Duration> {
     let lines = headers.get_all(header::RETRY_AFTER).iter().filter_map(|line| line.to_str().ok());

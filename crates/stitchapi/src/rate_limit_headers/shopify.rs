@@ -1,8 +1,10 @@
-//! Shopify's REST Admin API: `X-Shopify-Shop-Api-Call-Limit: 40/40`, the calls in a leaky bucket and its capacity.
+//! Shopify's REST Admin API: `X-Shopify-Shop-Api-Call-Limit: 40/40` states the calls in a leaky bucket and the capacity
+//! of the bucket.
 //!
 //! The field states no time. A full bucket has room for one more call when one has leaked, and on the standard plan two
-//! calls leak per second (shopify.dev, "REST Admin API rate limits"). On the larger plans calls leak faster, so that this
-//! cooldown is longer than necessary there. A 429 has a `Retry-After` with a fraction (`2.0`), which takes precedence.
+//! calls leak per second (shopify.dev, "REST Admin API rate limits"). On the larger plans calls leak faster, so that
+//! this cooldown is longer than necessary there. A 429 has a `Retry-After` with a fraction (`2.0`), which takes
+//! precedence.
 
 use std::time::Duration;
 

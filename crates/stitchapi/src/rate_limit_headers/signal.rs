@@ -27,11 +27,11 @@ pub(crate) enum Cooldown {
     None,
     /// A cooldown of this length, counted from the response.
     Stated(Duration, HoldReason),
-    /// A cooldown of unstated length.
+    /// A cooldown whose length the response does not state.
     Unstated,
 }
 
-/// Headers in which an API states what is left of a limit.
+/// A set of headers in which an API states how much of a limit is left.
 struct Dialect {
     read: fn(&HeaderMap, SystemTime) -> Option<Quota>,
     reason: HoldReason,
@@ -52,8 +52,9 @@ const DIALECTS: [Dialect; 5] = [
 ///
 /// 1. A refusal (429, or GitHub's 403) or a 503 with a `Retry-After` requests a cooldown of that length. This takes
 ///    precedence (draft-ietf-httpapi-ratelimit-headers-11, 7). A length of zero requests none.
-/// 2. A response that states an exhausted quota and its reset requests a cooldown until that reset, whatever its status.
-///    A response from a cache does not, unless it is a refusal. In a refusal a reset without a quota counts, too.
+/// 2. A response that states an exhausted quota and its reset requests a cooldown until that reset, whatever its
+///    status. A response from an HTTP cache does not, unless it is a refusal. In a refusal, a reset counts even if the
+///    remaining quota is not stated.
 /// 3. A refusal by GitHub requests a cooldown of one minute.
 /// 4. Any other refusal requests a cooldown of unstated length.
 pub(crate) fn read(status: StatusCode, headers: &HeaderMap, wall: SystemTime) -> RateLimitSignal {
@@ -76,7 +77,7 @@ pub(crate) fn read(status: StatusCode, headers: &HeaderMap, wall: SystemTime) ->
     RateLimitSignal { cooldown, is_partial, is_accepted: !is_refusal && !status.is_server_error() }
 }
 
-/// Returns how long a quota stays exhausted, by the first dialect that states it.
+/// Returns how long a quota stays exhausted, according to the first dialect that states an exhausted quota.
 fn exhausted_quota(headers: &HeaderMap, is_refusal: bool, wall: SystemTime) -> Option<(Duration, HoldReason)> {
     if !is_refusal && is_from_cache(headers) {
         return None;
@@ -86,7 +87,7 @@ fn exhausted_quota(headers: &HeaderMap, is_refusal: bool, wall: SystemTime) -> O
     DIALECTS.iter().find_map(exhausted)
 }
 
-/// Returns `true` if a cache on the way sent the response: its quota is outdated
+/// Returns `true` if an HTTP cache between this process and the API sent the response. Its quota is then outdated
 /// (draft-ietf-httpapi-ratelimit-headers-11, 7.3).
 fn is_from_cache(headers: &HeaderMap) -> bool {
     single_value(headers, header::AGE.as_str()).and_then(parse_count).is_some_and(|age| age > 0)

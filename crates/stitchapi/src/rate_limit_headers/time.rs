@@ -6,8 +6,8 @@ use http::{HeaderMap, header};
 
 /// Returns the time from the response to `time`, or zero if `time` is before the response.
 ///
-/// The response's own `Date` is the reference, so that a wrong local clock changes nothing; without one it is `wall`. A
-/// `Date` has no fraction of a second: the result is up to a second too long, never too short.
+/// The time of the response is its own `Date`, so that a wrong local clock changes nothing, or `wall` if it has no
+/// `Date`. A `Date` has no fraction of a second, so the result is up to one second too long, never too short.
 pub(super) fn after_response(time: SystemTime, headers: &HeaderMap, wall: SystemTime) -> Duration {
     let date = headers.get(header::DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
     time.duration_since(date.unwrap_or(wall)).unwrap_or_default()

@@ -10,7 +10,8 @@
 //! | a date (RFC 9110, 5.6.7) | that date |
 //! | anything else | ignored |
 //!
-//! A Unix time is relative to the response's own `Date`.
+//! A Unix time or a date is compared with the response's own `Date`, or with the local wall clock if the response has
+//! none.
 
 use std::time::{Duration, SystemTime};
 
@@ -23,7 +24,7 @@ use super::time::{after_response, parse_seconds};
 const UNIX_SECONDS: Duration = Duration::from_secs(1_000_000_000);
 /// Lower bound of a Unix time in milliseconds.
 const UNIX_MILLIS: Duration = Duration::from_secs(100_000_000_000);
-/// Lower bound of what is ignored.
+/// Lower bound of the numbers that are ignored.
 const TOO_LARGE: Duration = Duration::from_secs(100_000_000_000_000);
 
 pub(super) fn read(headers: &HeaderMap, wall: SystemTime) -> Option<Quota> {
@@ -51,7 +52,7 @@ fn resets_in(text: &str, headers: &HeaderMap, wall: SystemTime) -> Option<Durati
 mod tests {
     use super::*;
 
-    /// `Thu, 01 Jan 2026 00:00:00 GMT`: a Unix time of ten digits, as the resets in these tests.
+    /// `Thu, 01 Jan 2026 00:00:00 GMT` as a Unix time in seconds. Most resets in these tests are 30 s later.
     const WALL: u64 = 1_767_225_600;
 
     fn reset(text: &str) -> Option<Duration> {

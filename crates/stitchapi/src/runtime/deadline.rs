@@ -10,7 +10,8 @@ use stitchapi_core::{Runtime, Tick};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeUp;
 
-/// Polls `future` until it is ready or the deadline `at` passes. A future that is ready at once succeeds even after it.
+/// Polls `future` until it is ready or the deadline `at` passes. A future that is ready at the first poll succeeds even
+/// after the deadline.
 pub(crate) async fn within<F: Future + Send>(runtime: &dyn Runtime, at: Tick, future: F) -> Result<F::Output, TimeUp>
 where
     F::Output: Send,

@@ -1,6 +1,6 @@
-//! Implementations of [`Runtime`](stitchapi_core::Runtime), and helpers over any of them.
+//! Implementations of [`Runtime`](stitchapi_core::Runtime), and helpers that work with any of them.
 //!
-//! This folder is the only place of the library where clocks are read and tasks are spawned.
+//! The rest of the library reads clocks and spawns tasks only through the seam's runtime.
 
 mod deadline;
 #[cfg(feature = "tokio")]

@@ -8,10 +8,10 @@ use tokio::runtime::Handle;
 
 /// [`Runtime`] that spawns on tokio and reads the boot clock of the machine.
 ///
-/// * Tasks are spawned on the tokio runtime that is current at the time, or else on the one that was current when this
-///   value was created.
-/// * Sleeps use [`boot_timer`], whose thread starts with the first sleep. Tokio's own timer has a resolution of 1 ms, which
-///   is too coarse for a slot whose maximum lateness is 1 ms.
+/// * A task is spawned on the tokio runtime that is current when it is spawned, or else on the runtime that was current
+///   when this value was created.
+/// * Sleeps use [`boot_timer`], whose thread starts with the first sleep. Tokio's own timer has a resolution of 1 ms,
+///   which is too coarse for a slot whose maximum lateness is 1 ms.
 ///
 /// ```no_run
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {
@@ -48,7 +48,8 @@ impl Runtime for TokioRuntime {
         Box::pin(boot_timer::sleep_until(at))
     }
 
-    /// Spawns on the caller's runtime first, because a seam may outlive the runtime in which it was built, as in tests.
+    /// Prefers the tokio runtime of the caller, because a seam may outlive the runtime in which it was built, for
+    /// example in tests.
     fn spawn(&self, task: BoxFuture<'static, ()>) {
         drop(Handle::try_current().as_ref().unwrap_or(&self.handle).spawn(task));
     }

@@ -83,15 +83,15 @@ impl Seam {
 }
 
 impl SeamBuilder {
-    /// Sets the name in events and in keys of the store: seams of one name on one store share a budget. The default is the
-    /// base URL, which is equal in every process.
+    /// Sets the name in events and in keys of the store. Seams with the same name and the same store share a budget.
+    /// The default is the base URL, which is equal in every process.
     pub fn name(mut self, name: &str) -> Self {
         self.settings.name = Some(name.to_owned());
         self
     }
 
-    /// Sets the store that processes share: budget, sessions, cache and circuits become those of the whole fleet. The
-    /// default is a [`MemoryStore`], which only this process uses.
+    /// Sets the store that processes share. All processes with this store then share the budget, the sessions, the
+    /// cache and the circuits. The default is a [`MemoryStore`], which only this process uses.
     pub fn store(mut self, store: impl StitchStore) -> Self {
         self.store = Some(Arc::new(store));
         self
@@ -124,9 +124,9 @@ impl SeamBuilder {
         self
     }
 
-    /// Sets how sessions are sealed in the [`store`](Self::store), and with which key principals are hashed in its keys.
-    /// Required on a seam with a store that [logs in](crate::auth::session); without a store it has no effect, and `build`
-    /// fails.
+    /// Sets how sessions are sealed in the [`store`](Self::store), and the key that hashes the principals in the keys
+    /// of the store. Required if the seam has a store and [logs in](crate::auth::session). On a seam without a store
+    /// `build` fails, because a vault has no effect there.
     pub fn vault(mut self, vault: Vault) -> Self {
         self.vault = Some(vault);
         self
@@ -150,8 +150,8 @@ impl SeamBuilder {
         self
     }
 
-    /// Sets the time limit of a whole call: waiting, credentials, store and retries included. The default is 60 s. A stitch
-    /// may declare its own.
+    /// Sets the time limit of a whole call: waiting, credentials, store and retries included. The default is 60 s. A
+    /// stitch may declare its own.
     pub fn deadline(mut self, whole_call: Duration) -> Self {
         self.settings.deadline = Some(whole_call);
         self
@@ -169,17 +169,18 @@ impl SeamBuilder {
         self
     }
 
-    /// Sets the maximum number of redirects that a call follows, each on a slot of its own. The default is 0: a 3xx is
-    /// [`ErrorKind::Status`].
+    /// Sets the maximum number of redirects that a call follows. Each of them takes a slot of its own. The default is
+    /// 0, so that a 3xx is [`ErrorKind::Status`].
     ///
-    /// Credentials are sent to the same origin only, and nothing is sent from `https` to `http`. A 303 becomes GET; a body
-    /// is sent again on 307 and 308 only.
+    /// Credentials are sent to the same origin only. A redirect from `https` to `http` is not followed. After a 303 the
+    /// next request is a GET without a body (a HEAD stays a HEAD); only after a 307 or 308 is a body sent again.
     pub fn redirects(mut self, at_most: u8) -> Self {
         self.redirects = at_most;
         self
     }
 
-    /// Sets the maximum size of a response body, in bytes; a larger one is [`ErrorKind::TooLarge`]. The default is 10 MiB.
+    /// Sets the maximum size of a response body, in bytes. A larger body is [`ErrorKind::TooLarge`]. The default is 10
+    /// MiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
@@ -197,8 +198,8 @@ impl SeamBuilder {
         self
     }
 
-    /// Sets the runtime: clocks, tasks and random numbers. The default is the tokio runtime that is current when `build` is
-    /// called.
+    /// Sets the runtime: clocks, tasks and random numbers. The default is the tokio runtime that is current when
+    /// `build` is called.
     pub fn runtime(mut self, runtime: impl Runtime) -> Self {
         self.runtime = Some(Arc::new(runtime));
         self
@@ -228,7 +229,8 @@ impl SeamBuilder {
         let has_store = self.store.is_some();
         let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::with_clock_of(runtime.clone())));
         let store = Arc::new(store::Client::new(store, runtime.clone()));
-        // Throttles and circuits without a store have a faster form inside the process.
+        // Without a declared store, throttles and circuits keep their state in memory, which is faster than a
+        // `MemoryStore`.
         let declared_store = has_store.then(|| store.clone());
         let bucket_registry = BucketRegistry::new(ThrottleContext {
             seam: name.clone(),
@@ -281,7 +283,7 @@ impl SeamBuilder {
     }
 }
 
-/// Shows the name only: a header, and a base URL before its validation, may be a secret.
+/// Shows the name only. A header, or a base URL that is not validated yet, may contain a secret.
 impl fmt::Debug for SeamBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SeamBuilder").field("name", &self.settings.name).finish_non_exhaustive()
@@ -317,11 +319,12 @@ fn validate_auth(auth: Option<&dyn AuthStrategy>) -> Result<()> {
     auth.map_or(Ok(()), |auth| auth.validate().map_err(invalid))
 }
 
-/// Returns the declared vault, or a plain one for sessions that never leave the process.
+/// Returns the declared vault, or a plain-text vault if no session is stored outside the process.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`] for an invalid vault, one without a store, and sessions in a store without a vault.
+/// [`ErrorKind::Config`] for an invalid vault, for a vault without a store, and for sessions in a store without a
+/// vault.
 fn choose_vault(declared: Option<Vault>, auth: Option<&dyn AuthStrategy>, has_store: bool) -> Result<Vault> {
     let keeps_sessions = auth.is_some_and(AuthStrategy::keeps_sessions);
     let vault = match declared {

@@ -21,11 +21,11 @@ pub(super) fn default_runtime() -> Result<Arc<dyn Runtime>> {
     Err(Error::config("runtime: the feature `tokio` is off; enable it, or set .runtime(..)"))
 }
 
-/// Returns a new `reqwest` client with rustls.
+/// Returns a transport with a new `reqwest` client that uses rustls.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Config`](crate::ErrorKind::Config) if it cannot be created, or the feature `rustls` is off.
+/// [`ErrorKind::Config`](crate::ErrorKind::Config) if the client cannot be created, or the feature `rustls` is off.
 pub(super) fn default_transport() -> Result<Arc<dyn Transport>> {
     #[cfg(feature = "rustls")]
     match crate::transport::ReqwestTransport::build(reqwest::Client::builder()) {

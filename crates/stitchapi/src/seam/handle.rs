@@ -59,7 +59,8 @@ pub(super) struct SeamParts {
     pub(super) bucket_registry: BucketRegistry,
     /// The throttle that all calls pass.
     pub(super) bucket_handle: Option<BucketHandle>,
-    /// The declared throttle: that of `bucket_handle`, or one of which each stitch has a bucket.
+    /// The declared throttle. Its bucket is in `bucket_handle`, unless it is declared per stitch: then each stitch has
+    /// a bucket of its own.
     pub(super) throttle: Option<Throttle>,
     pub(super) circuits: CircuitRegistry,
     /// The circuit of stitches that declare none.
@@ -68,7 +69,7 @@ pub(super) struct SeamParts {
     pub(super) cache: Option<CachePolicy>,
     pub(super) response_cache: ResponseCache,
     pub(super) auth: Option<Arc<dyn AuthStrategy>>,
-    /// What the strategy uses of the seam.
+    /// The settings of the seam that the auth strategy uses for a login.
     pub(super) login_settings: Arc<LoginSettings>,
     pub(super) vault: Vault,
     pub(super) store: Arc<store::Client>,
@@ -80,16 +81,16 @@ pub(super) struct SeamParts {
 
 impl Seam {
     /// Returns the same seam, for one of the application's users. Sessions, and responses that are cached
-    /// [per principal](crate::Cache::per_principal), are that user's own. Users share the budget and wait for it in turn,
+    /// [per principal](crate::Cache::per_principal), belong to that user. Users share the budget and wait in turn,
     /// unless the throttle is declared [per principal](crate::Throttle::per_principal). Cheap.
     #[must_use]
     pub fn as_principal(&self, id: impl Into<Principal>) -> Self {
         Self { principal: Some(id.into()), parts: self.parts.clone() }
     }
 
-    /// Returns the state of the throttles: the seam's, those of its stitches, and of throttles that are declared per
-    /// principal, the one of this seam's [principal](Self::as_principal). Each bucket in a store takes one round trip, and
-    /// none during an outage of the store.
+    /// Returns the state of the throttles of the seam and its stitches. A throttle that is declared per principal has
+    /// the state for this seam's [principal](Self::as_principal). Each bucket in a store takes one round trip, or none
+    /// during an outage of the store.
     ///
     /// If the future is dropped, nothing has changed.
     pub async fn throttle_status(&self) -> ThrottleStatus {
@@ -206,7 +207,7 @@ impl Seam {
     }
 }
 
-/// Shows the name only: a header may be a secret.
+/// Shows the name only, because a header may be a secret.
 impl fmt::Debug for Seam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seam").field("name", &self.parts.name).finish_non_exhaustive()

@@ -1,8 +1,8 @@
 //! The seam: what the calls of one API share.
 //!
-//! [`SeamBuilder`] validates a declaration and creates one of each: throttle registry, circuit registry, response cache,
-//! auth strategy, store client, vault, transport, runtime, event dispatch and in-flight counter. [`Seam`] owns them.
-//! `pipeline` and `stitch` read them through its accessors; lower layers receive a
+//! [`SeamBuilder`] validates a declaration and creates one of each: throttle registry, circuit registry, response
+//! cache, auth strategy, store client, vault, transport, runtime, event dispatch and in-flight counter. [`Seam`] owns
+//! them. `pipeline` and `stitch` read them through its accessors; lower layers receive a
 //! [`CallContext`](crate::context::CallContext). `permit` and `shutdown` add the two operations that are not stitches.
 
 mod builder;

@@ -9,12 +9,13 @@ use crate::runtime::{TimeUp, within};
 use crate::throttle::{Bucket, Cost, Permit, Start, Units, WaitBounds, flow};
 
 impl Seam {
-    /// Waits for a permit to start one call that is not a stitch: of the seam, only its throttle is used.
+    /// Waits for a permit to start one call that is not a stitch. Only the throttle of the seam is used.
     ///
     /// With a [concurrency](crate::Throttle::and_concurrency) limit, the permit counts as a call in flight until it is
     /// dropped or settled.
     ///
-    /// If the future is dropped while it waits, nothing was charged, and its place in the queue passes to the next caller.
+    /// If the future is dropped while it waits, nothing was charged, and its place in the queue passes to the next
+    /// caller.
     ///
     /// ```no_run
     /// # async fn run(seam: stitchapi::Seam) -> stitchapi::Result<()> {
@@ -29,8 +30,11 @@ impl Seam {
     /// * [`ErrorKind::ShutDown`] after [`shutdown`](Self::shutdown).
     /// * [`ErrorKind::Throttled`] as soon as it is known that no slot or concurrency permit is free in time.
     /// * [`ErrorKind::Timeout`] at the deadline of the seam.
-    /// * [`ErrorKind::Input`] for a cost that exceeds the budget.
-    /// * [`ErrorKind::Store`] if the store fails and the throttle is [closed](crate::OutagePolicy::Closed) in an outage.
+    /// * [`ErrorKind::Input`] for a cost that the throttle can never grant, for any cost but one call on a store that
+    ///   can only count, and for a seam without a principal if
+    ///   [`Throttle::per_principal`](crate::Throttle::per_principal) is declared.
+    /// * [`ErrorKind::Store`] if the store fails and the throttle is [closed](crate::OutagePolicy::Closed) in an
+    ///   outage.
     pub async fn permit(&self, cost: impl Into<Cost> + Send) -> Result<Permit> {
         self.in_flight().check_accepts_calls()?;
         let Some(handle) = self.bucket_handle() else { return Ok(Permit::without_rate(None)) };
@@ -55,8 +59,8 @@ impl Seam {
         bucket.start_in_turn(units, flow(self.principal()), self.wait_bounds(), bucket.trace()).await
     }
 
-    /// Waits for a concurrency permit, and for a slot if the cost draws on a rate, until the deadline of a call that begins
-    /// now.
+    /// Waits for a concurrency permit, and for a slot if the cost draws on a rate, until the deadline of a call that
+    /// begins now. `custom_units` is `None` if the cost draws on no rate, and `Some(None)` for the cost of one call.
     async fn permit_with_concurrency(
         &self,
         bucket: Arc<Bucket>,
@@ -78,13 +82,13 @@ impl Seam {
         within(&**self.runtime(), bounds.deadline, permit).await.map_err(|TimeUp| timeout())?
     }
 
-    /// Returns the longest wait of a call that begins now.
+    /// Returns the bounds of the wait of a call that begins now: the seam's deadline.
     fn wait_bounds(&self) -> WaitBounds {
         WaitBounds { deadline: self.runtime().now() + self.deadline(), max_wait: None }
     }
 }
 
-/// Returns the units of a call, if they are not those of one call.
+/// Returns the units, or `None` if they are the units of one call, which the bucket holds itself.
 fn unless_one_call(units: Cow<'_, Units>) -> Option<Units> {
     match units {
         Cow::Borrowed(_) => None,

@@ -11,8 +11,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::retry::Retry;
 use crate::throttle::Throttle;
 
-/// The settings that a seam and a stitch have in common, as the two builders collect them. `None`: not declared, so that a
-/// seam has its default and a stitch has its seam's.
+/// The settings that a seam and a stitch have in common, as the two builders collect them. `None` means not declared: a
+/// seam then uses the default, and a stitch the setting of its seam.
 #[derive(Default)]
 pub(crate) struct CommonSettings {
     pub(crate) name: Option<String>,
@@ -24,21 +24,21 @@ pub(crate) struct CommonSettings {
     pub(crate) circuit: Option<Circuit>,
 }
 
-/// Common settings that have been validated. The throttle and a stitch's circuit are validated where they are opened.
+/// Common settings that have been validated, except the throttle: its bucket registry validates it.
 pub(crate) struct ValidSettings {
     pub(crate) name: Option<String>,
-    /// Names and, for a stitch, templates.
+    /// Names and values. The value of a header of a stitch is a template, not yet parsed.
     pub(crate) headers: Vec<(HeaderName, String)>,
     pub(crate) retry: Option<Retry>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) throttle: Option<Throttle>,
-    /// `Some(None)`: a declaration that keeps nothing.
+    /// `Some(None)` for a declaration that keeps nothing: [`Cache::none`].
     pub(crate) cache: Option<Option<CachePolicy>>,
     pub(crate) circuit: Option<Circuit>,
 }
 
 impl CommonSettings {
-    /// Validates the settings of a seam, or of a stitch of a seam, with or without credentials.
+    /// Validates the settings of a seam or a stitch. `has_credentials` is `true` if the seam has an auth strategy.
     ///
     /// # Errors
     ///

@@ -7,17 +7,17 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::runtime::{TimeUp, within};
 
 impl Seam {
-    /// Refuses new calls on all clones of the seam, waits until everything in flight has ended, and then until every event
-    /// so far has reached the sinks. Waits for at most `grace` in total.
+    /// Refuses new calls on all clones of the seam, waits until everything in flight has ended, and then until every
+    /// event so far has reached the sinks. Waits for at most `grace` in total.
     ///
     /// * New calls and permits fail as [`ErrorKind::ShutDown`] from now on.
-    /// * In flight are calls, waits for a permit, and logins and fetches in tasks of their own.
-    /// * When `grace` is over, calls that still wait for a slot fail as [`ErrorKind::ShutDown`], and nothing is retried. A
-    ///   request that has been sent goes on: its future is the caller's to drop. Events that have not reached the sinks are
-    ///   still delivered while the runtime runs.
+    /// * In flight are calls, waits for a permit, and the tasks that log in, fetch for the cache or correct a charge.
+    /// * When `grace` is over, calls that still wait for a slot fail as [`ErrorKind::ShutDown`], and nothing is
+    ///   retried. A call whose request was sent continues until it ends or its caller drops it. Events that have not
+    ///   reached the sinks are still delivered while the runtime runs.
     /// * Slots that this process has booked and not used, and leases of dropped calls, expire in the store.
     ///
-    /// If the future is dropped while it waits, the seam stays shut down. A second call waits again.
+    /// If the future is dropped while it waits, the seam stays shut down. Another call of `shutdown` waits again.
     ///
     /// ```no_run
     /// # async fn run(seam: stitchapi::Seam) {

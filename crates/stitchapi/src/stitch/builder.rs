@@ -22,8 +22,8 @@ use crate::retry::{Retry, is_idempotent as method_is_idempotent};
 use crate::seam::{CommonSettings, Seam, ValidSettings};
 use crate::throttle::{Cost, Throttle};
 
-/// Declares a stitch. Invalid values are reported by [`build`](Self::build), not by a setter; the input and output types
-/// are fixed by `build`, too.
+/// Declares a stitch. Invalid values are reported by [`build`](Self::build), not by a setter. `build` also fixes the
+/// input and output types.
 ///
 /// ```no_run
 /// # fn main() -> stitchapi::Result<()> {
@@ -82,7 +82,7 @@ impl StitchBuilder {
         }
     }
 
-    /// Sets the name in errors and events. The default is the method and the path template.
+    /// Sets the name in errors, events and keys of the store. The default is the method and the path template.
     pub fn name(mut self, name: &str) -> Self {
         self.settings.name = Some(name.to_owned());
         self
@@ -94,8 +94,8 @@ impl StitchBuilder {
         self
     }
 
-    /// Adds a header, or replaces the seam's: `.header("x-trace", "{trace}")`, or a fixed text. A literal brace is written
-    /// twice. A name may be declared once.
+    /// Adds a header, or replaces the seam's: `.header("x-trace", "{trace}")`, or a fixed text. A literal brace is
+    /// written twice. A name may be declared once.
     pub fn header(mut self, name: &str, template: &str) -> Self {
         self.settings.headers.push((name.to_owned(), template.to_owned()));
         self
@@ -126,7 +126,7 @@ impl StitchBuilder {
         self
     }
 
-    /// Caches responses, or does not, instead of the seam's cache.
+    /// Sets the cache of this stitch instead of the seam's; [`Cache::none`] for none.
     pub fn cache(mut self, cache: Cache) -> Self {
         self.settings.cache = Some(cache);
         self
@@ -138,23 +138,23 @@ impl StitchBuilder {
         self
     }
 
-    /// Limits the calls of this stitch in addition to the seam's throttle. A call passes this throttle first, and then the
-    /// seam's. The slot of this throttle counts as used at its time, even if the call then waits for the seam's slot: after
-    /// a long wait there, calls may start closer together than this throttle alone would allow.
+    /// Limits the calls of this stitch in addition to the seam's throttle. A call passes this throttle first, and then
+    /// the seam's. A slot of this throttle is used up at its own time, even if the call then waits for a slot of the
+    /// seam's throttle. After a long wait there, calls may start closer together than this throttle allows.
     pub fn throttle(mut self, tighten_only: Throttle) -> Self {
         self.settings.throttle = Some(tighten_only);
         self
     }
 
-    /// Computes the cost of a call from its request. The default is one call. Requires a throttle with a rate, of the seam or
-    /// of the stitch.
+    /// Computes the cost of a call from its request. The default is one call. Requires that the seam or the stitch has
+    /// a throttle with a rate.
     pub fn cost(mut self, cost: impl Fn(&http::Request<Body>) -> Cost + Send + Sync + 'static) -> Self {
         self.cost = Some(Box::new(cost));
         self
     }
 
     /// Computes the real cost of a call from its response; the difference to the charged cost is charged or refunded.
-    /// `None` leaves the charged cost unchanged. Requires a throttle with a rate, of the seam or of the stitch.
+    /// `None` leaves the charged cost unchanged. Requires that the seam or the stitch has a throttle with a rate.
     pub fn settle(mut self, cost: impl Fn(&Parts, &Bytes) -> Option<Cost> + Send + Sync + 'static) -> Self {
         self.settle = Some(Box::new(cost));
         self
@@ -175,8 +175,8 @@ impl StitchBuilder {
         self.build_with(decode::json)
     }
 
-    /// Validates the declaration and creates a stitch whose responses are decoded by `decode`: a function of [`decode`], or
-    /// another one.
+    /// Validates the declaration and creates a stitch whose responses are decoded by `decode`: a function of the module
+    /// [`decode`], or another function.
     ///
     /// # Errors
     ///
@@ -224,7 +224,7 @@ impl StitchBuilder {
     }
 }
 
-/// Shows method and path only: a header or a query may be a secret.
+/// Shows method and path only, because a header or a query may contain a secret.
 impl fmt::Debug for StitchBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("StitchBuilder").field("method", &self.method).field("path", &self.path).finish_non_exhaustive()
@@ -267,7 +267,7 @@ fn place_of_extra_fields(method: &Method, is_form: bool) -> Result<ExtraFields> 
     }
 }
 
-/// Checks that a declared retry can happen.
+/// Checks that a declared retry has an effect: the method, or the stitch, is idempotent.
 fn require_idempotent(retry: Option<&Retry>, method: &Method, is_idempotent: bool) -> Result<()> {
     if is_idempotent || method_is_idempotent(method) || retry.is_none_or(Retry::is_none) {
         return Ok(());
@@ -288,7 +288,8 @@ fn reject_without_rate(setter: &str, is_declared: bool) -> Result<()> {
     Err(Error::config(what))
 }
 
-/// Returns the stitch's own cache policy, or else the seam's if responses to `method` may be kept.
+/// Returns the stitch's own cache policy or, if it declares none, the seam's policy if responses to `method` may be
+/// kept.
 fn choose_cache(
     own: Option<Option<CachePolicy>>,
     of_seam: Option<CachePolicy>,

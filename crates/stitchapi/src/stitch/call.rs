@@ -17,10 +17,11 @@ use crate::pipeline::{CallOverrides, execute};
 use crate::principal::Principal;
 use crate::throttle::Cost;
 
-/// One call of a stitch that has not begun. Await it for the value, or [`send`](Self::send) it for the whole response.
+/// One call of a stitch that has not begun. Await it to get the decoded value, or [`send`](Self::send) it to get the
+/// whole response.
 ///
-/// If the call is dropped while it waits for its slot (its start time from the throttle), nothing was sent, and its place in
-/// the queue passes to the next call. If it is dropped later, the request may have been sent.
+/// If the call is dropped while it waits for its first slot (its start time from the throttle), nothing was sent, and
+/// its place in the queue passes to the next call. If it is dropped later, a request may have been sent.
 ///
 /// ```no_run
 /// # async fn run(user: stitchapi::Stitch<str, serde_json::Value>) -> stitchapi::Result<()> {
@@ -48,14 +49,15 @@ impl<O: Send + 'static> Call<O> {
         Self { typed, input, overrides: CallOverrides { principal, ..CallOverrides::default() } }
     }
 
-    /// Sets the time limit of this call instead of the stitch's: waiting, credentials, store and retries included.
+    /// Sets the time limit of this call instead of the stitch's. It includes waiting, credentials, store and retries.
     pub fn deadline(mut self, whole_call: Duration) -> Self {
         self.overrides.deadline = Some(whole_call);
         self
     }
 
-    /// Sets the longest wait for a slot. A call whose slot would be later fails at once, as
-    /// [`ErrorKind::Throttled`](crate::ErrorKind::Throttled).
+    /// Sets the longest wait for each slot and concurrency permit. A call that would get its slot later fails at once,
+    /// as [`ErrorKind::Throttled`](crate::ErrorKind::Throttled). A call without a concurrency permit fails when this
+    /// time has passed.
     pub fn max_wait(mut self, in_queue: Duration) -> Self {
         self.overrides.max_wait = Some(in_queue);
         self
@@ -67,8 +69,8 @@ impl<O: Send + 'static> Call<O> {
         self
     }
 
-    /// Sets a header of this call, instead of a declared one of the same name. An invalid name or value fails the call as
-    /// [`ErrorKind::Input`](crate::ErrorKind::Input), before anything is sent.
+    /// Sets a header of this call, instead of a declared one of the same name. An invalid name or value fails the call
+    /// as [`ErrorKind::Input`](crate::ErrorKind::Input), before anything is sent.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let header = parse_header_name(name, ErrorKind::Input)
             .and_then(|name| parse_header_value(&name, value, ErrorKind::Input).map(|value| (name, value)));
@@ -81,8 +83,8 @@ impl<O: Send + 'static> Call<O> {
 
     /// Makes the call.
     ///
-    /// If the future is dropped while it waits for its slot, nothing was sent, and its place in the queue passes to the next
-    /// call. If it is dropped later, the request may have been sent.
+    /// If the future is dropped while it waits for its first slot, nothing was sent, and its place in the queue passes
+    /// to the next call. If it is dropped later, a request may have been sent.
     ///
     /// # Errors
     ///

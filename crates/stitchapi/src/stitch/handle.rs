@@ -17,15 +17,17 @@ use crate::principal::Principal;
 ///
 /// * A scalar or a tuple fills the parameters of the path, then those of [`query`](crate::StitchBuilder::query) and
 ///   [`header`](crate::StitchBuilder::header), in order. The number of values and of parameters must be equal.
-/// * A struct fills the parameters by name. Its remaining fields go to the query of GET, HEAD and DELETE, and to the JSON
-///   body or the [`form`](crate::StitchBuilder::form) of other methods.
-/// * With a method that has a body, and no parameters at all, the value *is* the body.
-/// * In a query, `None` is omitted and a sequence repeats the name. Maps, nested structs and byte strings are
-///   [`ErrorKind::Input`](crate::ErrorKind::Input).
+/// * A struct fills the parameters by name. Its remaining fields go to the query of GET, HEAD and DELETE, and to the
+///   JSON body or the [`form`](crate::StitchBuilder::form) of other methods.
+/// * If the method has a JSON body, and neither the path nor a query or header has a parameter, the value *is* the
+///   body.
+/// * In a query, a header or a form, `None` is omitted and a sequence repeats the name. Outside a JSON body, maps and
+///   structs inside the input, and byte strings, are [`ErrorKind::Input`](crate::ErrorKind::Input).
 /// * A path parameter is percent-encoded, `/` included. An empty one, and a segment that becomes `.` or `..`, is
 ///   [`ErrorKind::Input`](crate::ErrorKind::Input) before anything is sent.
 ///
-/// A stitch is cheap to clone, and `Send` and `Sync` whatever `I` and `O` are. Keep the stitches of one API in a struct:
+/// A stitch is cheap to clone, and `Send` and `Sync` whatever `I` and `O` are. Keep the stitches of one API in a
+/// struct:
 ///
 /// ```no_run
 /// use serde::{Deserialize, Serialize};
@@ -83,13 +85,14 @@ impl<I: Serialize + ?Sized, O: Send + 'static> Stitch<I, O> {
         Call::new(self.typed.clone(), encoded, self.principal.clone())
     }
 
-    /// Returns the same stitch, for one of the application's users: see [`Seam::as_principal`](crate::Seam::as_principal).
+    /// Returns the same stitch, for one of the application's users: see
+    /// [`Seam::as_principal`](crate::Seam::as_principal).
     #[must_use]
     pub fn as_principal(&self, id: impl Into<Principal>) -> Self {
         Self { principal: Some(id.into()), ..self.clone() }
     }
 
-    /// Returns the name that errors and events show.
+    /// Returns the name in errors and events.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.typed.declaration.name

@@ -1,7 +1,7 @@
 //! The public handles of an endpoint.
 //!
-//! [`StitchBuilder`] declares an endpoint of a [`Seam`](crate::Seam), [`Stitch`] is its typed function, [`Call`] one call
-//! of it, [`Response`] what a call returns. `call.rs` hands a call to `pipeline`.
+//! [`StitchBuilder`] declares an endpoint of a [`Seam`](crate::Seam), [`Stitch`] is its typed function, [`Call`] one
+//! call of it, [`Response`] what a call returns. `call.rs` hands a call to `pipeline`.
 
 mod builder;
 mod call;

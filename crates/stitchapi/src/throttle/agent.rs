@@ -1,9 +1,10 @@
 //! The wait-queue agent: a task that serves the callers that wait for one limit in this process, and sends requests to the
 //! store for them.
 //!
-//! The rate limit ([`Bucket`](super::Bucket)) and the concurrency limit have one agent each. It asks a [`WaitQueue`] what
-//! to do, sends the requests that the queue plans, and sleeps until a response arrives, the next step is due, or a caller
-//! notifies it through its [`AgentWaker`]. It stops when the queue has no work left.
+//! The rate limit and the concurrency limit of a [`Bucket`](super::Bucket) have one agent each. The agent runs the
+//! steps of its [`WaitQueue`] and sends the requests that a step plans. Between steps it sleeps until a response
+//! arrives, the next step is due, or a caller notifies it through its [`AgentWaker`]. It stops when the queue has no
+//! work left.
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -28,19 +29,21 @@ pub(super) trait WaitQueue: Send + Sync + 'static {
     /// Returns the trace to which the events of a step are emitted.
     fn trace(&self) -> &Trace;
 
-    /// Serves the waiters that can be served now, and plans what follows.
+    /// Serves the waiters that can be served now, and plans the next requests and the time of the next step.
     fn step(&self) -> Effects<Self::Request>;
 
-    /// Sends one request and applies its response to the state. If the future is dropped, the request counts as failed.
+    /// Sends one request and applies its response to the state. If the future is dropped, the request may have taken
+    /// effect in the store, but it has no result.
     fn send(self: Arc<Self>, request: Self::Request) -> impl Future<Output = ()> + Send;
 
-    /// Marks the agent as running. Returns `false` if it runs already or has no work.
+    /// Marks the agent as running. Returns `false` if it runs already, or if it is known to have no work.
     fn try_start_agent(&self) -> bool;
 
     /// Marks the agent as stopped if it has no work; the next caller starts another one. Returns `false` if it has work.
     fn try_stop_agent(&self) -> bool;
 
-    /// Marks the agent as stopped although it has work, because the runtime has dropped it. Returns the wakers of all waiters.
+    /// Marks the agent as stopped although it has work, because the runtime has dropped it. Returns the wakers of all
+    /// waiters.
     fn abort(&self) -> Vec<Waker>;
 
     /// Stores `waker` for the next notification. Returns `true` if the agent was notified since its last step began.
@@ -88,7 +91,7 @@ pub(super) struct AgentWaker {
 }
 
 impl AgentWaker {
-    /// Whether the agent is running.
+    /// Returns `true` if the agent is running.
     pub(super) fn is_running(&self) -> bool {
         self.is_running
     }
@@ -104,7 +107,8 @@ impl AgentWaker {
         self.waker = None;
     }
 
-    /// Notifies the agent of a change. Returns its waker if it sleeps, to be woken after the state is unlocked.
+    /// Notifies the agent of a change. If the agent sleeps, returns its waker: the caller wakes it after unlocking the
+    /// state.
     pub(super) fn notify(&mut self) -> Option<Waker> {
         self.is_notified = true;
         self.waker.take()
@@ -168,8 +172,8 @@ impl<Q: WaitQueue> Agent<Q> {
             if slept {
                 sleep = None;
             } else {
-                // Callers that were woken together join the queue again one by one. Yielding lets all of them join before the next
-                // request.
+                // Callers that were woken together join the queue again one by one. Yielding lets all of them join
+                // before the next request.
                 yield_once().await;
             }
         }

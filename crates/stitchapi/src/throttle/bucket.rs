@@ -1,4 +1,5 @@
-//! [`Bucket`]: one budget, as the callers of one process use it: a rate limit and, if declared, a concurrency limit.
+//! [`Bucket`]: one budget, as the callers of one process use it. It has a rate limit and, if declared, a concurrency
+//! limit.
 //!
 //! It converts the cost of a call into units, and lets the call start. The seam and the pipeline get buckets from the
 //! [registry](super::registry). Read on in `rate_limit.rs` and in `concurrency/`.
@@ -108,7 +109,7 @@ impl Bucket {
         &self.settings.one_call
     }
 
-    /// Starts a call at once, if there is no store, no waiter, and the budget allows a start now.
+    /// Starts a call at once, if there is no store, no caller waits, and the budget allows a start now.
     #[inline]
     pub(crate) fn start_at_once(&self, units: &Units) -> Option<Start> {
         self.rate.start_at_once(units)

@@ -13,7 +13,7 @@ use super::counting::CountingPacer;
 use crate::store::Client;
 use crate::trace::Trace;
 
-/// Cell of one bucket.
+/// Client of one bucket's cell. The variant depends on what the store supports.
 #[derive(Debug)]
 pub(super) enum CellClient {
     /// In a store with a [`Pacer`](stitchapi_core::Pacer).
@@ -37,7 +37,7 @@ impl CellClient {
         matches!(self, Self::Counter(_))
     }
 
-    /// Returns `true` if the cell's times are on this process' own clock.
+    /// Returns `true` if the times of the cell are on the clock of this process.
     pub(super) fn has_local_clock(&self) -> bool {
         match self {
             Self::Pacer { store, .. } => store.limits().boot_clock,

@@ -1,54 +1,73 @@
 //! [`FairQueue`]: the waiters of one process, and which of them is next.
 //!
-//! The rate limit and the concurrency limit have one each. Their planners take the next waiter and store a decision on it; the
+//! The rate limit and the concurrency limit have one each. They take the next waiter and store a decision on it; the
 //! future of the waiter polls for the decision. Pure: no clock, no I/O.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::task::Waker;
 use std::time::Duration;
 
+use slab::Slab;
 use stitchapi_core::Tick;
 
 use crate::throttle::units::{UnitTotals, Units};
 
 /// Queue of waiters. The waiters of one *flow* (one principal) are served first come, first served. Flows are served by
-/// deficit round robin (M. Shreedhar and G. Varghese, 1995), in which the weight of a waiter is its units on the first limit.
+/// deficit round robin (M. Shreedhar and G. Varghese, 1995). The weight of a waiter is its units on the first limit on
+/// which it draws.
 ///
 /// A decided waiter leaves its flow, and stays in the queue until its future polls the decision. If the future is dropped
 /// before that, [`leave`](Self::leave) returns the decision, so that the next waiter can have it.
 #[derive(Debug)]
 pub(in crate::throttle) struct FairQueue<D> {
+    /// All waiters. A slab, because with ordered maps in its place (of the waiters of a flow, and of the decisions) a permit
+    /// of a saturated process on Redis takes 2.65 us of its processors instead of 2.2 us, and an idle bucket 830 bytes more.
+    waiters: Slab<Entry<D>>,
+    /// Flows with waiters that have no decision.
     flows: BTreeMap<u64, Flow>,
-    /// Flows with waiters, in the order of their turns.
+    /// The same flows, in the order of their turns.
     turns: VecDeque<u64>,
-    /// Whether the first flow in `turns` has received its quantum of this round.
+    /// Whether the first flow in `turns` has received its quantum, the units that it may draw in this round.
     has_quantum: bool,
     /// Totals of the waiters without a decision.
     totals: UnitTotals,
-    /// Waiters with a decision, by number.
-    decided: BTreeMap<u64, (Waiter, D)>,
     last_number: u64,
     /// Lower bound of the time at which the first waiter expires.
     next_expiry: Tick,
 }
 
+/// A waiter in the queue.
+#[derive(Debug)]
+struct Entry<D> {
+    waiter: Waiter,
+    flow: u64,
+    number: u64,
+    decision: Option<D>,
+}
+
 /// Waiters of one principal.
 #[derive(Debug, Default)]
 struct Flow {
-    /// Waiters without a decision, by number. The numbers are in the order of arrival.
-    waiters: BTreeMap<u64, Waiter>,
+    /// Waiters without a decision, in the order of their arrival.
+    line: VecDeque<Place>,
+    /// Units that the flow may still draw in this round.
     deficit: u64,
+}
+
+/// Place of a waiter in the line of its flow.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    /// Number of the waiter. Numbers are in the order of arrival.
+    number: u64,
+    id: WaiterId,
 }
 
 /// A time that is never reached: the expiry of a queue without waiters.
 const NEVER: Tick = Tick(u64::MAX);
 
-/// Identifier of a waiter, until it leaves or polls its decision.
+/// Identifier of a waiter, until it leaves or polls its decision: its index in the slab.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::throttle) struct WaiterId {
-    flow: u64,
-    number: u64,
-}
+pub(in crate::throttle) struct WaiterId(usize);
 
 /// A caller that waits.
 #[derive(Debug)]
@@ -67,8 +86,9 @@ pub(in crate::throttle) struct Waiter {
 /// Waiter that has polled its decision.
 #[derive(Debug)]
 pub(in crate::throttle) struct DecidedWaiter {
-    id: WaiterId,
     waiter: Waiter,
+    flow: u64,
+    number: u64,
 }
 
 impl Waiter {
@@ -90,11 +110,11 @@ impl Waiter {
 impl<D> FairQueue<D> {
     pub(in crate::throttle) fn new() -> Self {
         Self {
+            waiters: Slab::new(),
             flows: BTreeMap::new(),
             turns: VecDeque::new(),
             has_quantum: false,
             totals: UnitTotals::default(),
-            decided: BTreeMap::new(),
             last_number: 0,
             next_expiry: NEVER,
         }
@@ -107,7 +127,7 @@ impl<D> FairQueue<D> {
 
     /// Returns `true` if there is no waiter, with or without a decision.
     pub(in crate::throttle) fn is_empty(&self) -> bool {
-        self.flows.is_empty() && self.decided.is_empty()
+        self.waiters.is_empty()
     }
 
     /// Returns the totals of the waiters without a decision.
@@ -118,68 +138,74 @@ impl<D> FairQueue<D> {
     /// Adds a waiter at the end of its flow.
     pub(in crate::throttle) fn join(&mut self, flow: u64, waiter: Waiter) -> WaiterId {
         self.last_number += 1;
-        self.insert(WaiterId { flow, number: self.last_number }, waiter)
+        self.insert(waiter, flow, self.last_number)
     }
 
-    fn insert(&mut self, id: WaiterId, waiter: Waiter) -> WaiterId {
+    /// Adds a waiter that could not use its decision to the queue again, at its old place.
+    pub(in crate::throttle) fn requeue(&mut self, decided: DecidedWaiter) -> WaiterId {
+        self.insert(decided.waiter, decided.flow, decided.number)
+    }
+
+    fn insert(&mut self, waiter: Waiter, flow: u64, number: u64) -> WaiterId {
         self.totals.add(&waiter.units, waiter.is_one_call);
         self.next_expiry = self.next_expiry.min(waiter.expires_at(Tick(0)));
-        let waiters = &mut self.flows.entry(id.flow).or_default().waiters;
-        if waiters.is_empty() {
-            self.turns.push_back(id.flow);
+        let id = WaiterId(self.waiters.insert(Entry { waiter, flow, number, decision: None }));
+        let line = &mut self.flows.entry(flow).or_default().line;
+        if line.is_empty() {
+            self.turns.push_back(flow);
         }
-        waiters.insert(id.number, waiter);
+        let index = line.partition_point(|place| place.number < number);
+        line.insert(index, Place { number, id });
         id
     }
 
-    /// Removes a waiter without a decision.
-    fn remove(&mut self, id: WaiterId) -> Option<Waiter> {
-        let flow = self.flows.get_mut(&id.flow)?;
-        let waiter = flow.waiters.remove(&id.number)?;
-        if flow.waiters.is_empty() {
-            self.flows.remove(&id.flow);
-            self.has_quantum &= self.turns.front() != Some(&id.flow);
-            self.turns.retain(|flow| *flow != id.flow);
-        }
+    /// Removes a waiter without a decision from the line of its flow.
+    fn remove_from_line(&mut self, id: WaiterId) {
+        let Entry { waiter, flow, number, .. } = &self.waiters[id.0];
         self.totals.remove(&waiter.units, waiter.is_one_call);
         if self.totals.calls() == 0 {
             self.next_expiry = NEVER;
         }
-        Some(waiter)
+        let Some(Flow { line, .. }) = self.flows.get_mut(flow) else { return };
+        line.remove(line.partition_point(|place| place.number < *number));
+        if line.is_empty() {
+            self.flows.remove(flow);
+            self.has_quantum &= self.turns.front() != Some(flow);
+            self.turns.retain(|turn| turn != flow);
+        }
     }
 
     /// Removes and returns a decided waiter with its decision; stores the waker of any other.
     pub(in crate::throttle) fn poll(&mut self, id: WaiterId, waker: &Waker) -> Option<(DecidedWaiter, D)> {
-        if let Some((waiter, decision)) = self.decided.remove(&id.number) {
-            return Some((DecidedWaiter { id, waiter }, decision));
+        let entry = self.waiters.get_mut(id.0)?;
+        if entry.decision.is_some() {
+            let Entry { waiter, flow, number, decision } = self.waiters.remove(id.0);
+            return Some((DecidedWaiter { waiter, flow, number }, decision?));
         }
-        match &mut self.flows.get_mut(&id.flow)?.waiters.get_mut(&id.number)?.waker {
+        match &mut entry.waiter.waker {
             Some(stored) => stored.clone_from(waker),
             stored => *stored = Some(waker.clone()),
         }
         None
     }
 
-    /// Adds a waiter that could not use its decision to the queue again, at its old place.
-    pub(in crate::throttle) fn requeue(&mut self, decided: DecidedWaiter) -> WaiterId {
-        self.insert(decided.id, decided.waiter)
-    }
-
     /// Removes a waiter. Returns its decision if it has one that was not polled: the next waiter can have it.
     pub(in crate::throttle) fn leave(&mut self, id: WaiterId) -> Option<D> {
-        self.remove(id);
-        self.decided.remove(&id.number).map(|(_, decision)| decision)
+        if self.waiters.get(id.0)?.decision.is_none() {
+            self.remove_from_line(id);
+        }
+        self.waiters.remove(id.0).decision
     }
 
     /// Decides on a waiter. Returns its waker, to be woken after the lock is released.
     pub(in crate::throttle) fn decide(&mut self, id: WaiterId, decision: D) -> Option<Waker> {
-        if let Some(flow) = self.flows.get_mut(&id.flow) {
-            let weight = flow.waiters.get(&id.number)?.weight();
-            flow.deficit = flow.deficit.saturating_sub(weight);
+        let entry = self.waiters.get_mut(id.0).filter(|entry| entry.decision.is_none())?;
+        entry.decision = Some(decision);
+        let waker = entry.waiter.waker.take();
+        if let Some(flow) = self.flows.get_mut(&entry.flow) {
+            flow.deficit = flow.deficit.saturating_sub(entry.waiter.weight());
         }
-        let mut waiter = self.remove(id)?;
-        let waker = waiter.waker.take();
-        self.decided.insert(id.number, (waiter, decision));
+        self.remove_from_line(id);
         waker
     }
 
@@ -189,7 +215,7 @@ impl<D> FairQueue<D> {
         ids.into_iter().filter_map(|id| self.decide(id, decision())).collect()
     }
 
-    /// Returns the next waiter among those that `fits` accepts: the same one until it is decided or leaves.
+    /// Returns the next waiter that `fits` accepts. Later calls return the same waiter until it is decided or leaves.
     pub(in crate::throttle) fn next(&mut self, fits: impl Fn(&Waiter) -> bool) -> Option<(WaiterId, &Waiter)> {
         let flow = if self.turns.len() > 1 { self.next_in_turn(&fits)? } else { *self.turns.front()? };
         self.first_of(flow, &fits)
@@ -218,21 +244,25 @@ impl<D> FairQueue<D> {
     }
 
     fn first_of(&self, flow: u64, fits: &impl Fn(&Waiter) -> bool) -> Option<(WaiterId, &Waiter)> {
-        let (number, waiter) = self.flows.get(&flow)?.waiters.iter().find(|(_, waiter)| fits(waiter))?;
-        Some((WaiterId { flow, number: *number }, waiter))
+        self.line(flow)?.find(|(_, waiter)| fits(waiter))
+    }
+
+    /// Returns the waiters of a flow without a decision, in the order of their arrival.
+    fn line(&self, flow: u64) -> Option<impl Iterator<Item = (WaiterId, &Waiter)>> {
+        let line = self.flows.get(&flow)?.line.iter();
+        Some(line.map(|place| (place.id, &self.waiters[place.id.0].waiter)))
     }
 
     /// Returns the waiters in the order in which they will be served. The order is exact within one flow, and approximate
     /// between flows.
     pub(in crate::throttle) fn in_order(&self) -> impl Iterator<Item = (WaiterId, &Waiter)> {
-        let turns = self.turns.iter().filter_map(|flow| Some((*flow, self.flows.get(flow)?.waiters.iter())));
-        let mut turns: VecDeque<_> = turns.collect();
+        let mut lines: VecDeque<_> = self.turns.iter().filter_map(|flow| self.line(*flow)).collect();
         std::iter::from_fn(move || {
             loop {
-                let (flow, mut waiters) = turns.pop_front()?;
-                if let Some((number, waiter)) = waiters.next() {
-                    turns.push_back((flow, waiters));
-                    return Some((WaiterId { flow, number: *number }, waiter));
+                let mut line = lines.pop_front()?;
+                if let Some(next) = line.next() {
+                    lines.push_back(line);
+                    return Some(next);
                 }
             }
         })
@@ -256,14 +286,15 @@ impl<D> FairQueue<D> {
         }
     }
 
-    /// Takes the wakers of all waiters, so that each polls again.
+    /// Takes the wakers of all waiters. When they are woken, each waiter polls again.
     pub(in crate::throttle) fn take_wakers(&mut self) -> Vec<Waker> {
         self.waiters_mut().filter_map(|waiter| waiter.waker.take()).collect()
     }
 
     /// Returns the waiters without a decision, in no order.
     fn waiters_mut(&mut self) -> impl Iterator<Item = &mut Waiter> {
-        self.flows.values_mut().flat_map(|flow| flow.waiters.values_mut())
+        let waiting = self.waiters.iter_mut().filter(|(_, entry)| entry.decision.is_none());
+        waiting.map(|(_, entry)| &mut entry.waiter)
     }
 }
 
@@ -288,7 +319,7 @@ mod tests {
         while let Some((id, _)) = queue.next(|_| true) {
             assert_eq!(queue.next(|_| true).map(|(id, _)| id), Some(id));
             queue.decide(id, ());
-            order.push(id.flow);
+            order.push(queue.waiters[id.0].flow);
         }
         order
     }

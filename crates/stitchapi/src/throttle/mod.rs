@@ -3,13 +3,13 @@
 //! `declaration/` has the public types. [`BucketRegistry`] makes a [`Bucket`] of each declaration; a bucket has a rate limit
 //! and, if declared, a concurrency limit. `docs/pacing.md` explains the algorithm.
 //!
-//! The walk of one permit without a store:
+//! The path of one permit without a store:
 //!
 //! 1. `seam/permit.rs`: passes the cost to the seam's throttle
 //! 2. `registry.rs`: returns the bucket of the caller's principal
 //! 3. `bucket.rs`: converts the cost into units
 //! 4. `rate_limit.rs`: takes the lock, or waits
-//! 5. `pacing/planner.rs`: starts the call if none waits
+//! 5. `pacing/planner.rs`: starts the call if no other call waits
 //! 6. `pacing/in_process_pacer.rs`: draws the units
 //! 7. `permit.rs`: wraps the start
 //!
@@ -20,10 +20,10 @@
 //! 3. `bucket.rs`: converts the cost into units
 //! 4. `rate_limit.rs`: queues the caller; its future returns the start
 //! 5. `fair_queue.rs`: stores the waiter in its flow
-//! 6. `agent.rs`: takes turns while callers wait
-//! 7. `pacing/planner.rs`: serves due slots, plans the next request
-//! 8. `pacing/cell_source.rs`: makes a reserve request for uncovered waiters
-//! 9. `cell_client.rs`: sends it to the bucket's cell
+//! 6. `agent.rs`: runs steps while callers wait
+//! 7. `pacing/planner.rs`: gives due slots (booked start times) to waiters, and plans the next request
+//! 8. `pacing/cell_source.rs`: creates a reserve request for the waiters without a slot
+//! 9. `cell_client.rs`: sends it to the bucket's cell (its state in the store)
 //! 10. `store/client.rs`: bounds the operation in time
 //! 11. `pacing/cell_view.rs`: checks the bookings, converts their times
 //! 12. `pacing/slot_allocator.rs`: gives the due slot to the waiter

@@ -45,7 +45,7 @@ pub(crate) struct Start {
 pub(super) struct RateLimit {
     context: Arc<ThrottleContext>,
     settings: Arc<BucketSettings>,
-    /// Cell in the store, if there is one.
+    /// Client of the bucket's cell, its state in the store; `None` without a store.
     cell: Option<CellClient>,
     state: Mutex<State>,
 }
@@ -56,7 +56,7 @@ struct State {
 }
 
 impl RateLimit {
-    /// `key` is that of the cell, if the context has a store.
+    /// Returns the rate limit of a bucket. `key` is the key of its cell, if the context has a store.
     pub(super) fn new(context: Arc<ThrottleContext>, settings: Arc<BucketSettings>, key: Option<Key>) -> Arc<Self> {
         let cell = context.store.clone().zip(key).map(|(store, key)| {
             CellClient::new(store, key, &settings.limits, settings.max_lateness, context.trace.clone())
@@ -87,7 +87,7 @@ impl RateLimit {
         &self.context.trace
     }
 
-    /// Starts a call at once, if there is no store, no waiter, and the budget allows a start now. Takes one lock.
+    /// Starts a call at once, if there is no store, no caller waits, and the budget allows a start now. Takes one lock.
     #[inline]
     pub(super) fn start_at_once(&self, units: &Units) -> Option<Start> {
         if self.cell.is_some() {
@@ -148,7 +148,7 @@ impl RateLimit {
         let mut state = self.lock_state();
         let joined = state.planner.join(flow, waiter).map_err(throttled_error)?;
         let agent_waker = if joined.needs_step { state.agent.notify() } else { None };
-        // While this caller waits a running agent does not stop.
+        // A running agent does not stop while this caller waits, so this reading stays valid.
         let needs_agent = state.agent.is_running();
         drop(state);
         agent_waker.into_iter().for_each(Waker::wake);
@@ -286,7 +286,7 @@ impl RateLimit {
         self.lock_state().planner.status(name, now)
     }
 
-    /// Changes the state and notifies the agent, then performs the effects without the lock.
+    /// Applies `change` to the planner and notifies the agent, then performs the effects after unlocking the state.
     fn update<R>(&self, change: impl FnOnce(&mut Planner, Tick, &mut Effects<StoreRequest>) -> R) -> R {
         let now = self.runtime().now();
         let mut effects = Effects::default();

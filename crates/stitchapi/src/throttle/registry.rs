@@ -32,7 +32,7 @@ pub(crate) struct BucketRegistry {
     declared: Mutex<HashMap<Vec<String>, (Throttle, BucketHandle)>>,
 }
 
-/// Throttle that a call passes: one bucket, or one per principal.
+/// Handle of a declared throttle: one bucket for all calls, or one per principal (the user for whom a call is made).
 #[derive(Debug, Clone)]
 pub(crate) enum BucketHandle {
     /// One bucket for all calls.
@@ -113,7 +113,8 @@ impl BucketRegistry {
         })
     }
 
-    /// Returns the status of every throttle; of those with a bucket per principal, that of `principal`.
+    /// Returns the status of every throttle. For a throttle per principal that is the status of the bucket of
+    /// `principal`.
     pub(crate) async fn status(&self, principal: Option<&Principal>) -> ThrottleStatus {
         let mut handles = self.handles();
         handles.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
@@ -134,7 +135,7 @@ impl BucketRegistry {
         status
     }
 
-    /// Refuses every caller that waits for a slot: the seam was shut down.
+    /// Refuses every caller that waits for a slot, because the seam was shut down.
     pub(crate) fn shut_down(&self) {
         for (_, handle) in self.handles() {
             match handle {
@@ -181,7 +182,7 @@ impl PrincipalBuckets {
             return bucket.clone();
         }
         let context = &self.context;
-        // Keys contain a hash of the principal, keyed if the vault has a key.
+        // The key contains a hash of the principal, not its name. The hash is a keyed one if the vault has a key.
         let digest = context.vault.digest(&[b"principal", principal.as_str().as_bytes()]);
         let key = |kind| key(context, kind, &self.name, Some(&digest));
         let bucket = Bucket::new(context, self.settings.clone(), key);
@@ -211,7 +212,7 @@ impl PrincipalBuckets {
         let now = self.context.runtime.now();
         let mut state = self.lock_state();
         for principal in batch {
-            // While the lock is held no call gets a bucket.
+            // While the lock is held no call can get a bucket, so an idle bucket stays idle until it is removed.
             let is_idle = |bucket: &mut Arc<Bucket>| Arc::get_mut(bucket).is_some_and(|bucket| bucket.is_idle(now));
             if state.buckets.get_mut(principal).is_some_and(is_idle) {
                 state.buckets.remove(principal);
@@ -224,7 +225,7 @@ impl PrincipalBuckets {
     }
 }
 
-/// Task that sweeps while buckets exist.
+/// Removes idle buckets at regular intervals, until no bucket is left.
 async fn sweep_until_empty(principals: Weak<PrincipalBuckets>) {
     let Some(runtime) = principals.upgrade().map(|principals| principals.context.runtime.clone()) else { return };
     loop {
@@ -244,7 +245,8 @@ fn key(context: &ThrottleContext, kind: &'static str, name: &[String], principal
     Some(store.fit_key(key))
 }
 
-/// Returns the flow of a principal: callers of one flow are served first come, first served, and flows take turns.
+/// Returns the flow of a principal in a wait queue. Callers of one flow are served first come, first served; flows take
+/// turns.
 pub(crate) fn flow(principal: Option<&Principal>) -> u64 {
     principal.map_or(0, |principal| {
         let mut hasher = DefaultHasher::new();

@@ -27,11 +27,11 @@ pub(super) struct BucketSettings {
     pub(super) one_call: Units,
     /// Whether one call draws on any limit.
     pub(super) one_call_draws: bool,
-    /// How late after its slot a call may still start.
+    /// How late after its slot (its booked start time) a call may still start.
     pub(super) max_lateness: Duration,
     /// How long a new bucket waits before its first slot.
     pub(super) initial_delay: Duration,
-    /// Upper bound of a hold that a response requests.
+    /// Upper bound of a hold (a pause of all starts) that a response requests.
     pub(super) max_hold: Duration,
     /// Upper bound of the wait of a call.
     pub(super) max_wait: Option<Duration>,
@@ -39,7 +39,8 @@ pub(super) struct BucketSettings {
     pub(super) max_queue: Option<usize>,
     /// Upper bound of the calls that run at once.
     pub(super) concurrency: Option<u32>,
-    /// Upper bound of the unstarted slots of this process: one second of the pacing rate.
+    /// Upper bound of the booked slots of this process that have not started: one second of the rate with the shortest
+    /// period.
     pub(super) max_booked: usize,
     /// Upper bound of the calls of one reserve request.
     pub(super) max_calls_per_request: usize,

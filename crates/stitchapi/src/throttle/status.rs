@@ -20,8 +20,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ThrottleStatus {
-    /// Buckets ordered by name: the seam's, those of its stitches, and of those that exist per principal the one of the
-    /// principal that asks.
+    /// Buckets of the seam and of its stitches, ordered by name. Of a throttle per principal, only the bucket of the
+    /// principal for which the status is requested.
     pub buckets: Vec<BucketStatus>,
     /// Number of principals for which this process keeps a bucket.
     pub principals: usize,
@@ -45,22 +45,24 @@ pub struct ThrottleStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BucketStatus {
-    /// Name of the bucket: the seam's name, or its parts joined by `/`.
+    /// Name of the bucket: the name of the seam, or for another [scope](crate::Scope) the kind of the scope and its
+    /// names, joined by `/`.
     pub name: String,
     /// Limits in the order of their declaration.
     pub limits: Vec<LimitStatus>,
-    /// Wait of a call of one unit that arrived now, behind the waiters of this process. `None` before the first response of
-    /// the store, and in an outage without pacing.
+    /// Time that a call of the default cost would wait if it arrived now, behind the waiters of this process. `None`
+    /// before the first response of the store, and in an outage unless the policy is
+    /// [`OutagePolicy::Local`](crate::OutagePolicy).
     pub next_start: Option<Duration>,
     /// Number of callers of this process that wait for a slot.
     pub waiting: usize,
-    /// Number of unstarted slots that this process holds.
+    /// Number of booked start times of this process that no call has used yet.
     pub booked: usize,
-    /// Remaining length of a hold: the API has requested a cooldown, and no call of the fleet starts.
+    /// Remaining length of a hold, during which no call of the fleet starts, because the API has requested a cooldown.
     pub held: Option<Duration>,
     /// Whether another process declares a stricter setting, which is in force.
     pub is_stricter_elsewhere: bool,
-    /// Time for which this process has been without the store.
+    /// Time for which this process has been without the store; `None` if there is no outage.
     pub outage: Option<Duration>,
     /// Concurrency limit, if one is declared.
     pub concurrency: Option<ConcurrencyStatus>,
@@ -84,7 +86,7 @@ pub struct ConcurrencyStatus {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LimitStatus {
-    /// Unit that it counts: `calls` by default.
+    /// Unit that the limit counts: `calls` by default.
     pub unit: String,
     /// Units per period when saturated. For a cap: its declared permits, less its burst, plus 1.
     pub permits: u32,

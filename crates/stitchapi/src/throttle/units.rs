@@ -1,4 +1,5 @@
-//! [`Units`] of one call and [`UnitTotals`] of several, per limit of one bucket. The queue and the planner count with them.
+//! [`Units`] of one call and [`UnitTotals`] of several calls, per limit of one bucket. The queue and the planner use
+//! them.
 
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ pub(crate) type Units = Arc<[u32]>;
 #[derive(Debug, Default, Clone)]
 pub(super) struct UnitTotals {
     calls: usize,
-    /// Number of calls with [custom units](crate::Cost): other units than one call.
+    /// Number of calls whose units differ from those of one call at the default [cost](crate::Cost).
     custom: usize,
     units: Vec<u64>,
 }

@@ -18,8 +18,8 @@ const EVENTS_PER_BATCH: usize = 16;
 
 /// Queue of the events of a seam on their way to its sinks.
 ///
-/// The first event in an empty queue spawns a task that delivers until the queue is empty and ends. No task lives
-/// between calls.
+/// The first event in an empty queue spawns a task, which delivers until the queue is empty, and then ends. No task
+/// runs while there is no event.
 #[derive(Debug)]
 pub(crate) struct Dispatch {
     sinks: Vec<Arc<dyn TraceSink>>,
@@ -29,7 +29,7 @@ pub(crate) struct Dispatch {
 #[derive(Debug, Default)]
 struct Queue {
     events: VecDeque<Event>,
-    /// Number of events dropped since the last one that fitted.
+    /// Number of events dropped since the last event that was queued.
     lost: u64,
     is_delivering: bool,
     /// Wakers of the futures that wait until everything is delivered.
@@ -122,7 +122,7 @@ impl Drop for Delivery {
     }
 }
 
-/// Marks the queue as not being delivered, and wakes the futures that wait for that.
+/// Marks the delivery as ended, and wakes the futures that wait for its end.
 fn end_delivery(mut queue: MutexGuard<'_, Queue>) {
     queue.is_delivering = false;
     let wakers = std::mem::take(&mut queue.delivered_wakers);

@@ -6,7 +6,7 @@ use stitchapi_core::{Runtime, Tick};
 
 use super::{CallId, Dispatch, Event, EventKind};
 
-/// Emitter of the events of one call, or of a seam's throttle.
+/// Emitter of the events of one call, or of the events of a seam that belong to no call.
 #[derive(Debug, Clone)]
 pub(crate) struct Trace {
     pub(crate) dispatch: Arc<Dispatch>,

@@ -1,6 +1,6 @@
 //! The event type that a [`TraceSink`](super::TraceSink) receives, and everything that can happen during a call.
 //!
-//! The library emits an event where something happens; it never reads one. An event holds metadata only.
+//! The library never reads the events that it emits. An event holds metadata only.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use crate::outage::{FleetSize, OutagePolicy};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
-    /// The time of the event on the seam's runtime. For [`EventKind::Request`] it is the reading of the clock that passed
-    /// the lateness test of the slot.
+    /// The time of the event on the seam's runtime. For [`EventKind::Request`] it is the start of the attempt: the
+    /// clock reading at which the throttle found the slot (the start time booked for the call) not yet missed.
     pub at: Tick,
     /// The name of the seam.
     pub seam: Arc<str>,
-    /// The name of the stitch. Empty if the event concerns a throttle of the process and no single call.
+    /// The name of the stitch. Empty if the event belongs to no call of a stitch, for example to a throttle.
     pub stitch: Arc<str>,
     /// The identifier of the call, equal in all its events. 0 if the event belongs to no call.
     pub call: CallId,
@@ -47,17 +47,17 @@ pub enum CacheOutcome {
     Hit,
     /// The store did not have the response; this call fetches it for all callers of the process.
     Miss,
-    /// The store did not have the response; this call waits for the fetch of another call in its process.
+    /// The store did not have the response, or failed; this call waits for the fetch of another call in its process.
     Joined,
     /// The store failed; this process fetches the response and does not store it.
     Bypassed,
 }
 
-/// The part of a response that requests a pause.
+/// The reason of a [hold](EventKind::Held): the part of a response that requests the pause, or another process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HoldReason {
-    /// `Retry-After` of a refusal.
+    /// `Retry-After` of a refusal, or of a 503.
     RetryAfter,
     /// `RateLimit` in any of its drafts: no quota is left.
     RateLimit,
@@ -67,7 +67,7 @@ pub enum HoldReason {
     Shopify,
     /// A refusal that states no time.
     Refusal,
-    /// The hold was stored by another process.
+    /// Another process stored the hold.
     OtherProcess,
 }
 
@@ -93,18 +93,19 @@ pub enum EventKind {
     CallBegan,
     /// The call waited for its slot or for a concurrency permit.
     Waited {
-        /// Time from the request for the slot to the start.
+        /// Time from the arrival in the queue until the slot or the permit was granted.
         waited: Duration,
     },
     /// The concurrency permit of a running call was lost, because its process was paused or its store failed for longer
     /// than the lease. The call continues; the store may give the permit to another call meanwhile.
     ConcurrencyPermitLost,
-    /// The process woke too late for a slot and books another one.
+    /// The process woke too late for a slot (a start time booked for a call), and books another one.
     SlotMissed {
-        /// Time from the slot to the attempt to use it.
+        /// Time from the slot until the process woke.
         by: Duration,
     },
-    /// Booked slots became void, because their cell was lost or a hold covers them. The process books others.
+    /// Booked slots became void, because their cell (the state of the bucket in the store) was lost, or a hold (a
+    /// stored cooldown) covers them. The process books others.
     SlotsVoided {
         /// Number of slots.
         slots: usize,
@@ -115,15 +116,16 @@ pub enum EventKind {
         /// The name of the store.
         store: &'static str,
     },
-    /// The state of the throttle in the store was lost or rolled back, and was repaired from this process' snapshot.
+    /// The state of the throttle in the store was lost or rolled back. It was repaired from the snapshot that this
+    /// process keeps.
     StateLost,
     /// The clock of the store was set back; all slots booked on it are void.
     StoreClockWentBack,
-    /// The offset of the store's clock is known less precisely than the throttle's maximum lateness, so a start of this
-    /// process may be later than the maximum lateness by as much. The route to the store is long or uneven; a larger
-    /// maximum lateness fits it.
+    /// The offset of the store's clock is known only within `spread`, which is more than the throttle's maximum
+    /// lateness. A start of this process may exceed the maximum lateness by up to `spread`. The cause is a long or
+    /// uneven route to the store; a larger maximum lateness allows for it.
     StoreClockUncertain {
-        /// Distance between the two bounds of the offset.
+        /// Distance between the lower and the upper bound of the offset.
         spread: Duration,
     },
     /// Another process declares a stricter setting of this throttle, and the stricter setting applies. Usual during a
@@ -202,11 +204,11 @@ pub enum EventKind {
         /// Number of the request within the call, from 1; requests after a redirect count too.
         attempt: u32,
     },
-    /// The API responded.
+    /// The API responded, and the body was read.
     Response {
         /// The status of the response.
         status: StatusCode,
-        /// Time since [`Request`](Self::Request).
+        /// Time since [`Request`](Self::Request), including the body.
         elapsed: Duration,
     },
     /// The call follows a redirect.
@@ -235,7 +237,7 @@ pub enum EventKind {
         /// Number of requests sent.
         attempts: u32,
     },
-    /// The queue to the sinks was full, and the events before this one are missing.
+    /// The queue to the sinks was full, so that events before this one are missing.
     EventsLost {
         /// Number of missing events.
         events: u64,

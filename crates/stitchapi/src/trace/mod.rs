@@ -1,6 +1,7 @@
-//! Typed events of every call, delivered to sinks that can neither break nor delay a call.
+//! Typed events of every call. They are delivered to sinks, for which no call waits.
 //!
-//! A call emits through `Trace`; `Dispatch` queues; a task of its own passes each [`Event`] to every [`TraceSink`].
+//! A call emits an [`Event`] through `Trace`, and `Dispatch` queues it. A task of its own passes each event to every
+//! [`TraceSink`].
 
 mod dispatch;
 mod emitter;

@@ -7,10 +7,11 @@ use super::Event;
 
 /// Receiver of events.
 ///
-/// * A task of its own calls it, one event after the other in the order in which they were emitted. No call waits for it:
-///   beyond 8,192 queued events the newest are dropped and counted in [`EventKind::EventsLost`](super::EventKind::EventsLost).
-/// * A panic in a sink reaches no call and no other sink.
-/// * It runs on the seam's runtime, so it must not block: pass slow work to a channel.
+/// * A task of its own passes the events to the sink, one after the other, in the order in which they were emitted. No
+///   call waits for the sink: if 8,192 events are queued, further events are dropped and counted in
+///   [`EventKind::EventsLost`](super::EventKind::EventsLost).
+/// * A panic in a sink affects no call and no other sink.
+/// * A sink runs on the seam's runtime, so it must not block: pass slow work to a channel.
 pub trait TraceSink: Debug + Send + Sync + 'static {
     /// Receives one event.
     fn record(&self, event: &Event);

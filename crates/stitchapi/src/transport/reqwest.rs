@@ -6,9 +6,9 @@ use stitchapi_core::{Body, Chunks, Transport, TransportError, TransportErrorKind
 
 /// [`Transport`] that sends requests through a `reqwest::Client`.
 ///
-/// By default `reqwest` follows redirects and repeats some requests. Both would send requests that the throttle has not
-/// permitted. [`build`](Self::build) disables them; [`new`](Self::new) takes a client as it is, and a response that
-/// arrived through a redirect is then an error.
+/// By default `reqwest` follows redirects and repeats some requests. Both send requests that the throttle has not
+/// permitted. [`build`](Self::build) disables both. [`new`](Self::new) takes a client as it is; if that client follows
+/// a redirect, the response is an error.
 ///
 /// ```
 /// use stitchapi::transport::ReqwestTransport;
@@ -75,8 +75,8 @@ impl Chunks for RemainingBody {
     }
 }
 
-/// Converts an error of `reqwest`. `Connect` means that nothing was sent; `Timeout` and `Broken` that the request may
-/// have been sent.
+/// Converts an error of `reqwest`. `Connect` means that nothing was sent. `Timeout` and `Broken` mean that the request
+/// may have been sent.
 fn classify(error: reqwest::Error) -> TransportError {
     let kind = if error.is_timeout() {
         TransportErrorKind::Timeout
@@ -90,7 +90,7 @@ fn classify(error: reqwest::Error) -> TransportError {
     without_url(kind, error)
 }
 
-/// Removes the URL from the error, because its query may hold a secret.
+/// Converts an error without its URL, because the query of the URL may contain a secret.
 fn without_url(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
     TransportError::new(kind, error.without_url())
 }

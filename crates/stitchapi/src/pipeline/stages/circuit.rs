@@ -1,4 +1,4 @@
-//! The circuit of an attempt: admission before it, its outcome after it.
+//! The circuit of an attempt: admits the attempt before its first stage, and receives its outcome at the end.
 
 use std::error::Error as _;
 
@@ -16,7 +16,7 @@ use crate::pipeline::call_run::CallRun;
 ///
 /// # Errors
 ///
-/// [`ErrorKind::CircuitOpen`].
+/// [`ErrorKind::CircuitOpen`] if the circuit refuses the attempt.
 pub(in crate::pipeline) async fn admit(run: &CallRun, request: &PreparedRequest) -> Result<Option<AttemptPermit>> {
     let Some(circuit) = run.declaration.circuit.as_ref().filter(|_| !request.is_cross_origin()) else {
         return Ok(None);
@@ -24,7 +24,7 @@ pub(in crate::pipeline) async fn admit(run: &CallRun, request: &PreparedRequest)
     circuit.admit(run.trace(), run.context.deadline).await.map(Some)
 }
 
-/// Reports the outcome of an attempt to its circuit.
+/// Reports the outcome of an attempt to its circuit: [`AttemptOutcome::Unknown`] if its request was not sent.
 pub(in crate::pipeline) async fn report_outcome(
     run: &CallRun,
     permit: AttemptPermit,
@@ -34,7 +34,7 @@ pub(in crate::pipeline) async fn report_outcome(
     permit.end(outcome, run.trace()).await;
 }
 
-/// Returns what an attempt that was sent says about the health of the API.
+/// Classifies the result of an attempt whose request was sent: the API responded, the API failed, or neither is known.
 fn classify(run: &CallRun, result: &Result<ReceivedResponse, AttemptError>, sent_at: Tick) -> AttemptOutcome {
     let error = match result {
         Ok(response) if is_failure(response.parts.status) => {
@@ -48,13 +48,15 @@ fn classify(run: &CallRun, result: &Result<ReceivedResponse, AttemptError>, sent
         (ErrorKind::Transport, Some(TransportErrorKind::Connect)) => AttemptOutcome::Failed(Symptom::Connect),
         (ErrorKind::Transport, Some(TransportErrorKind::Broken)) => AttemptOutcome::Failed(Symptom::Broken),
         (ErrorKind::Transport, Some(TransportErrorKind::Timeout)) => AttemptOutcome::Failed(Symptom::Timeout),
-        // A timeout because of the call's own short deadline says nothing about the API.
+        // A timeout counts as a failure of the API only if the API had time to respond, because a call may have a short
+        // deadline of its own.
         (ErrorKind::Timeout, _) if had_half_of_its_time(run, sent_at) => AttemptOutcome::Failed(Symptom::Timeout),
         _ => AttemptOutcome::Unknown,
     }
 }
 
-/// Returns `true` if an attempt that timed out had at least half of the time that the stitch allows for one.
+/// Returns `true` if an attempt that timed out had at least half of its usual time: the seam's limit for one attempt,
+/// or the stitch's deadline if that is shorter.
 fn had_half_of_its_time(run: &CallRun, sent_at: Tick) -> bool {
     let allowed = run.seam.attempt_timeout().min(run.declaration.deadline);
     run.runtime().now().since(sent_at) >= allowed / 2

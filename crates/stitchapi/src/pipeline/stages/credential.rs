@@ -1,4 +1,5 @@
-//! The credential of an attempt: prepared before the slot, applied after it.
+//! The credential of an attempt: prepared before the attempt waits for its slot (its start time from the throttle), and
+//! applied to the request when the slot begins.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -17,12 +18,12 @@ pub(in crate::pipeline) struct PreparedCredential {
     valid_until: Option<SystemTime>,
 }
 
-/// Prepares the credential of a request. A seam without an auth strategy has none, and a request to another origin carries
-/// none.
+/// Prepares the credential of a request. A seam without an auth strategy has none, and a request to another origin
+/// carries none.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::Auth`].
+/// [`ErrorKind::Auth`] if the strategy fails.
 pub(in crate::pipeline) async fn prepare(run: &CallRun, request: &PreparedRequest) -> Result<PreparedCredential> {
     let Some(auth) = run.seam.auth().filter(|_| !request.is_cross_origin()) else {
         return Ok(PreparedCredential { credential: None, valid_until: None });
@@ -34,9 +35,9 @@ pub(in crate::pipeline) async fn prepare(run: &CallRun, request: &PreparedReques
 }
 
 impl PreparedCredential {
-    /// Returns `true` if the credential was valid when it was prepared and has expired since. A credential that had already
-    /// expired when it was prepared is sent nevertheless, because the local clock may be wrong, and then every new credential
-    /// would look expired, too.
+    /// Returns `true` if the credential was valid when it was prepared and has expired since. A credential that had
+    /// already expired when it was prepared is sent nevertheless, because the local clock may be wrong, so that every
+    /// new credential would look expired, too.
     pub(in crate::pipeline) fn has_expired_since_prepared(&self, runtime: &dyn Runtime) -> bool {
         self.valid_until.is_some_and(|until| until <= runtime.wall())
     }
@@ -45,7 +46,7 @@ impl PreparedCredential {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Auth`] if the request cannot carry it.
+    /// [`ErrorKind::Auth`] if the credential cannot be applied to this request.
     pub(in crate::pipeline) fn apply(&self, request: &mut http::Request<Body>) -> Result<()> {
         let Some(credential) = &self.credential else { return Ok(()) };
         let failed =

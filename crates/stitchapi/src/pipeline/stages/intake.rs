@@ -21,7 +21,8 @@ use crate::trace::EventKind;
 pub(in crate::pipeline) struct ReceivedResponse {
     pub(in crate::pipeline) parts: Parts,
     pub(in crate::pipeline) body: Bytes,
-    /// Whether the body is complete, and not cut off at the size limit.
+    /// Whether the body is complete. It is not if it was cut off at the size limit or, in a response other than a
+    /// success, could not be read.
     pub(in crate::pipeline) is_complete: bool,
     /// The credential that the request carried.
     pub(in crate::pipeline) credential: Option<Arc<dyn Credential>>,
@@ -31,8 +32,8 @@ pub(in crate::pipeline) struct ReceivedResponse {
 ///
 /// # Errors
 ///
-/// [`AttemptError`] if the body of a success cannot be read in time. If the body of any other response cannot be read, the
-/// response is returned without it, because its status is enough for the caller.
+/// [`AttemptError`] if the body of a success cannot be read in time. If the body of any other response cannot be read,
+/// the response is returned with an empty body, because its status is enough for the caller.
 pub(in crate::pipeline) async fn receive(
     run: &CallRun,
     request: &PreparedRequest,
@@ -56,8 +57,9 @@ pub(in crate::pipeline) async fn receive(
     Ok(ReceivedResponse { parts, body: collected.bytes, is_complete: collected.complete, credential })
 }
 
-/// Applies the cooldown that a response requests to its bucket. A response of another origin is ignored, because it is not a
-/// response of the API.
+/// Applies the cooldown that a response requests: to the narrowest throttle of the attempt if the limit covers a part
+/// of the API, and to the widest otherwise. A response of another origin is ignored, because it is not a response of
+/// the API.
 fn apply_cooldown(run: &CallRun, acquired: &AcquiredPermits, request: &PreparedRequest, parts: &Parts) {
     let charges = &acquired.charges;
     let (Some((narrowest, _)), Some((widest, _))) = (charges.first(), charges.last()) else { return };
@@ -70,8 +72,8 @@ fn apply_cooldown(run: &CallRun, acquired: &AcquiredPermits, request: &PreparedR
     bucket.apply_cooldown(signal, run.attempt_started_at);
 }
 
-/// Corrects the charge of the attempt to its real cost, if the declaration computes that from the response. Runs in a spawned
-/// task.
+/// Corrects the charge of the attempt to its real cost, if the declaration computes that cost from the response. A
+/// spawned task does it, so that the call does not wait for the store.
 fn settle(run: &CallRun, acquired: &AcquiredPermits, parts: &Parts, body: &Bytes) {
     let actual = run.declaration.settle.as_ref().and_then(|settle| settle(parts, body));
     let Some(actual) = actual.filter(|_| !acquired.charges.is_empty()) else { return };

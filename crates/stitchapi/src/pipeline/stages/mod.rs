@@ -1,5 +1,6 @@
-//! The stages of an attempt: `circuit`, `credential`, `throttle`, `send` and `intake`, which `pipeline/attempt.rs` calls in
-//! this order. `redirect`, `reauthenticate` and `retry` stand between two attempts; `pipeline/exchange.rs` calls them.
+//! The stages of an attempt: `circuit`, `credential`, `throttle`, `send` and `intake`, which `pipeline/attempt.rs`
+//! calls in this order. `redirect`, `reauthenticate` and `retry` run between two attempts; `pipeline/exchange.rs` calls
+//! them.
 
 pub(super) mod circuit;
 pub(super) mod credential;

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::pipeline::call_run::CallRun;
 use crate::trace::EventKind;
 
-/// Reports a 401 to the auth strategy, once per call. Returns `true` if the strategy replaces the credential: then the caller
-/// sends the request again. Returns `false` if the 401 is final.
+/// Reports a 401 to the auth strategy, once per call. Returns `true` if the strategy replaces the credential, so that
+/// the request has to be sent again, and `false` if the 401 is final.
 ///
 /// # Errors
 ///

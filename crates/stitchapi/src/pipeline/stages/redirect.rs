@@ -1,17 +1,20 @@
-//! The request that a redirect asks for (RFC 9110, 15.4).
+//! Builds the request that a redirect asks for (RFC 9110, 15.4).
 
 use http::response::Parts;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 
 use crate::endpoint::PreparedRequest;
 
-/// The headers that are sent to another origin. Any other header may be a credential, whatever its name.
+/// Headers that are also sent to another origin. Any other header may be a credential, whatever its name.
 const CROSS_ORIGIN_HEADERS: [HeaderName; 4] =
     [header::ACCEPT, header::ACCEPT_LANGUAGE, header::CONTENT_TYPE, header::USER_AGENT];
 
-/// Returns the request that a redirect asks for, or `None` if it cannot be followed: no usable `Location`, a scheme other
-/// than `http` and `https`, `https` to `http`, credentials in the URL, a URL that is too long, or a body that would be sent
-/// again by a status that does not ask for it.
+/// Returns the request that a redirect asks for, or `None` if the redirect cannot be followed:
+///
+/// * Its `Location` is missing or invalid, is too long, contains credentials, has a scheme other than `http` and
+///   `https`, or leads from `https` to another scheme.
+/// * Its status is 301 or 302, and the request has a body or a method that is not safe.
+/// * Its status is none of 301, 302, 303, 307 and 308.
 pub(in crate::pipeline) fn redirected_request(from: &PreparedRequest, response: &Parts) -> Option<PreparedRequest> {
     let location = response.headers.get(header::LOCATION)?.to_str().ok()?;
     let mut url = from.url().join(location).ok()?;
@@ -32,7 +35,8 @@ pub(in crate::pipeline) fn redirected_request(from: &PreparedRequest, response: 
             body.clear();
         }
         StatusCode::MOVED_PERMANENTLY | StatusCode::FOUND if body.is_empty() && method.is_safe() => {}
-        // Browsers turn a POST into a GET here, and API clients repeat the POST: the caller has asked for neither.
+        // After a 301 or 302, browsers turn a POST into a GET, and API clients repeat the POST. The caller has asked
+        // for neither.
         _ => return None,
     }
     if body.is_empty() {

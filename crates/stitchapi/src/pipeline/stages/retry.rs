@@ -10,7 +10,7 @@ use crate::pipeline::declaration::Declaration;
 use crate::retry::is_idempotent;
 use crate::trace::EventKind;
 
-/// The failure of an attempt without a response.
+/// The failure of an attempt that has no response to return.
 pub(in crate::pipeline) struct AttemptError {
     pub(in crate::pipeline) error: Error,
     /// Whether the connection failed before anything was sent, so that another attempt is safe.
@@ -41,8 +41,8 @@ impl From<Error> for AttemptError {
 ///
 /// # Errors
 ///
-/// `error`, if `may_retry` is `false`, the request is not idempotent, the retries are used up, or the sleep would end after
-/// the deadline of the call.
+/// `error`, if `may_retry` is `false`, the request is not idempotent, the retries are used up, `retry_after` is longer
+/// than the policy accepts, or the sleep would not end before the deadline of the call.
 pub(in crate::pipeline) async fn wait_before_retry(
     run: &mut CallRun,
     error: Error,

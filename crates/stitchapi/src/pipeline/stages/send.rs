@@ -10,7 +10,7 @@ use crate::runtime::{TimeUp, within};
 pub(in crate::pipeline) struct UnreadResponse {
     pub(in crate::pipeline) response: http::Response<Body>,
     pub(in crate::pipeline) sent_at: Tick,
-    /// The end of the attempt: its body is read until then.
+    /// The end of the attempt: the time until which the body may be read.
     pub(in crate::pipeline) ends_at: Tick,
 }
 
@@ -18,7 +18,7 @@ pub(in crate::pipeline) struct UnreadResponse {
 ///
 /// # Errors
 ///
-/// [`AttemptError`] if there is no response.
+/// [`AttemptError`] if the transport fails, or no response arrives in time.
 pub(in crate::pipeline) async fn send(
     run: &CallRun,
     request: http::Request<Body>,

@@ -15,7 +15,7 @@ use crate::trace::EventKind;
 pub(in crate::pipeline) struct AcquiredPermits {
     /// The buckets that the attempt was charged to, narrowest first, with the units of each.
     pub(in crate::pipeline) charges: Vec<(Arc<Bucket>, Units)>,
-    /// Concurrency permits, held until this is dropped.
+    /// Concurrency permits, held until this value is dropped.
     concurrency: Vec<ConcurrencyPermit>,
 }
 
@@ -26,11 +26,13 @@ impl AcquiredPermits {
     }
 }
 
-/// Waits for the concurrency permits and slots of the throttles that the call passes, and sets the start of the attempt.
+/// Waits for the concurrency permits and slots of the throttles that the call passes, and sets the start of the
+/// attempt.
 ///
 /// # Errors
 ///
-/// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) after the seam's shutdown, and those of a bucket.
+/// [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown) when the grace of the seam's shutdown is over; the error of a
+/// bucket that grants no slot or concurrency permit.
 pub(in crate::pipeline) async fn wait_to_start(run: &mut CallRun, cost: Cost) -> Result<AcquiredPermits> {
     run.attempt_started_at = run.runtime().now();
     run.context.in_flight.check_accepts_requests()?;
@@ -57,7 +59,8 @@ pub(in crate::pipeline) async fn wait_to_start(run: &mut CallRun, cost: Cost) ->
     Ok(acquired)
 }
 
-/// Returns the cost of an attempt, as far as it is known before the response.
+/// Returns the cost of an attempt, as it is known before the response: the one that the call states, the one that the
+/// stitch computes from the request, or one call.
 pub(in crate::pipeline) fn cost_of(run: &CallRun, request: &http::Request<Body>) -> Cost {
     match (&run.cost, &run.declaration.cost) {
         (Some(cost), _) => cost.clone(),
@@ -66,7 +69,7 @@ pub(in crate::pipeline) fn cost_of(run: &CallRun, request: &http::Request<Body>)
     }
 }
 
-/// Adds a wait to the report, and emits it.
+/// Adds a wait to the report, and emits an event for it unless it is zero.
 fn record_wait(run: &mut CallRun, waited: Duration) {
     run.report.waited += waited;
     if !waited.is_zero() {

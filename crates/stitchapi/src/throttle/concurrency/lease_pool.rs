@@ -1,8 +1,9 @@
 //! The concurrency permits that this process uses, and the leases of the store behind them.
 //!
-//! [`LeasePool`] issues permits, takes them back, and plans the requests to the store: acquire, renew, release. The lease of
-//! each permit belongs to an [`Owner`], a random identifier. During an outage of the store permits have no leases. The pool
-//! is pure: callers pass the time, and `limit.rs` sends the requests. In this folder `permit` means concurrency permit.
+//! [`LeasePool`] issues permits, takes them back, and plans the requests to the store: acquire, renew, release. The
+//! lease of each permit belongs to an [`Owner`], a random identifier. During an outage of the store permits have no
+//! leases. The pool is pure: callers pass the time, and `limit.rs` sends the requests. In this folder `permit` means
+//! concurrency permit.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -16,11 +17,11 @@ use crate::store::{OutageTracker, PROBE_INTERVAL, PollInterval};
 use crate::throttle::agent::Effects;
 use crate::trace::EventKind;
 
-/// Longest time for which a process passes one permit among its own callers. Then it releases the lease, because callers of
-/// other processes may have waited longer. A longer time saves round trips (a permit in constant use costs two of them per
-/// `MAX_REUSE`), and makes callers of other processes wait longer: at most for this time plus the duration of one call.
+/// Longest time for which one permit passes between callers of this process. After that its lease is released, because
+/// callers of other processes may have waited longer. A longer time saves round trips (a permit in constant use costs
+/// two of them per `MAX_REUSE`), but callers of other processes wait longer: up to this time plus one call.
 const MAX_REUSE: Duration = Duration::from_millis(500);
-/// Maximum of [`LeasePool::batch`].
+/// Upper bound of [`LeasePool::batch`].
 const MAX_BATCH: usize = 16;
 /// A time that is never reached.
 const NEVER: Tick = Tick(u64::MAX);
@@ -32,10 +33,10 @@ pub(super) struct LeasePool {
     permits: HashMap<Owner, PermitInUse>,
     /// Requests in flight, by owner.
     in_flight: HashMap<Owner, RequestKind>,
-    /// Position of this process in the store's queue, for all of its callers.
+    /// Position of this process in the store's queue. All callers of this process share it.
     queued: Option<QueuePosition>,
-    /// Owners whose lease or place in the queue is to be released, each with the time after which that is not needed, because
-    /// the lease has expired. A release that fails is repeated; the time then counts from the failed request.
+    /// Owners whose lease or queue position is to be released, each with the time at which that expires without a
+    /// release. A release that fails is listed again, with a new time.
     releases: VecDeque<(Owner, Tick)>,
     /// Number of leases to request at the same time, besides the one for which this process waits in the store's queue. It
     /// doubles with each lease that is granted, and is 0 after the store has replied that no lease is free.
@@ -97,7 +98,8 @@ impl LeasePool {
         self.permits.len()
     }
 
-    /// Returns the number of permits that this process may use: the limit, or during an outage the share of this process.
+    /// Returns the number of permits that this process may use: the limit, or during an outage the share of this
+    /// process.
     fn max_in_use(&self, settings: &ConcurrencySettings) -> usize {
         if self.outage.is_some() { settings.outage_share as usize } else { settings.limit as usize }
     }
@@ -112,8 +114,8 @@ impl LeasePool {
         self.outage.as_ref().is_some_and(OutageTracker::is_unavailable)
     }
 
-    /// Returns the last failure of the store if the store is unavailable and the failure is recent: then the outage policy
-    /// decides on permits. After an older failure the store is probed first.
+    /// Returns the last failure of the store if the store is unavailable and the failure is recent: then the outage
+    /// policy decides on permits. After an older failure the store is probed first.
     pub(super) fn recent_outage_error(&self, inputs: Inputs<'_>) -> Option<&Arc<StoreError>> {
         let outage = self.outage.as_ref().filter(|outage| outage.is_fresh(inputs.settings.timeout, inputs.now));
         outage.map(OutageTracker::error)
@@ -128,8 +130,8 @@ impl LeasePool {
         })
     }
 
-    /// Returns `true` while a lease may be free for a caller that arrived at `arrived`: this process uses fewer permits than
-    /// it may, and the store has not yet replied "busy" to a request that was sent after `arrived`.
+    /// Returns `true` while a lease may be free for a caller that arrived at `arrived`: this process uses fewer permits
+    /// than it may, and the store has not yet replied "busy" to a request that was sent after `arrived`.
     pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
         !self.is_unavailable() && self.busy_as_of < arrived && self.permits.len() < self.max_in_use(settings)
     }
@@ -168,8 +170,8 @@ impl LeasePool {
         false
     }
 
-    /// Applies the outcome of a request. If the request has acquired a lease for a new permit, returns its owner: the next
-    /// waiter gets the permit.
+    /// Applies the outcome of a request. If the request has acquired a lease for a new permit, returns its owner: the
+    /// next waiter gets the permit.
     pub(super) fn apply(
         &mut self,
         response: &LeaseResponse,
@@ -215,8 +217,8 @@ impl LeasePool {
             (RequestKind::Acquire, LeaseReply::Acquire(Lease::Busy { retry_after })) => {
                 self.batch = 0;
                 if let Some(queued) = self.queued.as_mut().filter(|queued| queued.owner == owner) {
-                    // Sent at the latest when the first of the leases in use expires (`retry_after`), and before this process'
-                    // place in the queue expires.
+                    // The next request is sent by the time at which a lease may be free (`retry_after`), and early
+                    // enough to keep the position in the queue.
                     let bound = retry_after.max(queued.interval.min()).min(settings.queue_ttl / 3);
                     queued.next_request = now + queued.interval.next_pause(runtime.random()).min(bound);
                 }
@@ -228,7 +230,8 @@ impl LeasePool {
                     self.next_renewal = now;
                 }
             }
-            // Requests the released lease at once: the store grants it to this process if no other process waits longer.
+            // Requests the released lease at once: the store grants it to this process if no other process waits
+            // longer.
             (RequestKind::Release, _) => {
                 if let Some(queued) = &mut self.queued {
                     (queued.next_request, queued.interval) = (now, settings.poll_interval());
@@ -278,7 +281,8 @@ impl LeasePool {
         }
     }
 
-    /// Plans the requests of this step and the time of the next step. `waiting` is the number of waiters of this process.
+    /// Plans the requests of this step and the time of the next step. `waiting` is the number of waiters of this
+    /// process.
     pub(super) fn plan(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         let now = inputs.now;
         if let Some((outage, until)) = self.outage.as_ref().and_then(|outage| Some((outage, outage.return_ends_at()?)))
@@ -332,8 +336,8 @@ impl LeasePool {
         }
     }
 
-    /// Requests leases for the waiters: one that may wait in the store's queue, for all of them, and further ones while the
-    /// store grants them at once.
+    /// Requests leases for the waiters: one that may wait in the store's queue, for all of them, and further ones while
+    /// the store grants them at once.
     fn plan_acquires(&mut self, waiting: usize, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         let Inputs { settings, now, runtime } = inputs;
         let is_acquire = |kind: &&RequestKind| matches!(kind, RequestKind::Acquire | RequestKind::TryAcquire);
@@ -400,8 +404,8 @@ impl LeasePool {
     }
 }
 
-/// Marks the lease of a permit as lost. The call that uses the permit continues. No later call uses the permit, unless the
-/// store grants the lease again.
+/// Marks the lease of a permit as lost. The call that uses the permit continues. No later call uses the permit, unless
+/// the store grants the lease again.
 fn mark_lost(permit: &mut PermitInUse, now: Tick, effects: &mut Effects<LeaseRequest>) {
     if matches!(permit.backing, Backing::Lease(_)) {
         effects.events.push(EventKind::ConcurrencyPermitLost);

@@ -44,8 +44,8 @@ impl ConcurrencyLimit {
         Arc::new(Self { context, bucket_settings, settings, key, state })
     }
 
-    /// Returns a limit with the same settings and key, and a state of its own. One call uses it on a runtime where no call
-    /// may wait for another one.
+    /// Returns a limit with the same settings and key, and a state of its own. One call uses it on a runtime where no
+    /// call may wait for another one.
     fn detached(&self) -> Arc<Self> {
         let (context, bucket_settings) = (self.context.clone(), self.bucket_settings.clone());
         let (settings, key) = (self.settings.clone(), self.key.clone());
@@ -107,8 +107,8 @@ impl ConcurrencyLimit {
             if !waiting.may_be_free() {
                 return waiting.give_up();
             }
-            // The store's response, which says whether a permit is free, may still be in flight. A caller that must not wait
-            // for a permit waits for this response all the same.
+            // The caller's longest wait is over, but the store has not yet replied whether a permit is free. The caller
+            // waits for that reply, so that it gets a free permit even if its longest wait is zero.
             sleep = self.runtime().sleep_until(self.runtime().now() + self.settings.response_check_interval());
         }
     }
@@ -235,8 +235,8 @@ impl fmt::Debug for ConcurrencyLimit {
     }
 }
 
-/// Returns the error of a caller that gets no permit in time, or finds the queue full. It has no `retry_after`, because the
-/// running calls decide when a permit is free.
+/// Returns the error of a caller that gets no permit in time, or finds the queue full. It has no `retry_after`, because
+/// the running calls decide when a permit is free.
 fn throttled_error() -> Error {
     Error::new(
         ErrorKind::Throttled,
@@ -244,8 +244,8 @@ fn throttled_error() -> Error {
     )
 }
 
-/// Permission for one call to run. When it is dropped, it passes to the next waiter of this process, or the agent releases
-/// its lease.
+/// Permission for one call to run. When it is dropped, it passes to the next waiter of this process, or the agent
+/// releases its lease.
 #[must_use = "a concurrency permit is held until it is dropped"]
 pub(crate) struct ConcurrencyPermit {
     limit: Arc<ConcurrencyLimit>,
@@ -260,8 +260,8 @@ impl ConcurrencyPermit {
         self.waited
     }
 
-    /// Returns `true` if the permit is still valid: there is no store, its lease was renewed in time, or it was issued without
-    /// a lease during an outage.
+    /// Returns `true` if the permit is still valid: there is no store, its lease has not expired, or it was issued
+    /// without a lease during an outage.
     pub(crate) fn is_held(&self) -> bool {
         let now = self.limit.runtime().now();
         self.owner.is_none() || self.limit.lock_state().is_valid(self.owner.as_ref(), now)
@@ -291,8 +291,8 @@ struct WaitForPermit {
 }
 
 impl WaitForPermit {
-    /// Returns `true` while it is unknown whether a permit is free: since this caller arrived, no request was sent to which the
-    /// store has replied that none is free.
+    /// Returns `true` while a permit may be free for this caller: the store has not yet replied "busy" to a request
+    /// that was sent after the caller arrived.
     fn may_be_free(&self) -> bool {
         self.limit.lock_state().may_be_free(self.arrived, &self.limit.settings)
     }

@@ -14,8 +14,8 @@ use crate::throttle::settings::BucketSettings;
 /// A lease is renewed after each third of its lifetime, so that two renewals may fail, a process may be paused for six
 /// seconds without losing its permits, and a short call needs no renewal at all.
 const LEASE_TTL: Duration = Duration::from_secs(10);
-/// Longest interval at which a process that waits for a lease asks the store again. On a slow store [`PollInterval`] uses
-/// its own.
+/// Longest interval at which a process that waits for a lease asks the store again. On a slow store [`PollInterval`]
+/// uses its own.
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Settings of a concurrency limit.
@@ -33,8 +33,9 @@ pub(super) struct ConcurrencySettings {
     /// Upper bound of an operation of the store.
     pub(super) timeout: Duration,
     pub(super) lease_ttl: Duration,
-    /// Time for which the store keeps a position in its queue without another request. A store may also delay its response
-    /// for this time, until a lease is released. It is half of the timeout, so that the response arrives before the timeout.
+    /// Time for which the store keeps a position in its queue without another request. A store may also delay its
+    /// response for this time, until a lease is released. It is half of the timeout, so that the response arrives
+    /// before the timeout.
     pub(super) queue_ttl: Duration,
 }
 
@@ -60,13 +61,14 @@ impl ConcurrencySettings {
         PollInterval::new(self.timeout, MAX_POLL_INTERVAL)
     }
 
-    /// Returns the pause between two checks of a caller whose longest wait is over, while the store has not replied yet.
+    /// Returns the pause between two checks of a caller whose longest wait is over, while the store has not replied
+    /// yet.
     pub(super) fn response_check_interval(&self) -> Duration {
         self.poll_interval().min() / 5
     }
 
-    /// Returns the time for which a process still uses only its outage share after the store has responded again. It is long
-    /// enough for every process to have probed the store.
+    /// Returns the time for which a process still uses only its outage share after the store has responded again. It is
+    /// long enough for every process to have probed the store.
     pub(super) fn return_length(&self) -> Duration {
         PROBE_INTERVAL + self.timeout
     }

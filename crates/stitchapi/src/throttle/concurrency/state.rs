@@ -59,7 +59,8 @@ impl ConcurrencyState {
         is_free
     }
 
-    /// Returns `true` if the permit is valid: there is no store, its lease has not expired, or it was issued during an outage.
+    /// Returns `true` if the permit is valid: there is no store, its lease has not expired, or it was issued in an
+    /// outage.
     pub(super) fn is_valid(&self, owner: Option<&Owner>, now: Tick) -> bool {
         match (&self.permits, owner) {
             (Permits::Leased(pool), Some(owner)) => pool.is_valid(owner, now),
@@ -109,8 +110,8 @@ impl ConcurrencyState {
         effects
     }
 
-    /// Decides on waiters without a lease, while that is possible: without a store by the free permits, and during an outage
-    /// by the outage policy.
+    /// Decides on waiters without a lease, while that is possible: without a store by the free permits, and during an
+    /// outage by the outage policy.
     fn serve(&mut self, inputs: Inputs<'_>, effects: &mut Effects<LeaseRequest>) {
         while self.queue.waiting() > 0 {
             let decision = match &mut self.permits {
@@ -144,8 +145,8 @@ impl ConcurrencyState {
         true
     }
 
-    /// Returns `true` while it is unknown whether a permit is free for a caller that arrived at `arrived`: since then no
-    /// request was sent to which the store has replied that none is free.
+    /// Returns `true` while a permit may be free for a caller that arrived at `arrived`: see
+    /// [`LeasePool::may_be_free`].
     pub(super) fn may_be_free(&self, arrived: Tick, settings: &ConcurrencySettings) -> bool {
         matches!(&self.permits, Permits::Leased(pool) if pool.may_be_free(arrived, settings))
     }

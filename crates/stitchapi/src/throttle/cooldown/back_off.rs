@@ -1,25 +1,28 @@
-//! Exponential back-off: the length of a hold after a refusal that states none.
+//! Exponential back-off: the length of a hold (a pause of all starts) after a refusal that states no length.
 
 use std::time::Duration;
 
 use stitchapi_core::Tick;
 
-/// Length of the first hold. `Retry-After` counts whole seconds, so that no API can request less by the standard.
+/// Length of the first hold. It is the shortest pause that an API can request with `Retry-After`, which counts whole
+/// seconds.
 const FIRST_LENGTH: Duration = Duration::from_secs(1);
 
-/// Length of the next hold: it doubles with every refusal that follows a hold, and halves while none does.
+/// Length of the next hold. It doubles with each refusal that follows a hold, and halves while requests are not
+/// refused.
 ///
 /// * A refusal of a request that started before the last hold was set causes no other hold: the last hold is for the same
 ///   cause. A burst of refusals therefore causes one hold.
 /// * The length halves each time that a time of this length has passed without a refusal or a hold, and with each accepted
 ///   request that started after the last hold. It is never less than the first length.
-/// * Each process counts for itself: in the fleet the longest hold applies.
+/// * Each process has its own length. The longest hold that a process sets applies to the fleet.
 #[derive(Debug)]
 pub(in crate::throttle) struct BackOff {
     next_length: Duration,
     /// Time at which this process set or received the newest hold.
     last_hold: Option<Tick>,
-    /// End of the last hold, or time of the last refusal if that is later.
+    /// Time from which quiet time counts towards the next halving: the end of the last hold, the last refusal, or the
+    /// last halving for quiet time, whichever is latest.
     quiet_since: Tick,
 }
 
@@ -28,7 +31,7 @@ impl BackOff {
         Self { next_length: FIRST_LENGTH, last_hold: None, quiet_since: Tick(0) }
     }
 
-    /// Records a hold until `until`, whichever process has set it.
+    /// Records a hold until `until` that this process or another one has set.
     pub(in crate::throttle) fn on_hold(&mut self, until: Tick, now: Tick) {
         self.decay(now);
         self.last_hold = Some(now);
@@ -56,7 +59,7 @@ impl BackOff {
         }
     }
 
-    /// Halves the length repeatedly: as often as the time since the last hold or refusal covers the current length.
+    /// Halves the length for the quiet time until `now`. Each halving uses up a quiet time of the length before it.
     fn decay(&mut self, now: Tick) {
         while self.next_length > FIRST_LENGTH && now.since(self.quiet_since) >= self.next_length {
             self.quiet_since = self.quiet_since + self.next_length;

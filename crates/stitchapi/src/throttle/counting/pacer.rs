@@ -15,14 +15,14 @@ use crate::runtime::{TimeUp, within};
 use crate::store::Client;
 use crate::trace::{EventKind, Trace};
 
-/// Round trips, one after the other, that one operation may take at most: its timeout is this multiple of the store's.
+/// Timeout of one operation, in timeouts of the store. An operation makes several round trips, one after the other.
 pub(in crate::throttle) const MAX_ROUND_TRIPS: u32 = 8;
-/// Time for which a counter is stored beyond the end of its window: wall clocks may differ by this.
+/// Time for which a counter is stored beyond the end of its window, because the wall clocks of processes differ.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Epoch of every reservation. It never changes, because the loss of a counter cannot be detected.
 const EPOCH: u64 = 1;
 
-/// Pacer of one bucket, over the counters of its windows. Its clock is this process' own.
+/// Pacer of one bucket, over the counters of its windows. Its times are on the clock of this process.
 #[derive(Debug)]
 pub(in crate::throttle) struct CountingPacer {
     store: Arc<Client>,
@@ -70,7 +70,8 @@ impl CountingPacer {
         })
     }
 
-    /// Keeps the ticket of a booking for the next call of this process. Returns `false` if there is none.
+    /// Keeps the ticket of a booking for the next call of this process. Returns `false` if the booking has no ticket
+    /// any more.
     pub(in crate::throttle) fn refund(&self, booking: &Booking) -> bool {
         let at = booking.tats.first().map(|(_, tat)| Tick(tat.micros));
         at.is_some_and(|at| self.lock_pool().take_back(at))
@@ -87,8 +88,8 @@ impl CountingPacer {
         self.bounded("settle", draw_all).await
     }
 
-    /// Delays the starts of this process until `until`, at most `cap` from now. Other processes are not held: a counter
-    /// cannot store a time.
+    /// Delays the starts of this process until `until`, at most `cap` from now. Other processes are not delayed,
+    /// because a counter cannot store a time.
     pub(in crate::throttle) fn hold(&self, until: StoreTime, cap: Duration) {
         let latest = self.store.runtime().now() + cap;
         self.lock_pool().hold(Tick(until.0).min(latest));

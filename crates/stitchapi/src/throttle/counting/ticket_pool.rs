@@ -32,7 +32,8 @@ impl Clocks {
 /// Tickets that this process has drawn.
 #[derive(Debug, Default)]
 pub(super) struct TicketPool {
-    /// First window that may have tickets left: the tickets of every earlier one are drawn.
+    /// First window that may have tickets left. The tickets of every earlier window are drawn, or the window was
+    /// skipped.
     first_open: u64,
     /// Counters of the windows that this process has incremented.
     counters: BTreeMap<u64, Counter>,
@@ -71,8 +72,9 @@ impl TicketPool {
     /// Returns how to obtain the first ticket that is not late by more than `max_lateness` and starts at `until` at the
     /// latest.
     ///
-    /// A ticket whose time has passed is burnt: the counter is incremented once more to get past it, by up to 8 of a window.
-    /// `skip` windows are skipped after those that are known to be exhausted.
+    /// A ticket whose time has passed is burnt: the counter of its window is incremented once more to get past it. At
+    /// most 8 increments are made at once; a window with more burnt tickets is passed over. After the windows that are
+    /// known to be exhausted, `skip` further windows are skipped.
     pub(super) fn next(
         &mut self,
         windows: Windows,
@@ -99,7 +101,8 @@ impl TicketPool {
         let (window, times) = loop {
             let counted = self.counters.get(&window).map_or(0, |counter| counter.count + counter.in_flight);
             let burnt = first.saturating_sub(windows.ticket(window, counted));
-            // The counter of a window that this process has not incremented is unknown.
+            // If this process has not incremented the counter of a window, the count is unknown, and one increment
+            // reads it.
             if counted < windows.tickets && (counted == 0 || burnt < USUAL_WINDOW_TICKETS.into()) {
                 break (window, if counted == 0 { 1 } else { burnt + 1 });
             }
@@ -129,7 +132,8 @@ impl TicketPool {
         self.handed_out = self.handed_out.split_off(&now);
     }
 
-    /// Records the counts that increments of a window's counter returned. Returns `false` if none of them is a ticket.
+    /// Records the counts that increments of a window's counter returned. Returns `false` if they yield no unused
+    /// ticket.
     pub(super) fn record_counts(&mut self, windows: Windows, window: u64, counts: &[u64]) -> bool {
         let highest = counts.iter().copied().max().unwrap_or(0);
         if let Some(counter) = self.counters.get_mut(&window) {
@@ -157,7 +161,8 @@ impl TicketPool {
         self.latest.map_or(Tick(0), |ticket| clocks.to_tick(windows.start(ticket + 1)))
     }
 
-    /// Takes back the ticket that starts at `at`, for the next call of this process. Returns `false` if there is none.
+    /// Takes back the ticket that starts at `at`, for the next call of this process. Returns `false` if no such ticket
+    /// was handed out.
     pub(super) fn take_back(&mut self, at: Tick) -> bool {
         self.handed_out.remove(&at).is_some_and(|ticket| self.unused.insert(ticket))
     }
@@ -182,7 +187,7 @@ mod tests {
         Windows::new(&Limit { id: LimitId::calls(Duration::from_secs(1)), permits: 10, burst: 1 }, MAX_LATENESS)
     }
 
-    /// Readings of clocks of which the wall clock is 1 s ahead.
+    /// Readings of the two clocks, with the wall clock 1 s ahead.
     fn clocks(wall: u64) -> Clocks {
         Clocks { now: Tick(wall - 1_000_000), wall }
     }

@@ -5,7 +5,7 @@ use stitchapi_core::pace::Limit;
 use crate::error::Result;
 use crate::throttle::declaration::{CALLS, config_error};
 
-/// Accepts one rate of calls without a burst: a ticket is for one call at one time.
+/// Accepts only one rate of calls without a burst, because a ticket is for one call at one time.
 ///
 /// # Errors
 ///

@@ -5,19 +5,19 @@ use std::time::Duration;
 use stitchapi_core::micros_up;
 use stitchapi_core::pace::Limit;
 
-/// Tickets of a usual window, and upper bound of the tickets that one process draws at once.
+/// Number of tickets in a usual window, and upper bound of the tickets that one process draws at once.
 pub(in crate::throttle) const USUAL_WINDOW_TICKETS: u8 = 8;
-/// Lower bound of a window's length, whatever the rate: each window has a key in the store.
+/// Lower bound of a window's length, because each window has a key in the store.
 const MIN_LENGTH: Duration = Duration::from_millis(100);
-/// Upper bound of a window's length, unless one ticket is longer: half of the window may have passed when a process draws
-/// from it, and its tickets with it.
+/// Upper bound of a window's length, unless one ticket takes longer. A process that draws first in the middle of a
+/// window draws tickets whose time has passed, and a long window has more of them.
 const MAX_LENGTH: Duration = Duration::from_secs(1);
 
 /// Tickets of a rate, numbered from 1970 on, and the windows that contain them. Times are in microseconds of a wall clock.
 ///
-/// A window has eight tickets, fewer if it were longer than a second and more if it were shorter than 100 ms. The period is
-/// extended by the maximum lateness, as in every throttle: with clocks that agree no period has more starts than the
-/// rate permits.
+/// A window has eight tickets; fewer if eight take longer than a second, and more if they take less than 100 ms. The
+/// period is extended by the maximum lateness, as in every throttle, so that with clocks that agree no period has more
+/// starts than the rate permits.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Windows {
     permits: u128,

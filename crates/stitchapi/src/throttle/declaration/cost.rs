@@ -60,7 +60,7 @@ impl Cost {
     }
 }
 
-/// Unit of a rate that names no other.
+/// Unit that a rate counts by default.
 pub(in crate::throttle) const CALLS: &str = "calls";
 
 /// One call.

@@ -15,7 +15,7 @@ use super::cost::CALLS;
 /// Number of permits per period: `Rate::per_second(10)`, or `"10/s"`.
 ///
 /// Grammar of the text: a whole number, `/`, and a period. A period is a unit (`ms`, `s`, `m`, `h`, `d`, or `second`,
-/// `minute`, `hour`, `day`), preceded by a whole number if it is not one: `10/s`, `1000/h`, `20000/day`, `5/250ms`.
+/// `minute`, `hour`, `day`), after a whole number if it lasts several units: `10/s`, `1000/h`, `20000/day`, `5/250ms`.
 ///
 /// ```
 /// use stitchapi::Rate;
@@ -32,7 +32,8 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Returns a rate of `permits` calls per `period`. Building the seam fails for no permits and for a period below 100 ms.
+    /// Returns a rate of `permits` calls per `period`. Building the seam fails if `permits` is 0 or `period` is below
+    /// 100 ms.
     #[must_use]
     pub const fn new(permits: u32, period: Duration) -> Self {
         Self { permits, period, unit: Cow::Borrowed(CALLS) }
@@ -62,7 +63,8 @@ impl Rate {
         Self::new(permits, Duration::from_secs(86_400))
     }
 
-    /// Counts `unit` instead of calls. A [`Cost`](crate::Cost) says how much of it a call draws.
+    /// Counts `unit` instead of calls. The [`Cost`](crate::Cost) of a call states how many of these units the call
+    /// draws.
     ///
     /// ```
     /// use stitchapi::Rate;
@@ -153,7 +155,7 @@ impl<'de> Deserialize<'de> for Rate {
 pub enum RateError {
     /// The text has no `/`.
     NoPeriod,
-    /// The part before the `/`, or before the unit of time, is not a whole number.
+    /// The part before the `/` is not a whole number.
     Number,
     /// A number is above 4,294,967,295.
     TooLarge,

@@ -20,8 +20,8 @@ use std::borrow::Cow;
 pub enum Scope {
     /// All calls of the seam: the default of a seam's throttle.
     Seam,
-    /// The calls of one stitch: the default of a stitch's throttle. In a seam's throttle: each stitch has a budget of its
-    /// own.
+    /// The calls of one stitch: the default of a stitch's throttle. In the throttle of a seam, this scope gives each
+    /// stitch a budget of its own.
     Stitch,
     /// All calls to the host of the base URL, including those of other seams on the same store.
     Host,

@@ -18,8 +18,9 @@ use crate::outage::OutagePolicy;
 /// [`SeamBuilder::build`](crate::SeamBuilder::build) and [`StitchBuilder::build`](crate::StitchBuilder::build) validate
 /// it, and reject setters that have no effect.
 ///
-/// * Starts are **evenly spaced**: at `10/s` one every 100 ms. [`burst`](Self::burst) lets some calls start at once
-///   after a pause; one period can then hold that many more.
+/// * Starts are **evenly spaced**: at `10/s` one every 100 ms. A [`burst`](Self::burst) lets several calls start at
+///   once
+///   after a pause, so that one period can contain up to `burst - 1` more calls.
 /// * Several rates apply together: the one with the shortest period paces, longer ones are caps. Under constant load a
 ///   fleet can use about half of a cap in every period after the first, because half of its permits are reserved as a
 ///   burst. With `.burst(permits / 10)` after the cap it can use nine tenths.
@@ -45,8 +46,10 @@ use crate::outage::OutagePolicy;
 ///   is settled at a higher cost, the difference is drawn after it; a lower cost is not refunded.
 /// * A cooldown that the API requests holds only the process that received the response. Each process returns from an
 ///   outage on its own.
-/// * A call takes at least one trip to the store, and eight are in flight at once: the latency of the store bounds how
-///   many calls one process can start. An idle process needs a few trips to find a start time that has not passed.
+/// * A call takes at least one round trip to the store, and at most eight calls of a process book at the same time. So
+///   the
+///   latency of the store limits how many calls one process can start. An idle process needs a few round trips to find
+///   a start time that has not passed.
 /// * During a change of the rate the old and the new rate are two budgets.
 ///
 /// ```
@@ -103,7 +106,7 @@ impl Throttle {
         }
     }
 
-    /// Adds a rate that holds together with the others.
+    /// Adds a rate. A call must satisfy all rates of the throttle.
     #[must_use]
     pub fn and_rate<R: TryInto<Rate, Error: Into<RateError>>>(mut self, rate: R) -> Self {
         self.rates.push((rate.try_into().map_err(Into::into), None));
@@ -150,8 +153,8 @@ impl Throttle {
     /// Bounds how long a call waits for its slot. A call that would wait longer fails at once, with the time after
     /// which a slot is free. The default is the call's deadline.
     ///
-    /// The same bound applies to the wait for a [concurrency](Self::and_concurrency) permit. When such a permit becomes
-    /// free is unknown in advance, so the call waits for the whole bound before it fails.
+    /// The same bound applies to the wait for a [concurrency](Self::and_concurrency) permit. It is not known in advance
+    /// when such a permit is free, so the call waits for the whole bound before it fails.
     #[must_use]
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.max_wait = Some(wait);
@@ -182,7 +185,8 @@ impl Throttle {
     /// Sets the longest *hold*: the time without starts that follows a response which requests a cooldown. A longer one is
     /// cut to this. The default is 60 s; `Duration::ZERO` disables cooldowns. Without a rate, `build` fails.
     ///
-    /// * The hold applies to the seam's throttle, or to the stitch's own if the seam has none. If the response reports the
+    /// * The hold applies to the seam's throttle, or to the stitch's own if the seam has none. If the response reports
+    ///   the
     ///   budget of a route (Discord) or of a part of the API (GitHub), it applies to the stitch's own throttle.
     /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) causes a hold for the time that it states, or for one
     ///   second if it states none. Each refusal that follows a hold doubles the length of the next hold of unstated
@@ -239,7 +243,7 @@ impl Throttle {
         self
     }
 
-    /// Returns `true` if a call draws on a rate.
+    /// Returns `true` if the throttle has a rate.
     pub(crate) fn has_rate(&self) -> bool {
         !self.rates.is_empty()
     }
@@ -249,7 +253,7 @@ impl Throttle {
         self.scope == Some(Scope::Stitch)
     }
 
-    /// Returns the limits and the maximum lateness, whatever the store.
+    /// Validates the settings that do not depend on the store. Returns the limits and the maximum lateness.
     ///
     /// # Errors
     ///
@@ -293,7 +297,7 @@ impl Throttle {
         }
     }
 
-    /// A throttle without a rate has no slots: the setters that shape them have no effect.
+    /// Rejects setters that need a rate, because they shape slots (start times), which only a rate has.
     fn validate_without_rate(&self) -> Result<()> {
         let set = [
             ("max_lateness", self.max_lateness.is_some()),

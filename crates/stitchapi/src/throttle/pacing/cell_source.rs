@@ -30,8 +30,8 @@ const TOUCH_EARLY: Duration = Duration::from_millis(5);
 const MAX_BATCHING_DELAY: Duration = Duration::from_millis(80);
 /// Expected wait below which a reserve is not delayed.
 const SHORT_WAIT: Duration = Duration::from_millis(2);
-/// A concurrent reserve needs at least this many times the calls of the requests in flight. Fewer calls wait for the next
-/// request, a part of a round trip later, which halves the load on the store.
+/// A reserve is sent beside requests in flight only if it books for at least this multiple of their calls. Fewer calls
+/// wait for a later request, for part of a round trip, which halves the load on the store.
 const CONCURRENT_BATCH_FACTOR: usize = 2;
 
 /// How one process uses a cell.
@@ -72,19 +72,19 @@ pub(in crate::throttle) struct StoreRequest {
     is_probe: bool,
 }
 
-/// Waiters without a slot and without a request.
+/// Waiters for which no slot is booked or requested.
 #[derive(Debug)]
 pub(super) struct Demand {
     /// Units of each waiter.
     pub(super) units: Vec<Units>,
-    /// Longest time for which one of these waiters still accepts a slot.
+    /// Time until the latest start that any waiter up to the last of these accepts.
     pub(super) horizon: Duration,
 }
 
 /// What a reservation changes for the planner.
 #[derive(Debug)]
 pub(super) struct Bookings {
-    /// Valid starts, in the order of the calls.
+    /// Booked starts, in the order of the calls. A start may be void already, for example if a hold covers it.
     pub(super) starts: Vec<(StoreTime, BookingStamp)>,
     /// Remaining length of a hold that was unknown before.
     pub(super) new_hold: Option<Duration>,
@@ -152,7 +152,7 @@ impl CellSource {
         if !demand.units.is_empty() && demand.units.len() < min_batch {
             return;
         }
-        // Before the store's clock is known, no start can be tested for lateness.
+        // Until the store's clock is known, no start can be tested for lateness, so only touches are sent.
         if self.view.clock_known_at().is_none() || self.must_confirm {
             if self.is_quiet() {
                 effects.requests.extend(self.touch(settings, now, random));
@@ -172,7 +172,8 @@ impl CellSource {
         }
     }
 
-    /// Plans the next probe during an outage. Returns `false` if no outage lasts, or if it has just ended.
+    /// Plans the next probe and returns `true` during an outage. Returns `false` if there is none, or if it has just
+    /// ended.
     fn plan_rejoin(
         &mut self,
         settings: &BucketSettings,
@@ -203,7 +204,7 @@ impl CellSource {
         true
     }
 
-    /// Returns when to reserve for the demand: at once, or a little later if all callers wait anyway.
+    /// Returns the time at which to reserve for the demand: now, or a little later if all callers have to wait anyway.
     fn reserve_at(&mut self, demand: &[Units], now: Tick) -> Option<Tick> {
         let Some(first) = demand.first() else {
             self.demand_since = None;
@@ -271,7 +272,7 @@ impl CellSource {
         }
     }
 
-    /// Applies the reservation to `request`.
+    /// Applies the reservation that is the store's reply to `request`.
     pub(super) fn apply(
         &mut self,
         request: &StoreRequest,
@@ -303,7 +304,7 @@ impl CellSource {
         if reservation.cell.local_end > reservation.now {
             outage.tracker.return_until(self.view.local(reservation.cell.local_end, now));
         } else if has_expired {
-            // The store has executed the request too late for a decision: the next probe decides.
+            // The store executed the request after its expiry and booked nothing, so the next probe decides.
             outage.set_found(false);
         } else if !outage.is_found() && !was_announced {
             outage.set_found(true);
@@ -328,13 +329,14 @@ impl CellSource {
         let (fleet_size, known) = fleet_size(settings.fleet_size, self.view.active_processes());
         let since = self.view.newest_store_time().unwrap_or_default();
         let booked_until = self.view.booked_until(settings.limits.len(), settings.max_booked, request.sent, now);
-        // A process that was stopped meanwhile probes the store before it starts calls alone.
+        // If this process was stopped since it sent the request, it still probes the store before it starts calls
+        // alone.
         let probed_at = now + BOOKED_AHEAD.saturating_sub(settings.timeout);
         let booked_until = booked_until.max(request.sent + BOOKED_AHEAD).max(probed_at);
         let mut outage =
             Outage::new(&settings.limits, settings.max_lateness, fleet_size, since, booked_until, now, error);
         for (index, max) in self.max_units.iter().enumerate() {
-            // On a limit that paces, the pause before the first start covers one unit of each process.
+            // On a limit with the shortest period, the pause before the first start covers one unit of each process.
             let uncovered = max - u32::from(settings.paces(index));
             let at_once = u64::from(uncovered) * u64::from(fleet_size);
             if !self.view.has_credit(index, at_once, outage.pacer.opens_at(), now) {

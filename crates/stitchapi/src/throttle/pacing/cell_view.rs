@@ -1,9 +1,8 @@
 //! [`CellView`]: what one process knows of a bucket's cell from the reservations that it has received.
 //!
-//! A *cell* is the state of one bucket in the store. The view is updated by each reservation, with the local times of its
-//! request and response. From the view a process takes the snapshot for its next request, which bookings are still valid,
-//! and the local time of a start. [`CellSource`](super::cell_source::CellSource) owns one. Read on in `store_clock.rs` and
-//! `round_trips.rs`.
+//! A *cell* is the state of one bucket in the store. Each reservation (the store's reply to a request) updates the
+//! view. The view returns the snapshot for the next request, whether a booking is still valid, and the local time of a
+//! start. [`CellSource`](super::cell_source::CellSource) owns one. Read on in `store_clock.rs` and `round_trips.rs`.
 
 use std::iter::repeat_n;
 use std::time::Duration;
@@ -25,19 +24,20 @@ pub(super) struct CellView {
     clock: StoreClock,
     trips: RoundTrips,
     newest: Option<NewestState>,
-    /// Number of times that all bookings became void without a new epoch of the cell, for example by a clock set back.
+    /// Number of times that all bookings became void without a new epoch of the cell, because the store's clock was set
+    /// back.
     void_count: u64,
-    /// Number of reservations.
+    /// Number of reservations that were received.
     readings: u32,
     /// Time since which the store's clock has been known well enough for a start.
     clock_known_at: Option<Tick>,
-    /// No call starts before this time.
+    /// End of the hold (a pause of all starts). No call starts before this time.
     held_until: StoreTime,
     /// Epoch of the cell that counted this process last, and the window in which it was counted.
     counted: Option<(u64, u64)>,
     /// Number of processes that use the bucket.
     active_processes: Option<u32>,
-    /// Whether the spread of the clock exceeds the maximum lateness.
+    /// Whether the spread of the store's clock (the uncertainty of its offset) exceeds the maximum lateness.
     is_clock_uncertain: bool,
     /// Whether a stricter setting of another process is in force.
     is_stricter_elsewhere: bool,
@@ -88,7 +88,7 @@ impl CellView {
         }
     }
 
-    /// Puts the snapshot, the window of the last count and the lead into a request.
+    /// Sets the snapshot, the window of the last count and the lead (the shortest time to a start) in a request.
     pub(super) fn fill(&self, request: &mut ReserveRequest) {
         request.snapshot = self.newest.as_ref().map(|newest| newest.snapshot.clone());
         let epoch = request.snapshot.as_ref().map(|snapshot| snapshot.epoch);
@@ -96,8 +96,9 @@ impl CellView {
         request.lead = self.trips.lead(request.max_lateness);
     }
 
-    /// Adds to the snapshot in `request` what the fleet may have drawn during an outage without the cell: the full rate
-    /// between the store's times `since` and `until`, and `at_once` units more. `request` returns from the outage.
+    /// Adds to the snapshot in `request`, which returns from an outage, the units that the fleet may have drawn during
+    /// the outage without the cell. These are the full rate from the store's time `since` to the local time `until`,
+    /// and `at_once` units more on each limit.
     pub(super) fn add_local_draws(
         &self,
         request: &mut ReserveRequest,
@@ -168,7 +169,7 @@ impl CellView {
         self.trips.usual()
     }
 
-    /// Returns the local time of a store's time, never early.
+    /// Converts a store's time to local time. The result is never before the true local time.
     pub(super) fn local(&self, time: StoreTime, now: Tick) -> Tick {
         self.clock.offset_at(now).latest_local(time)
     }
@@ -178,13 +179,14 @@ impl CellView {
         self.clock.offset_at(now)
     }
 
-    /// Returns the store's time at the local time `at`, at the earliest and at the latest. `None` before any reservation.
+    /// Returns the earliest and the latest time that the store's clock may show at the local time `at`. `None` before
+    /// any reservation.
     pub(super) fn store_time(&self, at: Tick, now: Tick) -> Option<(StoreTime, StoreTime)> {
         self.clock.offset_at(now).store_time(at)
     }
 
-    /// Applies the reservation to a request that was sent at `sent` under `void_count`. Returns the valid starts among those
-    /// that it books.
+    /// Applies the reservation for a request that was sent at `sent`, when the void count was `void_count`. Returns the
+    /// booked starts, each with the stamp that shows when it is void, and what has changed.
     pub(super) fn apply(
         &mut self,
         reservation: &Reservation,
@@ -208,7 +210,7 @@ impl CellView {
         let epoch = snapshot.epoch;
         self.counted = reservation.counted.map(|window| (epoch, window)).or(self.counted);
         let newest = self.newest.as_ref();
-        // This request may have been sent before another one that booked.
+        // Another request may have booked since this one was sent, so the later booking time counts.
         snapshot.booked = newest
             .filter(|newest| newest.snapshot.epoch == epoch)
             .map_or(snapshot.booked, |newest| newest.snapshot.booked.max(snapshot.booked));

@@ -1,5 +1,5 @@
-//! [`InProcessPacer`]: paces starts without a store: the budget of a seam without one, and the share of a process during an
-//! outage. Pure: the planner passes the time in.
+//! [`InProcessPacer`]: paces the starts of one process without a store. It holds the budget of a seam that has no
+//! store, and the share of a process during an outage. Pure: the planner passes the time in.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ pub(in crate::throttle) struct InProcessPacer {
     /// Indexes of the limits with the shortest period.
     pacing: Vec<usize>,
     max_lateness: Duration,
-    /// Earliest start.
+    /// Time at which the budget opens. No call starts earlier.
     opens_at: Tick,
     held_until: Tick,
 }
@@ -24,21 +24,21 @@ pub(in crate::throttle) struct InProcessPacer {
 /// When a waiter may start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NextStart {
-    /// The waiter starts now: its start has been drawn. Its slot was at this time.
+    /// The waiter starts now: its units are drawn. Its slot (the start time due to it) was at this time.
     Now(Tick),
     /// The waiter cannot start before this time.
     NotBefore(Tick),
 }
 
 impl InProcessPacer {
-    /// Returns a full budget whose first start is at `opens_at`.
+    /// Returns a full budget that opens at `opens_at`.
     pub(in crate::throttle) fn new(limits: &[Limit], max_lateness: Duration, opens_at: Tick) -> Self {
         let shortest = limits.iter().map(|limit| limit.id.period()).min();
         let pacing = (0..limits.len()).filter(|index| Some(limits[*index].id.period()) == shortest).collect();
         Self { gcra: GcraSet::new(limits, max_lateness), pacing, max_lateness, opens_at, held_until: Tick(0) }
     }
 
-    /// Returns the earliest start.
+    /// Returns the time before which no call starts.
     pub(super) fn opens_at(&self) -> Tick {
         self.opens_at
     }
@@ -48,10 +48,10 @@ impl InProcessPacer {
         self.gcra.settle(index, 1, StoreTime(self.opens_at.0));
     }
 
-    /// Draws the start of a caller that has waited since `arrived`, if it may start now.
+    /// Draws the units of a caller that has waited since `arrived`, if it may start now.
     ///
-    /// The slot is the one that the caller would have booked on arrival. If that slot has passed by more than the maximum
-    /// lateness, the slot is now.
+    /// Its slot is the one that it would have booked on arrival. If that slot is past by the maximum lateness or more,
+    /// its slot is the next one from now on.
     pub(super) fn draw_for_waiter(&mut self, units: &[u32], arrived: Tick, now: Tick) -> NextStart {
         let closed_until = self.opens_at.max(self.held_until);
         let mut e_min = StoreTime(arrived.max(closed_until).0);
@@ -67,13 +67,14 @@ impl InProcessPacer {
         NextStart::Now(Tick(due.0))
     }
 
-    /// Draws for a caller that arrives now, and returns `true`, if it may start now.
+    /// Draws the units of a caller that arrives now and returns `true`, if the caller may start now.
     #[inline]
     pub(super) fn draw_at_once(&mut self, units: &[u32], now: Tick) -> bool {
         self.opens_at.max(self.held_until) <= now && self.gcra.draw_at_once(units, StoreTime(now.0))
     }
 
-    /// Returns the start of a caller that arrives now, behind waiters whose units sum to `before`.
+    /// Returns the expected start of a caller that arrives now, behind waiters whose units sum to `before`. Draws
+    /// nothing.
     pub(super) fn due_behind(&self, before: impl IntoIterator<Item = u64>, units: &[u32], now: Tick) -> Tick {
         let e_min = now.max(self.opens_at).max(self.held_until);
         Tick(self.gcra.due_behind(before, units, StoreTime(e_min.0)).0)
@@ -88,12 +89,13 @@ impl InProcessPacer {
         self.held_until
     }
 
-    /// Returns `true` if the budget is full, so that it can be discarded and created again later.
+    /// Returns `true` if the budget can be discarded and created again later: every limit has its whole burst, the
+    /// budget is open, and no hold is left.
     pub(super) fn is_full(&self, now: Tick) -> bool {
         self.full_at().all(|at| at <= now) && now >= self.opens_at && now >= self.held_until
     }
 
-    /// Lets no call start before `until`. Returns `false` if an earlier hold is at least as long.
+    /// Lets no call start before `until`. Returns `false` if a hold until then or later is in force already.
     pub(super) fn hold(&mut self, until: Tick) -> bool {
         if until <= self.held_until {
             return false;

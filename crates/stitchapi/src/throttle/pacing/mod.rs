@@ -1,7 +1,8 @@
 //! Pure planner of starts: which waiter may start now, and what to request from the store. No I/O, no locks.
 //!
-//! [`Planner`] is the entry. A seam without a store is paced by `in_process_pacer`; with one, `cell_source` decides on
-//! requests, and `cell_view` remembers the cell.
+//! A *slot* is the start time of one call. The *cell* is the state of a bucket in the store, in which processes book
+//! slots. [`Planner`] is the entry. Without a store, `in_process_pacer` paces the calls. With a store, `cell_source`
+//! decides which requests to send, and `cell_view` remembers the cell.
 
 mod cell_source;
 mod cell_view;

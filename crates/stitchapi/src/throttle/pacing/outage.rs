@@ -1,5 +1,6 @@
-//! [`Outage`]: what a process does while its store is unavailable. It paces its calls alone, on a share of the budget, and
-//! probes the store. When the store responds again, all processes return to it together: the *rejoin*.
+//! [`Outage`]: what a process does while its store is unavailable. It paces its calls alone, on a share of the budget,
+//! and probes the store. When the store responds again, all processes return at the same time to their cell, which is
+//! the state of the bucket in the store: the *rejoin*.
 //!
 //! [`CellSource`](super::cell_source::CellSource) begins one when an operation fails, and ends it after the rejoin.
 
@@ -13,8 +14,8 @@ use super::in_process_pacer::InProcessPacer;
 use crate::outage::FleetSize;
 use crate::store::{OutageTracker, PROBE_INTERVAL};
 
-/// Longest time ahead for which other processes may have booked slots that this process does not know of when its operation
-/// fails.
+/// Time for which other processes may start calls on bookings that this process does not know, counted from the sending
+/// of its request that failed.
 pub(super) const BOOKED_AHEAD: Duration = Duration::from_secs(1);
 /// Pause between the first successful probe and the next one. If other processes use the cell, they have changed it by then.
 const CONFIRM_AFTER: Duration = Duration::from_millis(100);
@@ -37,18 +38,19 @@ pub(super) struct Outage {
     pub(super) pacer: InProcessPacer,
     /// Number of processes by which the budget is divided.
     pub(super) fleet_size: u32,
-    /// Pause of all calls at the rejoin: the spacing of this process' starts, and the maximum lateness.
+    /// Pause of all calls at the rejoin: the spacing of this process' starts plus the maximum lateness.
     pub(super) pause: Duration,
     /// When to probe the store, and when the outage ends. Until its end every process paces alone.
     pub(super) tracker: OutageTracker,
-    /// The store's time of the newest reservation before the outage. At that time no process paced alone.
+    /// Store's time of the newest reservation before the outage. The cell may lack what the fleet has drawn since then.
     pub(super) since: StoreTime,
     /// Whether the last probe found the store.
     is_found: bool,
 }
 
 impl Outage {
-    /// Returns an outage that begins now. Other processes use their bookings until `booked_until`.
+    /// Returns an outage that begins now. This process starts no call before `booked_until`, because other processes
+    /// may use their bookings until then.
     pub(super) fn new(
         limits: &[Limit],
         max_lateness: Duration,
@@ -89,8 +91,8 @@ impl Outage {
         self.is_found
     }
 
-    /// Returns `true` if the store failed recently, or if every process still paces alone before the rejoin. A process that
-    /// has made no call for longer does not know whether the store is still unavailable.
+    /// Returns `true` if the outage policy applies now: before the rejoin, or while the last failure of the store is
+    /// recent. After an older failure it is unknown whether the store is still unavailable.
     pub(super) fn is_fresh(&self, now: Tick) -> bool {
         match self.tracker.return_ends_at() {
             Some(until) => now < until,
@@ -113,8 +115,8 @@ impl Outage {
     }
 }
 
-/// Returns each limit divided by the number of processes, with a burst of 1: all shares together never exceed the limit. A
-/// limit with less than one permit per process becomes one permit in several periods.
+/// Returns each limit divided by the number of processes, with a burst of 1, so that all shares together never exceed
+/// the limit. A limit with less than one permit per process becomes one permit in several periods.
 fn share(limits: &[Limit], fleet_size: u32) -> Vec<Limit> {
     let fleet_size = fleet_size.max(1);
     let share = |limit: &Limit| {
@@ -157,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn no_turn_is_planned_while_a_probe_is_in_flight() {
+    fn no_step_is_planned_while_a_probe_is_in_flight() {
         let error = StoreError::new(StoreErrorKind::Unavailable, "memory", "reserve");
         let mut outage =
             Outage::new(&[limit(10, 1)], Duration::from_millis(5), 4, StoreTime(0), Tick(0), Tick(0), error.into());

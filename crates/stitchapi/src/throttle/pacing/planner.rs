@@ -1,8 +1,9 @@
 //! [`Planner`]: state of a bucket's rate limit, and the decisions on its waiters. Pure: no clock, no I/O, no locks.
 //!
-//! It takes waiters, reservations and the time. It returns a [`Decision`] for each waiter, and [`Effects`]: wakers, events,
-//! requests to the store, and the time of the next step. [`RateLimit`](super::super::rate_limit::RateLimit) keeps the planner
-//! under a lock. Read on in `cell_source.rs`, or in `in_process_pacer.rs` for a seam without a store.
+//! It takes waiters, reservations (the store's replies, which book slots) and the time. It returns a [`Decision`] for
+//! each waiter, and [`Effects`]: wakers, events, requests to the store, and the time of the next step.
+//! [`RateLimit`](super::super::rate_limit::RateLimit) keeps the planner under a lock. Read on in `cell_source.rs`, or
+//! in `in_process_pacer.rs` for a seam without a store.
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -43,27 +44,27 @@ pub(in crate::throttle) struct Planner {
     settings: Arc<BucketSettings>,
     allocator: SlotAllocator,
     source: SlotSource,
-    /// Length of a hold after a refusal without a stated time.
+    /// Computes the length of a hold (a pause of all starts) after a refusal that states none.
     back_off: BackOff,
-    last_turn: Tick,
+    last_step: Tick,
 }
 
 impl Planner {
-    /// Returns the planner of a bucket in this process, whose first start is at `opens_at`.
+    /// Returns the planner of a bucket without a store. No call starts before `opens_at`.
     pub(in crate::throttle) fn in_process(settings: Arc<BucketSettings>, opens_at: Tick) -> Self {
         let pacer = InProcessPacer::new(&settings.limits, settings.max_lateness, opens_at);
         Self::new(settings, SlotSource::InProcess(pacer))
     }
 
-    /// Returns the planner of a bucket in a cell of the store. `is_clock_shared` says whether the store's clock is the clock
-    /// of this process.
+    /// Returns the planner of a bucket whose state is a cell in the store. `is_clock_shared` says whether the store's
+    /// clock is the clock of this process.
     pub(in crate::throttle) fn on_cell(settings: Arc<BucketSettings>, is_clock_shared: bool) -> Self {
         let cell = CellSource::new(is_clock_shared, settings.max_requests);
         Self::new(settings, SlotSource::Cell(cell))
     }
 
     fn new(settings: Arc<BucketSettings>, source: SlotSource) -> Self {
-        Self { settings, allocator: SlotAllocator::new(), source, back_off: BackOff::new(), last_turn: Tick(0) }
+        Self { settings, allocator: SlotAllocator::new(), source, back_off: BackOff::new(), last_step: Tick(0) }
     }
 
     /// Draws the units of a call and returns `true` if there is no store, no caller waits, and the budget allows a start now.
@@ -77,7 +78,8 @@ impl Planner {
     ///
     /// # Errors
     ///
-    /// The wait until a slot is free, if the queue is full, or if the slot is already known to be too late for the caller.
+    /// The time after which the caller may find a slot, if it is refused. It counts from now if the queue is full, and
+    /// from the caller's latest start if the slot is already known to be later than that.
     pub(in crate::throttle) fn join(&mut self, flow: u64, waiter: Waiter) -> Result<Joined, Duration> {
         let (now, latest_start) = (waiter.arrived, waiter.latest_start);
         // On a store the start of the first waiter cannot be estimated: the store may have a slot at once.
@@ -96,12 +98,12 @@ impl Planner {
         Ok(Joined { id, needs_step })
     }
 
-    /// Polls the decision on a waiter, `None` before there is one.
+    /// Removes and returns the waiter and the decision on it. If there is none yet, stores `waker` and returns `None`.
     pub(in crate::throttle) fn poll(&mut self, id: WaiterId, waker: &Waker) -> Option<(DecidedWaiter, Decision)> {
         self.allocator.queue.poll(id, waker)
     }
 
-    /// Returns why a slot can no longer be used at `now`, `None` if the call may start.
+    /// Returns the event that reports why a slot cannot be used at `now`, or `None` if the call may start.
     pub(in crate::throttle) fn missed(&self, slot: &Slot, now: Tick) -> Option<EventKind> {
         if self.source.is_void(slot) {
             return Some(EventKind::SlotsVoided { slots: 1 });
@@ -130,7 +132,7 @@ impl Planner {
         self.allocator.queue.waiting() == 0
     }
 
-    /// Takes the wakers of all waiters, so that each polls again.
+    /// Takes the wakers of all waiters. When they are woken, each waiter polls again.
     pub(in crate::throttle) fn take_wakers(&mut self) -> Vec<Waker> {
         self.allocator.queue.take_wakers()
     }
@@ -140,23 +142,25 @@ impl Planner {
         matches!(&self.source, SlotSource::Cell(cell) if cell.is_quiet())
     }
 
-    /// Serves the waiters that can be served now, and plans what follows. `random` is 64 random bits.
+    /// Serves the waiters that can be served now, and plans the next request and the next step. `random` is 64 random
+    /// bits.
     pub(in crate::throttle) fn step(&mut self, now: Tick, random: u64) -> Effects<StoreRequest> {
         let mut effects = Effects::default();
         let had_waiters = self.allocator.queue.waiting() > 0;
         self.serve(now, &mut effects);
         self.expire(now, &mut effects);
-        // A waiter that is served without the store, during an outage, still causes a probe.
+        // Waiters that were served without the store, during an outage, still cause a probe of the store.
         if had_waiters {
             self.plan(now, random, &mut effects);
         }
         effects
     }
 
-    /// Gives due slots to the next waiters.
+    /// Serves the next waiters: with due slots, and without a store or during an outage also from this process' budget
+    /// or by the outage policy.
     fn serve(&mut self, now: Tick, effects: &mut Effects<StoreRequest>) {
-        let was_suspended = now.since(self.last_turn) > SUSPENDED_AFTER && self.last_turn > Tick(0);
-        self.last_turn = now;
+        let was_suspended = now.since(self.last_step) > SUSPENDED_AFTER && self.last_step > Tick(0);
+        self.last_step = now;
         if let SlotSource::Cell(cell) = &mut self.source {
             let confirmed_at = cell.view.confirmed_at();
             let is_unconfirmed = confirmed_at.is_none_or(|confirmed| now.since(confirmed) > SUSPENDED_AFTER);
@@ -188,8 +192,8 @@ impl Planner {
         }
     }
 
-    /// Refuses waiters whose latest start has passed, unless a slot is booked or requested for them, and waiters whose
-    /// deadline has passed.
+    /// Refuses each waiter whose deadline has passed, and each waiter whose latest start has passed if no slot is
+    /// booked or requested for it.
     fn expire(&mut self, now: Tick, effects: &mut Effects<StoreRequest>) {
         if self.allocator.queue.next_expiry() <= now {
             let outstanding = match &self.source {
@@ -280,7 +284,7 @@ impl Planner {
         }
         let offset = cell.view.offset_at(now);
         let next = reservation.next_start(&request.reserve).map(|start| offset.latest_local(start));
-        // The request of a rejoin books nothing, which does not show that the waiters cannot be served in time.
+        // During an outage a probe may book nothing, which does not show that the waiters cannot be served in time.
         let next = next.filter(|_| cell.outage.is_none());
         self.allocator.slots.advance(|start| offset.latest_local(start));
         for ((start, stamp), units) in bookings.starts.into_iter().zip(&request.units) {
@@ -315,14 +319,14 @@ impl Planner {
         }
     }
 
-    /// Returns `true` if the planner can be discarded and created again later: it has no waiter and no slot, and its budget is
-    /// full.
+    /// Returns `true` if the planner can be discarded and created again later: it has no waiter and no slot, no request
+    /// is in flight, no hold and no outage lasts, and the budget is full.
     pub(in crate::throttle) fn is_idle(&self, now: Tick) -> bool {
         self.source.is_idle(now) && self.allocator.queue.is_empty() && self.allocator.slots.len() == 0
     }
 
     /// Holds all starts for the cooldown that a response requests, at most for the longest hold. `started` is the start of
-    /// the request. Returns `None` if there is nothing to hold.
+    /// the request that the response answers. Returns `None` if no cooldown applies.
     pub(in crate::throttle) fn apply_cooldown(
         &mut self,
         cooldown: Cooldown,
@@ -349,7 +353,7 @@ impl Planner {
         Some(hold)
     }
 
-    /// Shortens the next hold of unstated length: the API accepted a request that started at `started`.
+    /// Shortens the next hold of unstated length, because the API accepted a request that started at `started`.
     pub(in crate::throttle) fn record_acceptance(&mut self, started: Tick, now: Tick) {
         self.back_off.on_acceptance(started, now);
     }
@@ -359,7 +363,7 @@ impl Planner {
         self.source.settle(index, delta, now)
     }
 
-    /// Refuses every waiter: the seam was shut down.
+    /// Refuses every waiter, because the seam was shut down. Returns their wakers.
     pub(in crate::throttle) fn shut_down(&mut self) -> Vec<Waker> {
         self.allocator.queue.decide_all(|| Decision::ShutDown)
     }

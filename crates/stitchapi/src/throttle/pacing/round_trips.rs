@@ -1,12 +1,12 @@
-//! [`RoundTrips`]: recent latencies of a store, and the lead that they require. [`CellView`](super::cell_view::CellView)
-//! records them.
+//! [`RoundTrips`]: the latest round trip times of a store, and the lead that they require. The lead is how far ahead an
+//! idle caller requests its start. [`CellView`](super::cell_view::CellView) owns one.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use stitchapi_core::micros_up;
 
-/// Number of the newest round trips that count.
+/// Number of round trips that are remembered, the newest ones.
 const REMEMBERED: usize = 64;
 /// Upper bound of the lead: no start is delayed by more than this.
 const MAX_LEAD: Duration = Duration::from_millis(50);
@@ -24,7 +24,7 @@ impl RoundTrips {
         self.0.push_back(micros_up(trip));
     }
 
-    /// Returns the 95th percentile, zero before any trip.
+    /// Returns the 95th percentile of the remembered round trips, or zero before the first one.
     pub(super) fn usual(&self) -> Duration {
         let mut trips = [0; REMEMBERED];
         let trips = &mut trips[..self.0.len()];
@@ -35,9 +35,9 @@ impl RoundTrips {
         Duration::from_micros(*trips.select_nth_unstable(last * 95 / 100).1)
     }
 
-    /// Returns how far ahead an idle caller requests a slot, so that the slot has not passed when the reservation arrives:
-    /// the usual trip less the shortest one, at most 50 ms. Zero if that jitter is at most half of the maximum
-    /// lateness.
+    /// Returns how far ahead an idle caller requests a slot, so that the slot has not passed when the reservation
+    /// arrives. The lead is the jitter (the usual trip less the shortest one), at most 50 ms. It is zero if the jitter
+    /// is at most half of the maximum lateness.
     pub(super) fn lead(&self, max_lateness: Duration) -> Duration {
         let shortest = Duration::from_micros(self.0.iter().min().copied().unwrap_or(0));
         let jitter = self.usual() - shortest;

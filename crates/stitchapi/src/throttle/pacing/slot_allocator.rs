@@ -25,7 +25,7 @@ use crate::trace::EventKind;
 pub(in crate::throttle) enum Decision {
     /// The call starts now, on this slot.
     Start(Slot),
-    /// No slot is free in time; one is free this long after the latest start.
+    /// No slot is free in time. The caller may find one if it retries after this time.
     Throttled(Duration),
     /// The deadline of the call has passed.
     TimedOut,
@@ -105,8 +105,8 @@ impl SlotAllocator {
         self.slots.len() + cell.requested_calls()
     }
 
-    /// Returns the waiters without a slot and without a request for one; at most as many as this process may hold further
-    /// slots.
+    /// Returns the waiters for which no slot is booked or requested, at most the number of further slots that this
+    /// process may hold.
     pub(super) fn demand(&self, settings: &BucketSettings, cell: &CellSource, now: Tick) -> Demand {
         let units = self.uncovered_units(settings, cell);
         let group = if units.is_empty() { 0 } else { self.outstanding(cell) + units.len() };
@@ -139,15 +139,15 @@ impl SlotAllocator {
         uncovered.take(room).map(|(_, waiter)| waiter.units.clone()).collect()
     }
 
-    /// Returns the units on the limit at `index` of the waiters without a slot and without a request.
+    /// Returns the units on the limit at `index` that are neither booked nor requested for the waiters.
     pub(super) fn uncovered_on(&self, index: usize, cell: &CellSource) -> u64 {
         let requested: u64 = cell.requested_totals().map(|totals| totals.units_on(index)).sum();
         self.queue.totals().units_on(index).saturating_sub(self.slots.totals().units_on(index) + requested)
     }
 
-    /// Refuses waiters whose slot is booked after their latest start, and waiters whose slot would be after `next`, the
-    /// start of the first call that `reservation` has not booked. Returns the booking of slots that this leaves unused, to
-    /// be refunded.
+    /// Refuses each waiter whose booked slot is after its latest start, and each waiter without a slot whose latest
+    /// start is before `next`: the start of the first call that `reservation` has not booked. Returns the booking of
+    /// the slots that no waiter needs then, to be refunded.
     pub(super) fn refuse_late(
         &mut self,
         request: &StoreRequest,
@@ -162,7 +162,8 @@ impl SlotAllocator {
         free.reverse();
         for (id, waiter) in self.queue.in_order() {
             match free.iter().rposition(|slot| slot.covers(&waiter.units)) {
-                // The trip to the store does not count as waiting for a slot; the deadline of the call is absolute.
+                // The round trip to the store does not count as waiting for a slot, but the deadline of the call is
+                // fixed.
                 Some(index)
                     if free[index].due < (waiter.latest_start + trip).min(waiter.deadline)
                         || free[index].due <= now =>
@@ -171,7 +172,8 @@ impl SlotAllocator {
                 }
                 Some(index) => refused.push((id, free[index].due.since(waiter.latest_start))),
                 None => match next {
-                    // If the request has expired in the store, its reservation does not show which waiters can be served in time.
+                    // A reservation shows nothing about a waiter that accepts a later start than its request allowed
+                    // for.
                     Some(next)
                         if waiter.latest_start <= request.sent + request.reserve.horizon
                             && next > waiter.latest_start =>

@@ -1,4 +1,5 @@
-//! [`SlotSource`]: what paces the slots of a bucket, a cell of the store or this process alone. The planner owns one.
+//! [`SlotSource`]: what determines the slots (start times of calls) of a bucket. That is the bucket's cell, its state
+//! in the store, or this process alone. The planner owns one.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::cell_source::CellSource;
 use super::in_process_pacer::InProcessPacer;
 use super::slots::{Slot, SlotOrigin};
 
-/// What paces the slots of a bucket.
+/// What determines the slots of a bucket.
 #[derive(Debug)]
 pub(super) enum SlotSource {
     /// This process: the seam has no store.
@@ -22,12 +23,12 @@ pub(super) enum SlotSource {
 pub(in crate::throttle) struct HoldEffect {
     /// Whether the hold ends later than every hold before.
     pub(super) is_longer: bool,
-    /// End of the hold on the store's clock, if the store does not know it yet.
+    /// End of the hold on the store's clock, if the hold has to be stored in the cell.
     pub(in crate::throttle) store_until: Option<StoreTime>,
 }
 
 impl SlotSource {
-    /// Returns by how much a start now would be late, `None` if it is in time.
+    /// Returns how late a start at `now` would be for its slot, if that is the maximum lateness or more.
     pub(super) fn lateness(&self, slot: &Slot, now: Tick, max_lateness: Duration) -> Option<Duration> {
         match (slot.origin, self) {
             (SlotOrigin::Cell(start, _), Self::Cell(cell)) => cell.view.lateness(start, slot.due, now, max_lateness),
@@ -44,8 +45,8 @@ impl SlotSource {
         }
     }
 
-    /// Returns `true` if the source can be discarded and created again later: nothing is held or in flight, and the budget is
-    /// full.
+    /// Returns `true` if the source can be discarded and created again later: no hold and no outage lasts, no request
+    /// is in flight, and the budget is full.
     pub(super) fn is_idle(&self, now: Tick) -> bool {
         match self {
             Self::InProcess(pacer) => pacer.is_full(now),
@@ -92,7 +93,7 @@ impl SlotSource {
         }
     }
 
-    /// Returns after how long each limit has its whole burst again, if that is known.
+    /// Returns the time until each limit has its whole burst again, if that is known.
     pub(super) fn full_in(&self, now: Tick) -> Option<Vec<Duration>> {
         let pacer = match self {
             Self::InProcess(pacer) => pacer,

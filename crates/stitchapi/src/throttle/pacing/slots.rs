@@ -1,5 +1,5 @@
-//! [`Slots`]: start times that a process has booked and not used yet. The planner adds the bookings of each reservation, and the
-//! allocator gives due slots to waiters.
+//! [`Slots`]: start times that a process has booked and not used yet. The planner adds the bookings of each
+//! reservation, and the allocator gives due slots to waiters.
 
 use std::collections::VecDeque;
 
@@ -26,12 +26,12 @@ impl Slot {
     }
 }
 
-/// What has paced a slot.
+/// What determined the time of a slot.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum SlotOrigin {
     /// A cell in the store: the start on the store's clock, and the stamp by which a void booking is recognised.
     Cell(StoreTime, BookingStamp),
-    /// This process alone.
+    /// The budget of this process.
     InProcess,
     /// Nothing: the store is unavailable and the policy is [`OutagePolicy::Open`](crate::OutagePolicy::Open).
     Unpaced,
@@ -97,7 +97,8 @@ impl Slots {
         }
     }
 
-    /// Removes the last `unused` slots, if `reservation` has booked exactly those last. Returns their bookings, to be refunded.
+    /// Removes the last `unused` slots, if they are the last ones that `reservation` has booked. Returns their
+    /// bookings, to be refunded.
     pub(super) fn remove_unused(
         &mut self,
         unused: usize,

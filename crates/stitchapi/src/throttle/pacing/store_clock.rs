@@ -13,17 +13,18 @@ const DRIFT_PPM: i64 = 500;
 
 /// Bounds of the offset between a store's clock and the runtime's clock.
 ///
-/// A response to a request that was sent at `s` and received at `r` has read the store's clock between the two: the offset
-/// (store minus local) is at least `now - r` and at most `now - s`. The tightest value of each bound is kept, widened by the
-/// drift as it ages. A store's time minus the lower bound is never before the true local time, minus the upper bound never
-/// after it. The two differ by the *spread*, about the shortest round trip.
+/// If a request was sent at `s` and its response was received at `r`, the store read the time `now` in the response
+/// between `s` and `r`. So the offset (store minus local) is at least `now - r` and at most `now - s`. The tightest
+/// value of each bound is kept, and widened by the drift as it ages. A store's time minus the lower bound is never
+/// before the true local time; a store's time minus the upper bound is never after it. The *spread*, the difference of
+/// the bounds, is about the shortest round trip.
 ///
-/// Where both clocks are the same, as on SQLite, nothing is estimated: starts of several processes are exact relative to
-/// each other, however long their round trips take.
+/// If both clocks are the same, as on SQLite, nothing is estimated. The starts of several processes are then exact
+/// relative to each other, however long their round trips take.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StoreClock {
     bounds: Option<Bounds>,
-    /// Whether both clocks are the same: the store says so, and no response contradicts it.
+    /// Whether both clocks are the same, because the store declares it and no response contradicts it.
     is_shared: bool,
 }
 
@@ -52,7 +53,8 @@ impl StoreClock {
     /// Tightens the bounds by a response that carries the store's time `now`.
     pub(super) fn observe(&mut self, now: StoreTime, sent: Tick, received: Tick) -> Observation {
         let (lower, upper) = (difference(now, received), difference(now, sent));
-        // A runtime may have another clock than the machine, such as a virtual one.
+        // A response can contradict a shared clock if the runtime has another clock than the machine, such as a virtual
+        // one.
         self.is_shared &= lower <= 0 && upper >= 0;
         let fresh = Bounds { lower: (lower, received), upper: (upper, received) };
         let Some((known_lower, known_upper)) = self.bounds(received) else {
@@ -98,24 +100,27 @@ pub(super) struct ClockOffset {
 }
 
 impl ClockOffset {
-    /// Returns the local time of `time` at the latest: at or after the true one. Before any response it is now.
+    /// Returns the latest local time at which the store's clock may show `time`: never before the true one. Before any
+    /// response it returns the moment of this offset.
     pub(super) fn latest_local(&self, time: StoreTime) -> Tick {
         self.bounds.map_or(self.now, |(lower, _)| subtract(time, lower))
     }
 
-    /// Returns the local time of `time` at the earliest: at or before the true one. Before any response it is now.
+    /// Returns the earliest local time at which the store's clock may show `time`: never after the true one. Before any
+    /// response it returns the moment of this offset.
     pub(super) fn earliest_local(&self, time: StoreTime) -> Tick {
         self.bounds.map_or(self.now, |(_, upper)| subtract(time, upper))
     }
 
-    /// Returns the store's time at the local time `at`, at the earliest and at the latest. `None` before any response.
+    /// Returns the earliest and the latest time that the store's clock may show at the local time `at`. `None` before
+    /// any response.
     pub(super) fn store_time(&self, at: Tick) -> Option<(StoreTime, StoreTime)> {
         let (lower, upper) = self.bounds?;
         let at = StoreTime(at.0);
         Some((StoreTime(subtract(at, -lower).0), StoreTime(subtract(at, upper.saturating_neg()).0)))
     }
 
-    /// Returns the distance of the two bounds, `Duration::MAX` before any response.
+    /// Returns the difference of the two bounds, or `Duration::MAX` before any response.
     pub(super) fn spread(&self) -> Duration {
         let distance = |(lower, upper): (i64, i64)| u64::try_from(upper.saturating_sub(lower)).unwrap_or(0);
         self.bounds.map_or(Duration::MAX, |bounds| Duration::from_micros(distance(bounds)))
@@ -131,7 +136,7 @@ fn subtract(time: StoreTime, offset: i64) -> Tick {
     Tick(u64::try_from(i128::from(time.0) - i128::from(offset)).unwrap_or(0))
 }
 
-/// Store's time minus local time. Both clocks count microseconds, which 63 bits hold for 292,000 years.
+/// Returns the store's time minus the local time, in microseconds. 63 bits suffice for 292,000 years.
 fn difference(store: StoreTime, local: Tick) -> i64 {
     i64::try_from(i128::from(store.0) - i128::from(local.0)).unwrap_or(if store.0 > local.0 {
         i64::MAX
