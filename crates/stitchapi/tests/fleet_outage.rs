@@ -97,7 +97,7 @@ fn run_four_until_outage(
     let sizes = recorded.iter().map(|recorded| {
         let recorded = recorded.lock().unwrap();
         let size = recorded.iter().find_map(|event| match event.kind {
-            EventKind::OutageBegan { fleet_size, known, .. } => Some((fleet_size, known)),
+            EventKind::OutageBegan { fleet_size, fleet_size_source, .. } => Some((fleet_size, fleet_size_source)),
             _ => None,
         });
         size.unwrap()

@@ -16,18 +16,20 @@ use crate::trace::EventKind;
 ///
 /// [`AttemptError`] if the request is not sent, no response arrives, or the body of a success cannot be read.
 pub(super) async fn attempt(run: &mut CallRun, request: &PreparedRequest) -> Result<ReceivedResponse, AttemptError> {
-    let Some(permit) = circuit::admit(run, request).await? else { return attempt_admitted(run, request, None).await };
-    let result = permit.run(attempt_admitted(run, request, Some(&permit))).await?;
-    circuit::report_outcome(run, permit, &result).await;
+    let Some(circuit_permit) = circuit::admit(run, request).await? else {
+        return attempt_admitted(run, request, None).await;
+    };
+    let result = circuit_permit.run(attempt_admitted(run, request, Some(&circuit_permit))).await?;
+    circuit::report_outcome(run, circuit_permit, &result).await;
     result
 }
 
 /// Prepares the credential, waits for concurrency permits and slots, sends the request and receives its response.
-/// `permit` is the permit of the circuit, if the attempt passes one.
+/// `circuit_permit` is the permit of the circuit, if the stitch has one.
 async fn attempt_admitted(
     run: &mut CallRun,
     request: &PreparedRequest,
-    permit: Option<&AttemptPermit>,
+    circuit_permit: Option<&AttemptPermit>,
 ) -> Result<ReceivedResponse, AttemptError> {
     let (mut outgoing, credential, acquired) = loop {
         let outgoing = request.to_http();
@@ -42,8 +44,8 @@ async fn attempt_admitted(
         }
     };
     credential.apply(&mut outgoing)?;
-    if let Some(permit) = permit {
-        permit.send(run.runtime().now())?;
+    if let Some(circuit_permit) = circuit_permit {
+        circuit_permit.send(run.runtime().now())?;
     }
     run.report.attempts += 1;
     run.trace().emit_at(run.attempt_started_at, EventKind::Request { attempt: run.report.attempts });

@@ -152,7 +152,7 @@ impl RateLimit {
         let needs_agent = state.agent.is_running();
         drop(state);
         agent_waker.into_iter().for_each(Waker::wake);
-        Ok(WaitForSlot { limit: self, id: joined.id, asked: now, is_done: false, needs_agent, trace })
+        Ok(WaitForSlot { limit: self, id: joined.id, arrived: now, has_left: false, needs_agent, trace })
     }
 
     /// Sends the requests of a caller that waits alone. Returns the result of its wait, or `None` once another caller waits,
@@ -381,9 +381,9 @@ impl Drop for InFlightRequest<'_> {
 struct WaitForSlot<'l> {
     limit: &'l Arc<RateLimit>,
     id: WaiterId,
-    asked: Tick,
+    arrived: Tick,
     /// Whether the caller has received its decision and left the queue.
-    is_done: bool,
+    has_left: bool,
     /// Whether the caller relies on an agent. A caller that waits alone does not.
     needs_agent: bool,
     trace: &'l Trace,
@@ -403,7 +403,7 @@ impl Future for WaitForSlot<'_> {
             }
             return Poll::Pending;
         };
-        self.is_done = true;
+        self.has_left = true;
         let slot = match decision {
             Decision::Start(slot) => slot,
             Decision::Throttled(retry_after) => return Poll::Ready(Err(throttled_error(retry_after))),
@@ -415,10 +415,10 @@ impl Future for WaitForSlot<'_> {
         let now = limit.runtime().now();
         let Some(missed) = state.planner.missed(&slot, now) else {
             drop(state);
-            return Poll::Ready(Ok(Start { at: now, waited: now.since(self.asked) }));
+            return Poll::Ready(Ok(Start { at: now, waited: now.since(self.arrived) }));
         };
         // The slot is lost; the caller keeps its place in the queue.
-        self.is_done = false;
+        self.has_left = false;
         self.id = state.planner.requeue(waiter, context.waker());
         let agent_waker = state.agent.notify();
         let is_orphaned = self.needs_agent && !state.agent.is_running();
@@ -435,7 +435,7 @@ impl Future for WaitForSlot<'_> {
 /// Leaves the queue. A slot that the caller was given and has not used goes to the next waiter.
 impl Drop for WaitForSlot<'_> {
     fn drop(&mut self) {
-        if !self.is_done {
+        if !self.has_left {
             self.limit.update(|planner, now, effects| planner.leave(self.id, now, effects));
         }
     }

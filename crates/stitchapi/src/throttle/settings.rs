@@ -110,7 +110,7 @@ impl BucketSettings {
         if let Some(store) = store.filter(|store| !store.has_pacer() && !settings.limits.is_empty()) {
             settings.max_calls_per_request = 1;
             settings.max_requests = counting::USUAL_WINDOW_TICKETS.into();
-            settings.timeout *= counting::MAX_ROUND_TRIPS;
+            settings.timeout *= counting::TIMEOUT_FACTOR;
             context.trace.emit(EventKind::WeakerPromise { store: store.name() });
         }
         Ok(settings)

@@ -145,7 +145,7 @@ pub enum EventKind {
         /// The number of processes by which the budget is divided under [`OutagePolicy::Local`].
         fleet_size: u32,
         /// The source of that number.
-        known: FleetSize,
+        fleet_size_source: FleetSize,
     },
     /// The throttle uses its store again.
     OutageEnded {

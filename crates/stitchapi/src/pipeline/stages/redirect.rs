@@ -44,12 +44,12 @@ pub(in crate::pipeline) fn redirected_request(from: &PreparedRequest, response: 
     }
     let is_cross_origin = from.is_cross_origin() || url.origin() != from.url().origin();
     if is_cross_origin {
-        headers = harmless_headers(headers);
+        headers = cross_origin_headers(headers);
     }
     PreparedRequest::from_parts(method, url, headers, body, is_cross_origin).ok()
 }
 
 /// Keeps the headers that may be sent to another origin.
-fn harmless_headers(mut headers: HeaderMap) -> HeaderMap {
+fn cross_origin_headers(mut headers: HeaderMap) -> HeaderMap {
     CROSS_ORIGIN_HEADERS.into_iter().filter_map(|name| Some((name.clone(), headers.remove(name)?))).collect()
 }

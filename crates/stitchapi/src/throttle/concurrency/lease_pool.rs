@@ -272,11 +272,7 @@ impl LeasePool {
             None => {
                 self.outage = Some(OutageTracker::new(inputs.now, error.clone()));
                 let ConcurrencySettings { outage_policy, fleet_size, fleet_size_source, .. } = *inputs.settings;
-                effects.events.push(EventKind::OutageBegan {
-                    policy: outage_policy,
-                    fleet_size,
-                    known: fleet_size_source,
-                });
+                effects.events.push(EventKind::OutageBegan { policy: outage_policy, fleet_size, fleet_size_source });
             }
         }
     }

@@ -14,6 +14,6 @@ mod ticket_pool;
 mod validate;
 mod windows;
 
-pub(super) use pacer::{CountingPacer, MAX_ROUND_TRIPS};
+pub(super) use pacer::{CountingPacer, TIMEOUT_FACTOR};
 pub(super) use validate::validate;
 pub(super) use windows::USUAL_WINDOW_TICKETS;

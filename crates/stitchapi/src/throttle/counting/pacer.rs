@@ -16,7 +16,7 @@ use crate::store::Client;
 use crate::trace::{EventKind, Trace};
 
 /// Timeout of one operation, in timeouts of the store. An operation makes several round trips, one after the other.
-pub(in crate::throttle) const MAX_ROUND_TRIPS: u32 = 8;
+pub(in crate::throttle) const TIMEOUT_FACTOR: u32 = 8;
 /// Time for which a counter is stored beyond the end of its window, because the wall clocks of processes differ.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Epoch of every reservation. It never changes, because the loss of a counter cannot be detected.
@@ -138,7 +138,7 @@ impl CountingPacer {
         future: impl Future<Output = Result<T, StoreError>> + Send,
     ) -> Result<T, StoreError> {
         let runtime = &**self.store.runtime();
-        let ends_at = runtime.now() + self.store.timeout() * MAX_ROUND_TRIPS;
+        let ends_at = runtime.now() + self.store.timeout() * TIMEOUT_FACTOR;
         within(runtime, ends_at, future).await.unwrap_or_else(|TimeUp| {
             let error = StoreError::new(StoreErrorKind::Timeout, self.store.name(), operation);
             self.trace.emit(EventKind::StoreFailed { operation, kind: error.kind() });

@@ -134,18 +134,18 @@ impl CellSource {
         self.requested_totals().map(UnitTotals::calls).sum()
     }
 
-    /// Plans the next request, or the time of the next step. `held_until` is the time of the last slot that this process
+    /// Plans the next request, or the time of the next step. `last_slot_at` is the time of the last slot that this process
     /// holds.
     pub(super) fn plan(
         &mut self,
         settings: &BucketSettings,
         demand: Demand,
-        held_until: Option<Tick>,
+        last_slot_at: Option<Tick>,
         now: Tick,
         random: u64,
         effects: &mut Effects<StoreRequest>,
     ) {
-        if self.plan_rejoin(settings, &demand, held_until, now, random, effects) || self.is_saturated() {
+        if self.plan_rejoin(settings, &demand, last_slot_at, now, random, effects) || self.is_saturated() {
             return;
         }
         let min_batch = (self.requested_calls() * CONCURRENT_BATCH_FACTOR).min(settings.max_calls_per_request);
@@ -160,7 +160,7 @@ impl CellSource {
             return;
         }
         // While a request is in flight no touch is needed, because its reservation confirms the slots.
-        let touch_at = held_until.filter(|until| self.is_quiet() && *until > self.last_sent + TOUCH_EVERY);
+        let touch_at = last_slot_at.filter(|until| self.is_quiet() && *until > self.last_sent + TOUCH_EVERY);
         let touch_at =
             touch_at.map(|_| self.last_sent + TOUCH_EVERY.saturating_sub(self.view.usual_trip() + TOUCH_EARLY));
         let reserve_at = self.reserve_at(&demand.units, now);
@@ -178,7 +178,7 @@ impl CellSource {
         &mut self,
         settings: &BucketSettings,
         demand: &Demand,
-        held_until: Option<Tick>,
+        last_slot_at: Option<Tick>,
         now: Tick,
         random: u64,
         effects: &mut Effects<StoreRequest>,
@@ -188,7 +188,7 @@ impl CellSource {
             effects.events.extend(self.end_outage(now));
             return false;
         }
-        let holds_slots = held_until.is_some_and(|until| until > now);
+        let holds_slots = last_slot_at.is_some_and(|until| until > now);
         let touch_every = holds_slots.then_some(TOUCH_EVERY - TOUCH_EARLY);
         if outage.is_probe_due(touch_every, now) {
             outage.tracker.begin_probe();
@@ -326,7 +326,7 @@ impl CellSource {
             outage.set_found(false);
             return None;
         }
-        let (fleet_size, known) = fleet_size(settings.fleet_size, self.view.active_processes());
+        let (fleet_size, fleet_size_source) = fleet_size(settings.fleet_size, self.view.active_processes());
         let since = self.view.newest_store_time().unwrap_or_default();
         let booked_until = self.view.booked_until(settings.limits.len(), settings.max_booked, request.sent, now);
         // If this process was stopped since it sent the request, it still probes the store before it starts calls
@@ -344,7 +344,7 @@ impl CellSource {
             }
         }
         self.outage = Some(outage);
-        Some(EventKind::OutageBegan { policy: settings.outage_policy, fleet_size, known })
+        Some(EventKind::OutageBegan { policy: settings.outage_policy, fleet_size, fleet_size_source })
     }
 
     fn end_outage(&mut self, now: Tick) -> Option<EventKind> {
