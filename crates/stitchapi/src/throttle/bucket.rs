@@ -39,7 +39,7 @@ impl Bucket {
         let rate = RateLimit::new(context.clone(), settings.clone(), key("pace"));
         let concurrency = settings
             .concurrency
-            .map(|limit| ConcurrencyLimit::new(context.clone(), settings.clone(), limit, key("places")));
+            .map(|limit| ConcurrencyLimit::new(context.clone(), settings.clone(), limit, key("concurrency")));
         Arc::new(Self { settings, rate, concurrency })
     }
 

@@ -10,7 +10,7 @@ use zeroize::Zeroize;
 use crate::error::{Error, Result};
 
 /// Longest id, in bytes.
-const MAX_ID: usize = 64;
+const MAX_ID_LEN: usize = 64;
 
 /// A key derived for one purpose; zeroized when dropped.
 pub(super) type Subkey = SecretBox<[u8; 32]>;
@@ -58,8 +58,8 @@ impl SealingKey {
     pub(super) fn validate(&self) -> Result<()> {
         match self.id.len() {
             0 => Err(Error::config("sealing key: the id is empty, expected 1 to 64 bytes")),
-            1..=MAX_ID => Ok(()),
-            length => Err(Error::config(format!("sealing key: the id has {length} bytes, expected 1 to {MAX_ID}"))),
+            1..=MAX_ID_LEN => Ok(()),
+            length => Err(Error::config(format!("sealing key: the id has {length} bytes, expected 1 to {MAX_ID_LEN}"))),
         }
     }
 

@@ -33,8 +33,8 @@ pub(super) struct LeasePool {
     permits: HashMap<Owner, PermitInUse>,
     /// Requests in flight, by owner.
     in_flight: HashMap<Owner, RequestKind>,
-    /// Position of this process in the store's queue. All callers of this process share it.
-    queued: Option<QueuePosition>,
+    /// The request that has a position in the store's queue, if there is one. All callers of this process share it.
+    queued: Option<QueuedRequest>,
     /// Owners whose lease or queue position is to be released, each with the time at which that expires without a
     /// release. A release that fails is listed again, with a new time.
     releases: VecDeque<(Owner, Tick)>,
@@ -69,9 +69,9 @@ enum Backing {
     Outage,
 }
 
-/// Position of this process in the store's queue. The process keeps it by repeating its request.
+/// The request that has a position in the store's queue. This process keeps the position by repeating the request.
 #[derive(Debug)]
-struct QueuePosition {
+struct QueuedRequest {
     owner: Owner,
     next_request: Tick,
     interval: PollInterval,
@@ -350,12 +350,12 @@ impl LeasePool {
         }
         let is_requesting = self.queued.as_ref().is_some_and(|queued| self.in_flight.contains_key(&queued.owner));
         if !is_requesting {
-            let first = || QueuePosition {
+            let first = || QueuedRequest {
                 owner: Owner::random(runtime),
                 next_request: now,
                 interval: settings.poll_interval(),
             };
-            let QueuePosition { owner, next_request, .. } = *self.queued.get_or_insert_with(first);
+            let QueuedRequest { owner, next_request, .. } = *self.queued.get_or_insert_with(first);
             if next_request <= now {
                 self.request(RequestKind::Acquire, owner, effects);
             } else {
