@@ -1,4 +1,5 @@
-//! What a throttle does while its store is unavailable: the setting, and the size of the fleet it relies on.
+//! The setting for what a throttle does while its store is unavailable, and where the fleet size comes from that it
+//! then uses.
 
 /// Behaviour of a throttle while its store fails.
 ///
@@ -11,8 +12,8 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum OutagePolicy {
-    /// Each process paces alone at its share of the budget: the budget divided by the [fleet size](FleetSize). The fleet
-    /// stays within the budget if it has no more processes than that.
+    /// Each process paces alone at its share of the budget: the budget divided by the [fleet size](FleetSize). The
+    /// fleet stays within the budget if it has at most that number of processes.
     #[default]
     Local,
     /// No call starts: each fails at once with [`ErrorKind::Store`](crate::ErrorKind::Store).

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// User of the application for whom calls are made: see [`Seam::as_principal`](crate::Seam::as_principal).
 ///
-/// Store keys contain a hash of it only, and its `Debug` does not show it.
+/// Store keys contain only a hash of the id, and `Debug` does not show the id.
 ///
 /// ```
 /// use stitchapi::Principal;

@@ -23,7 +23,7 @@ pub struct Bearer {
 
 /// Creates a strategy that sends `secret` as `Authorization: Bearer`, marked as sensitive.
 ///
-/// * The secret is read at each call and stored nowhere.
+/// * The secret is read for each attempt, and is not put into the store.
 /// * A call to which the API responds 401 fails, because there is no login to repeat.
 ///
 /// ```no_run

@@ -1,4 +1,4 @@
-//! What a strategy and a login receive: the call they work for, and a way to send requests.
+//! The context that a strategy and a login receive: the call for which they work, and a method that sends requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -45,7 +45,8 @@ impl<'a> AuthContext<'a> {
         &self.call.trace.seam
     }
 
-    /// Returns the name of the stitch. Where several calls share a login, it is the stitch of the call that began it.
+    /// Returns the name of the stitch of the call. If several calls wait for one login, it is the stitch of the call
+    /// that began the login.
     #[must_use]
     pub fn stitch(&self) -> &'a str {
         &self.call.trace.stitch
@@ -65,8 +66,8 @@ impl<'a> AuthContext<'a> {
 
     /// Sends `request` through the transport of the seam and returns the whole response.
     ///
-    /// * The response must arrive within the seam's [`attempt_timeout`](crate::SeamBuilder::attempt_timeout) and have at
-    ///   most 64 KiB.
+    /// * The whole response must arrive within the seam's [`attempt_timeout`](crate::SeamBuilder::attempt_timeout), and
+    ///   its body must have at most 64 KiB.
     /// * The request is neither throttled nor retried, and no redirect is followed.
     /// * A request without `User-Agent` gets that of the seam.
     ///
@@ -74,8 +75,8 @@ impl<'a> AuthContext<'a> {
     ///
     /// # Errors
     ///
-    /// [`AuthError`]: [retryable](AuthError::is_retryable) if no response arrived, or not in time; not retryable if the
-    /// response is larger than 64 KiB.
+    /// [`AuthError`]: [retryable](AuthError::is_retryable) if no response arrived in time; not retryable if the body of
+    /// the response is larger than 64 KiB.
     pub async fn send(&self, mut request: http::Request<Body>) -> Result<http::Response<Bytes>, AuthError> {
         let LoginSettings { transport, user_agent, attempt_timeout, .. } = &**self.settings;
         if let Some(agent) = user_agent {

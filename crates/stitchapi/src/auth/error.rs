@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::{BoxError, Error, ErrorKind};
 use crate::single_flight::SharedSource;
 
-/// Why no credential could be prepared, applied or replaced. Its text holds no secret.
+/// Why a credential could not be prepared, applied or replaced. Its text must not contain a secret.
 ///
 /// ```
 /// use std::time::Duration;
@@ -34,14 +34,14 @@ impl AuthError {
         Self { what: what.into(), retryable: false, retry_after: None, source: None }
     }
 
-    /// Sets whether the same attempt may succeed later.
+    /// Sets whether the same operation may succeed later.
     #[must_use]
     pub fn with_retryable(mut self, retryable: bool) -> Self {
         self.retryable = retryable;
         self
     }
 
-    /// Returns `true` if the same attempt may succeed later.
+    /// Returns `true` if the same operation may succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.retryable

@@ -4,12 +4,12 @@ use super::login::Login;
 use super::sessions::{Sessions, session};
 use super::strategy::AuthStrategy;
 
-/// A value that [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts: an [`AuthStrategy`], or a [`Login`], which becomes
-/// the strategy [`session(login)`](session()).
+/// A value that [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts: an [`AuthStrategy`], or a [`Login`], which
+/// becomes the strategy [`session(login)`](session()).
 ///
-/// It is implemented for every type that implements one of the two traits: implement one of them, and not this one. The
-/// parameter tells the two implementations apart and is inferred; for a type that implements both traits write
-/// `.auth(session(login))`.
+/// It is implemented for every type that implements one of these two traits, so implement one of them and not this
+/// trait. The type parameter `Kind` distinguishes the two implementations and is inferred. For a type that implements
+/// both traits write `.auth(session(login))`.
 ///
 /// ```
 /// use stitchapi::auth::{IntoAuthStrategy, bearer};
@@ -25,7 +25,7 @@ use super::strategy::AuthStrategy;
 /// # }
 /// ```
 ///
-/// Another type is an error that says what to write:
+/// For any other type, the compiler reports an error that says what to write:
 ///
 /// ```compile_fail,E0277
 /// # use stitchapi::auth::IntoAuthStrategy;
@@ -47,11 +47,11 @@ pub trait IntoAuthStrategy<Kind> {
     fn into_auth_strategy(self) -> Self::Strategy;
 }
 
-/// The parameter of [`IntoAuthStrategy`] for types that implement [`AuthStrategy`].
+/// The parameter `Kind` of [`IntoAuthStrategy`] for types that implement [`AuthStrategy`].
 #[derive(Debug)]
 pub enum StrategyKind {}
 
-/// The parameter of [`IntoAuthStrategy`] for types that implement [`Login`].
+/// The parameter `Kind` of [`IntoAuthStrategy`] for types that implement [`Login`].
 #[derive(Debug)]
 pub enum LoginKind {}
 

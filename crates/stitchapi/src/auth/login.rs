@@ -10,11 +10,11 @@ use super::error::AuthError;
 use super::session::Session;
 use super::strategy::Credential;
 
-/// How to log in, and what requests carry afterwards.
+/// How to log in to an API, and which credential its requests then carry.
 ///
-/// [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts a login. The library keeps the encrypted session in the store. It
-/// logs in once for all processes that share the store, and again when the session expires or the API rejects it: see
-/// [`session`](super::session()).
+/// [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts a login. The library keeps the session in the store, as the
+/// [vault](crate::Vault) encodes it. It logs in once for all processes that share the store, and again when the session
+/// expires or the API rejects it: see [`session`](super::session()).
 ///
 /// ```
 /// use std::sync::Arc;
@@ -84,36 +84,38 @@ use super::strategy::Credential;
     note = "`session` makes a strategy of a `Login`; a value that is an `AuthStrategy` already goes into `.auth(..)` as it is"
 )]
 pub trait Login: Debug + Send + Sync + 'static {
-    /// Returns the identity of the account: text that differs between any two accounts, such as the login URL, the user and
-    /// the scopes.
+    /// Returns the identity of the account. The text must differ between any two accounts: for example the login URL,
+    /// the user and the scopes.
     ///
     /// A hash of it becomes a part of a store key. The text must not contain a secret.
     fn account(&self) -> String;
 
-    /// Logs in. `previous` is the last session that the store or this process has, expired or rejected; the login may
-    /// refresh it.
+    /// Logs in. `previous` is the session to replace, if the store or this process still has it, because it expires,
+    /// has expired or was rejected. The login may use its refresh token.
     ///
-    /// * It runs once for all callers of the fleet that wait for it.
-    /// * It runs in a task of its own, which is not dropped with its callers. In a runtime where callers
-    ///   [cannot join](stitchapi_core::Runtime::joins_callers) each other, it runs in the caller's future.
-    /// * It is dropped at the deadline that the seam sets for a whole call, which counts from the begin of the first login
-    ///   and includes the retries.
+    /// * One login runs for all callers of the fleet that wait for it.
+    /// * It runs in a task of its own, so that it is not dropped with its callers. In a runtime where callers [cannot
+    ///   join](stitchapi_core::Runtime::joins_callers) each other, it runs in the caller's future.
+    /// * It is dropped at the deadline that the seam sets for a whole call. For a login, this time counts from the
+    ///   start of the first attempt and includes the retries.
     ///
     /// # Errors
     ///
-    /// [`AuthError`], with which every waiting caller fails. If the error is [retryable](AuthError::with_retryable) and states
-    /// no `retry_after` above 1 s, the login is first repeated by the [`Retry`](crate::Retry) policy of the seam.
+    /// [`AuthError`], with which every waiting caller fails, unless the previous session may still be used. If the
+    /// error is [retryable](AuthError::with_retryable) and its `retry_after` is at most 1 s or missing, the login is
+    /// first repeated by the [`Retry`](crate::Retry) policy of the seam.
     async fn login(&self, context: &AuthContext<'_>, previous: Option<&Session>) -> Result<Session, AuthError>;
 
     /// Returns the credential that requests of this session carry.
     ///
     /// # Errors
     ///
-    /// [`AuthError`] if no request can carry it.
+    /// [`AuthError`] if no request can carry the credential.
     fn credential(&self, session: &Session) -> Result<Arc<dyn Credential>, AuthError>;
 
-    /// Returns `true`, the default, if each of your users ([`Seam::as_principal`](crate::Seam::as_principal)) has a session
-    /// of its own, for which `login` finds the user in [`AuthContext::principal`]. With `false` all calls share one session.
+    /// Returns `true` if each of your users ([`Seam::as_principal`](crate::Seam::as_principal)) has a separate session;
+    /// `login` then reads the user from [`AuthContext::principal`]. If it returns `false`, all calls share one session.
+    /// The default is `true`.
     fn is_per_principal(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! What a login uses of its seam.
+//! The settings of a seam that its logins use.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,8 @@ use stitchapi_core::Transport;
 
 use crate::retry::Retry;
 
-/// How a login sends its requests, and its bounds. The seam passes it in an [`AuthContext`](super::AuthContext).
+/// How a login sends its requests, how long it may take, and when it is repeated. The seam passes it in an
+/// [`AuthContext`](super::AuthContext).
 pub(crate) struct LoginSettings {
     /// Transport of the seam.
     pub(crate) transport: Arc<dyn Transport>,
@@ -19,11 +20,11 @@ pub(crate) struct LoginSettings {
     pub(crate) attempt_timeout: Duration,
     /// Longest time of a login with all its retries: the deadline that the seam sets for a whole call.
     pub(crate) deadline: Duration,
-    /// When a login that failed is repeated.
+    /// When a failed login is repeated.
     pub(crate) retry: Retry,
 }
 
-/// Shows the bounds only: the user agent may be a secret.
+/// Does not show the user agent, which may contain a secret.
 impl fmt::Debug for LoginSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoginSettings")

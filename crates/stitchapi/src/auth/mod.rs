@@ -1,9 +1,10 @@
-//! Authentication: how the calls of a seam show who makes them.
+//! Authentication: how the requests of a seam get the credentials that the API requires.
 //!
 //! [`SeamBuilder::auth`](crate::SeamBuilder::auth) accepts a strategy ([`AuthStrategy`], such as [`bearer`]) or a login
-//! ([`Login`], such as `oauth2::ClientCredentials`). A call prepares a [`Credential`] before it books its slot and applies it
-//! to the request afterwards. A login becomes the strategy [`Sessions`], which keeps one session for the whole fleet: it
-//! reads the session from memory, then from the store, and otherwise logs in by single flight.
+//! ([`Login`], such as `oauth2::ClientCredentials`). A call prepares a [`Credential`] before the throttle books its
+//! slot (start time), and applies it to the request when the slot begins. A login becomes the strategy [`Sessions`],
+//! which keeps one session for the whole fleet: it reads the session from memory, then from the store, and otherwise
+//! logs in by single flight, once for all callers that wait.
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {

@@ -1,4 +1,4 @@
-//! Secrets that are read when they are used.
+//! Secrets: given as a value, or read from an environment variable at each use.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use super::error::AuthError;
 
 /// Reference to a secret: the name of an environment variable, or the value itself.
 ///
-/// An environment variable is read at each use, so that a changed value takes effect without a restart. `Debug` shows the
-/// name of the variable and never the secret.
+/// An environment variable is read at each use, so that a changed value takes effect without a restart. `Debug` shows
+/// the name of the variable and never the secret.
 ///
 /// ```
 /// use stitchapi::auth::{Secret, bearer};
@@ -31,8 +31,8 @@ enum Source {
 
 /// Refers to the environment variable `name`, which is read at each use.
 ///
-/// If it is not set, empty or not Unicode, the call fails with [`ErrorKind::Auth`](crate::ErrorKind::Auth) and the error
-/// names the variable.
+/// If it is not set, empty or not Unicode, the call fails with [`ErrorKind::Auth`](crate::ErrorKind::Auth) and the
+/// error names the variable.
 ///
 /// ```
 /// use stitchapi::{auth, env};
@@ -56,14 +56,15 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// [`AuthError`] that names the environment variable which is not set, empty or not Unicode.
+    /// [`AuthError`] if the environment variable is not set, empty or not Unicode. The error names the variable.
     pub(super) fn resolve(&self) -> Result<SecretString, AuthError> {
         match &self.0 {
             Source::Value(secret) => Ok(secret.clone()),
             Source::Env(name) => match std::env::var(name) {
                 Ok(secret) if !secret.is_empty() => Ok(secret.into()),
                 Ok(_) => Err(AuthError::new(format!("the environment variable {name} is empty"))),
-                // The error is not kept as a source, because it shows the bytes of the variable.
+                // The error of the standard library is not kept as a source, because it shows the bytes of the
+                // variable.
                 Err(_) => Err(AuthError::new(format!("the environment variable {name} is not set to Unicode text"))),
             },
         }

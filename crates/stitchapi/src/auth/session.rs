@@ -12,9 +12,10 @@ const REFRESHABLE_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// The result of a login: a token and its expiry.
 ///
-/// * A session that expires within 5 s of its login counts as expiring 5 s after it, because otherwise each call would log
-///   in. It is used for 4.5 s, since a session is replaced before its expiry by a tenth of its lifetime.
-/// * A session with a refresh token is kept for 30 days after its expiry, for the next login.
+/// * The lifetime of a session is at least 5 s: a shorter one is raised to 5 s, because otherwise each call would log
+///   in. Such a session is used for 4.5 s, because a session is replaced a tenth of its lifetime before its expiry, but
+///   at most 10 s before.
+/// * A session with a refresh token is kept for 30 days after its expiry, so that the next login can refresh it.
 /// * `Debug` shows no secret.
 ///
 /// ```
@@ -37,13 +38,14 @@ pub struct Session {
 impl Session {
     /// Creates a session that expires at `expires_at`, by the wall clock.
     ///
-    /// Every session expires. For a token without an expiry choose one; a token that the API rejects is replaced before it.
+    /// Every session expires. For a token without an expiry choose a time; if the API rejects the token earlier, the
+    /// session is replaced then.
     #[must_use]
     pub fn new(token: impl Into<SecretString>, expires_at: SystemTime) -> Self {
         Self { token: token.into(), refresh_token: None, expires_at, obtained_at: SystemTime::UNIX_EPOCH }
     }
 
-    /// Sets the token with which a later login refreshes the session.
+    /// Sets the token with which the next login can refresh the session.
     #[must_use]
     pub fn with_refresh_token(mut self, token: impl Into<SecretString>) -> Self {
         self.refresh_token = Some(token.into());
@@ -68,7 +70,7 @@ impl Session {
         &self.token
     }
 
-    /// Returns the token with which a later login refreshes the session.
+    /// Returns the token with which the next login can refresh the session.
     #[must_use]
     pub fn refresh_token(&self) -> Option<&SecretString> {
         self.refresh_token.as_ref()
@@ -85,19 +87,19 @@ impl Session {
         self.obtained_at
     }
 
-    /// Returns until when a process has use for the session: until its expiry, or with a refresh token 30 days longer.
+    /// Returns the time until which the session is kept: its expiry, or 30 days later if it has a refresh token.
     pub(crate) fn useful_until(&self) -> SystemTime {
         if self.refresh_token.is_some() { self.expires_at + REFRESHABLE_FOR } else { self.expires_at }
     }
 
-    /// Encodes the session for [`from_bytes`](Self::from_bytes): JSON, with times in milliseconds since 1970, rounded down.
-    /// A time before 1970 is encoded as 1970.
+    /// Encodes the session for [`from_bytes`](Self::from_bytes): JSON, with times in milliseconds since 1970, rounded
+    /// down. A time before 1970 is encoded as 1970.
     pub(crate) fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let token = self.token.expose_secret();
         let refresh_token = self.refresh_token.as_ref().map(ExposeSecret::expose_secret);
         let secrets = token.len() + refresh_token.map_or(0, str::len);
-        // JSON escapes one byte as six at most. The buffer therefore never grows, which would leave a copy of the secret
-        // in freed memory.
+        // JSON escapes a byte to at most six bytes, so this buffer is large enough. A buffer that grows would leave a
+        // copy of the secret in freed memory.
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_LAYOUT + 6 * secrets));
         let (expires_at, obtained_at) = (to_millis(self.expires_at), to_millis(self.obtained_at));
         serde_json::to_writer(&mut *bytes, &SessionJson { v: FORMAT, token, refresh_token, expires_at, obtained_at })
@@ -130,12 +132,13 @@ impl fmt::Debug for Session {
     }
 }
 
-/// Number of the encoding.
+/// Format version of the JSON. Version 1 is the only one.
 const FORMAT: u32 = 1;
 /// Upper bound of the length of a session's JSON without its secrets, in bytes.
 const MAX_LAYOUT: usize = 160;
 
-/// A session as JSON. Older versions of the library ignore a new field, and log in again when `v` is a new number.
+/// A session as JSON. A version of the library ignores the fields that it does not know, and logs in again if `v` is
+/// not the number that it knows.
 #[derive(Serialize, Deserialize)]
 struct SessionJson<S> {
     v: u32,
@@ -175,7 +178,7 @@ mod tests {
         )
     }
 
-    /// Other versions of the library read these bytes, so that they must not change.
+    /// Other versions of the library read these bytes, so they must not change.
     #[test]
     fn the_encoding_is_json_with_a_format_number() {
         let session = Session::new("a\"b", at(1_700_000_000_001)).with_obtained_at(at(2));

@@ -14,12 +14,13 @@ use super::error::AuthError;
 
 /// A way to authenticate the requests of a seam: see [`SeamBuilder::auth`](crate::SeamBuilder::auth).
 ///
-/// [`prepare`](Self::prepare) runs **before** the throttle books a slot (a start time) for the call, and may do I/O. The
-/// [`Credential`] that it returns is applied without I/O. Therefore a request is sent without delay in its slot: ten calls
-/// that wait for one login are not sent in one burst, and a signature does not expire in the queue.
+/// [`prepare`](Self::prepare) runs **before** the throttle books a slot (a start time) for the call, and may do I/O.
+/// The [`Credential`] that it returns is applied when the slot begins, without I/O. Therefore no request misses its
+/// slot because of a login: ten calls that wait for one login are not sent in one burst afterwards. A signature that is
+/// made when the credential is applied does not expire in the queue.
 ///
-/// For a login whose session is stored and renewed, implement [`Login`](super::Login) instead. A strategy of its own, which
-/// reads a key at each call:
+/// For a login whose session is stored and renewed, implement [`Login`](super::Login) instead. This strategy reads a
+/// key for each attempt:
 ///
 /// ```
 /// use std::sync::Arc;
@@ -68,18 +69,19 @@ use super::error::AuthError;
 /// ```
 #[async_trait]
 pub trait AuthStrategy: Debug + Send + Sync + 'static {
-    /// Prepares a credential for one attempt of a call. The future is dropped with the call.
+    /// Prepares a credential for one attempt of a call. If the call is dropped, so is this future.
     ///
     /// # Errors
     ///
     /// [`AuthError`]: the call fails with [`ErrorKind::Auth`](crate::ErrorKind::Auth), and no request is sent.
     async fn prepare(&self, context: &AuthContext<'_>) -> Result<Arc<dyn Credential>, AuthError>;
 
-    /// Decides about a credential to which the API responded 401. It is called at most once for each call.
+    /// Decides what a call does after the API responded 401 to the credential `used`. It is called at most once for
+    /// each call.
     ///
     /// # Errors
     ///
-    /// [`AuthError`], as of [`prepare`](Self::prepare).
+    /// [`AuthError`]: the call fails with [`ErrorKind::Auth`](crate::ErrorKind::Auth).
     async fn rejected(
         &self,
         context: &AuthContext<'_>,
@@ -128,7 +130,8 @@ impl<A: AuthStrategy + ?Sized> AuthStrategy for Arc<A> {
     }
 }
 
-/// A credential that is ready to be put on a request, such as the value of a header: see [`AuthStrategy`] for an example.
+/// A credential that is ready to be put on a request, such as the value of a header: see [`AuthStrategy`] for an
+/// example.
 pub trait Credential: Any + Debug + Send + Sync {
     /// Puts the credential on a request, without I/O.
     ///
@@ -139,9 +142,9 @@ pub trait Credential: Any + Debug + Send + Sync {
 
     /// Returns when the credential expires, by the wall clock; `None` if it does not expire.
     ///
-    /// A call whose credential expires while the call waits for its slot returns the slot and prepares a new credential. A
-    /// credential that had expired before that wait is sent as it is, because on a wrong clock every credential would look
-    /// expired, and the call would prepare credentials without end.
+    /// If the credential expires while the call waits for its slot, the call gives up the slot and prepares a new
+    /// credential. A credential that had already expired when it was prepared is sent as it is: on a wrong clock every
+    /// credential looks expired, and the call would prepare credentials without end.
     fn expires_at(&self) -> Option<SystemTime>;
 }
 

@@ -1,4 +1,4 @@
-//! Cached responses in the store.
+//! Reads and writes cached responses in the store.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::key::CacheKey;
 use crate::context::CallContext;
 use crate::trace::{EventKind, Unreadable};
 
-/// Reads an entry. An entry that cannot be decoded is a miss, and an event.
+/// Reads an entry; `None` is a miss. An entry that cannot be decoded is emitted as an event and counts as a miss.
 ///
 /// # Errors
 ///
@@ -23,8 +23,8 @@ pub(super) async fn read_entry(context: &CallContext, key: &CacheKey) -> Result<
     Ok(entry)
 }
 
-/// Writes an entry. Returns `false` if it is too large for the store, or the store fails; the failure has been emitted as
-/// an event.
+/// Writes an entry. Returns `false` if it is too large for the store, or the store fails; the failure has been emitted
+/// as an event.
 pub(super) async fn write_entry(context: &CallContext, key: &CacheKey, entry: &CacheEntry, ttl: Duration) -> bool {
     let bytes = entry.to_bytes();
     context.store.fits(bytes.len()) && context.store.set(key.as_key(), bytes, ttl, &context.trace).await.is_ok()

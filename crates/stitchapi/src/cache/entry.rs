@@ -5,9 +5,9 @@ use http::response::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 
-/// The first byte: the only format so far.
+/// Format version, the first byte of an entry. Version 1 is the only one.
 const FORMAT: u8 = 1;
-/// The length of the prefix: one byte for the format, and four for the length of the head, big-endian.
+/// Length of the prefix, in bytes: one for the format, and four for the length of the head, big-endian.
 const PREFIX: usize = 5;
 
 /// A complete response without its cookies.
@@ -17,8 +17,8 @@ pub(super) struct CacheEntry {
     pub(super) body: Bytes,
 }
 
-/// Status and headers, stored as JSON. A header value may hold any byte: each byte is stored as the character of the same
-/// number.
+/// Status and headers, stored as JSON. A header value may have bytes that are not UTF-8, so each byte is stored as the
+/// Unicode character of the same number.
 #[derive(Serialize, Deserialize)]
 struct Head {
     status: u16,
@@ -32,12 +32,12 @@ impl CacheEntry {
         Self { parts, body }
     }
 
-    /// Returns `true` for a success other than 206: a part of a response is not stored.
+    /// Returns `true` for a success other than 206, whose body is only a part of the response.
     pub(super) fn may_be_stored(&self) -> bool {
         self.parts.status.is_success() && self.parts.status != StatusCode::PARTIAL_CONTENT
     }
 
-    /// Encodes the entry: prefix, head, body.
+    /// Encodes the entry as prefix, head and body.
     pub(super) fn to_bytes(&self) -> Bytes {
         let text = |value: &HeaderValue| value.as_bytes().iter().copied().map(char::from).collect();
         let headers = self.parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value)));

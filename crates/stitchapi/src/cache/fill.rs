@@ -1,8 +1,8 @@
-//! Fills one entry: the task of a single flight.
+//! The task that fills one entry of the cache, run by a single flight.
 //!
-//! [`Fill`] takes the key of a missing entry and the closure that fetches its response. It returns the response, which it
-//! stores if it may be stored, or a [`FillError`], which says whether the other waiting callers fail, too. `response_cache`
-//! runs it after a miss.
+//! [`Fill`] takes the key of a missing entry and the closure that fetches its response. It stores the response if it
+//! may be stored, and returns it. If the fetch fails, it returns a [`FillError`], which says whether the other waiting
+//! callers fail, too. `response_cache` runs it after a miss.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -31,28 +31,28 @@ pub(super) type FillResult = Result<Arc<CacheEntry>, Arc<FillError>>;
 #[derive(Debug)]
 pub(super) struct FillError {
     error: Error,
-    /// The failure concerns only the call that fetched; the fetch of another call may succeed.
+    /// Whether the failure concerns only the call that fetched, so that the fetch of another call may succeed.
     pub(super) concerns_fetcher_only: bool,
 }
 
 impl FillError {
-    /// A failure that concerns all callers.
+    /// Creates a failure that concerns all callers.
     fn of_all(error: Error) -> Self {
         Self { error, concerns_fetcher_only: false }
     }
 
-    /// Returns the error for one of the callers.
+    /// Returns a copy of the error for one of the callers.
     pub(super) fn to_error(self: &Arc<Self>) -> Error {
         self.error.copy_with_source(SharedSource::new(self.clone(), |shared| shared.error.source()))
     }
 }
 
-/// The result for the callers of a fill that panicked.
+/// Returns the result for the callers of a fill that panicked.
 pub(super) fn panicked() -> FillResult {
     Err(Arc::new(FillError::of_all(Error::new(ErrorKind::Transport, "fetch for the cache panicked"))))
 }
 
-/// One fill.
+/// The task that fetches one missing response. The fields are those of the call that began it.
 pub(super) struct Fill {
     pub(super) context: CallContext,
     pub(super) key: CacheKey,
@@ -87,7 +87,7 @@ impl Fill {
 
     /// Decides which callers a failure concerns.
     fn classify(&self, FetchError { error, is_own_deadline }: FetchError) -> FillError {
-        // A response for all callers was requested with the credential of one user.
+        // Whether a response for all callers was requested with the credential of one user.
         let used_one_users_credential = self.policy.audience == Audience::Shared && self.context.principal.is_some();
         let is_refused = matches!(error.status(), Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN));
         let concerns_fetcher_only = match error.kind() {
@@ -117,7 +117,8 @@ impl FlightTask for Fill {
                 return FetchResult { outcome: shared_failure(&error).map(Outcome::Failed), result: Err(error) };
             }
         };
-        // A leader that was paused beyond its lease does not overwrite the entry of its successor.
+        // A leader (the process that fetches for the fleet) that has lost its lease must not overwrite the entry of the
+        // next one.
         if entry.may_be_stored() && lease.is_some_and(|lease| !lease.is_held()) {
             return FetchResult { result: Ok(entry), outcome: None };
         }
@@ -126,7 +127,7 @@ impl FlightTask for Fill {
     }
 }
 
-/// Returns the failure as other processes receive it, if it concerns them.
+/// Returns the failure as other processes receive it; `None` if they do not share it.
 fn shared_failure(FillError { error, concerns_fetcher_only }: &FillError) -> Option<SharedFailure> {
     let reason = match error.kind() {
         _ if *concerns_fetcher_only => return None,
@@ -140,7 +141,7 @@ fn shared_failure(FillError { error, concerns_fetcher_only }: &FillError) -> Opt
     Some(SharedFailure { what: error.message().to_owned().into(), reason, retryable, retry_after })
 }
 
-/// Converts the failure of another process into the error of this process' callers.
+/// Converts the failure of a fetch in another process into the error of the callers in this process.
 fn error_of_other_process(SharedFailure { what, reason, retryable, retry_after }: SharedFailure) -> Error {
     let kind = match reason {
         FailureReason::Status(_) => ErrorKind::Status,

@@ -7,7 +7,7 @@ use crate::context::CallContext;
 use crate::endpoint::PreparedRequest;
 use crate::principal::Principal;
 
-/// The key of one entry in the store, and the name of the flight that fills it.
+/// The key of one entry in the store, and the name of the single flight that fills it.
 #[derive(Debug, Clone)]
 pub(super) struct CacheKey {
     key: Key,
@@ -17,8 +17,9 @@ pub(super) struct CacheKey {
 impl CacheKey {
     /// Returns the key for the response to a request.
     ///
-    /// Method, URL, headers and lifetime are hashed, and so is a principal: with the vault's key, if it has one. Two
-    /// stitches that keep a response for different times have an entry each.
+    /// Method, URL, headers and lifetime are hashed, and so is the principal if responses are kept per principal. The
+    /// hash uses the key of the vault, if it has one. The lifetime is a part of the key, so that two stitches which
+    /// keep the same response for different times have separate entries.
     pub(super) fn new(context: &CallContext, policy: CachePolicy, request: &PreparedRequest) -> Self {
         let audience = match (policy.audience, context.principal.as_ref().map(Principal::as_str)) {
             (Audience::Shared, _) => "shared".to_owned(),
@@ -27,7 +28,7 @@ impl CacheKey {
         };
         let mut headers: Vec<(&[u8], &[u8])> =
             request.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
-        // The sort is stable: values of one name keep their order, which has a meaning.
+        // The sort is stable, because the order of the values of one header has a meaning.
         headers.sort_by_key(|(name, _)| *name);
         let ttl = micros_up(policy.ttl).to_be_bytes();
         let (method, url) = (request.method().as_str().as_bytes(), request.url().as_str().as_bytes());

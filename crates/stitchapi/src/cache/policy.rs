@@ -9,16 +9,19 @@ use crate::error::{Error, Result};
 ///
 /// * Responses to GET and HEAD are kept if they are a success other than 206: status, headers without `Set-Cookie`, and
 ///   body.
-/// * Two calls share a response if their method, URL and headers are equal, including the headers of the seam and of the
-///   call. Credentials are not compared, so on a seam that has credentials the audience must be declared:
+/// * Two calls share a response if their method, URL and headers are equal, including the headers of the seam and of
+///   the call. Credentials are not compared, so on a seam that has credentials the audience must be declared:
 ///   [`shared`](Self::shared) or [`per_principal`](Self::per_principal).
-/// * Concurrent misses share one fetch: one call fetches for all callers of its process, and with a store that has leases
-///   one process fetches for the fleet. If that process dies, another one takes over within a second.
-/// * Callers that wait for a fetch also share its failure, except for a failure that concerns a single user.
-/// * A store that fails does not fail a call: the call goes to the API. A response that is too large for the store is not
-///   kept. Responses are stored in plain text, whatever the [vault](crate::Vault).
-/// * A fetch has the deadline and the `max_wait` of the call that makes it. A call that joins the fetch has its own
-///   deadline, and waits for no slot.
+/// * Concurrent misses share one fetch: one call fetches for all callers of its process, and with a store that has
+///   leases and versioned values one process fetches for the fleet. If that process dies, another process fetches when
+///   the lease expires: after 1 s, or after four timeouts of a slower store.
+/// * Callers that wait for a fetch also share its failure. After a failure that concerns only the call that fetched,
+///   such as its own deadline or the credential of its user, one of the waiting calls fetches instead.
+/// * A store that fails does not fail a call: the call goes to the API. A response that is too large for the store is
+///   not kept. Responses are stored in plain text, whatever the [vault](crate::Vault).
+/// * A fetch has the `max_wait` of the call that makes it. It ends at the deadline of that call, or when the deadline
+///   that the stitch declares has passed since the fetch began, if that is later. A call that waits for the fetch of
+///   another call has its own deadline, and waits for no slot (start time).
 ///
 /// ```
 /// use std::time::Duration;
@@ -29,43 +32,44 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cache {
-    /// `None` keeps nothing.
+    /// Lifetime of an entry; `None` if nothing is kept.
     ttl: Option<Duration>,
     audience: Option<Audience>,
-    /// Two different audiences were declared.
+    /// Whether two different audiences were declared.
     is_contradictory: bool,
 }
 
-/// The callers that a response is kept for.
+/// The callers that may receive a stored response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Audience {
     /// All callers.
     Shared,
-    /// The principal whose call has fetched the response.
+    /// The callers with the same principal as the call that fetched the response.
     PerPrincipal,
 }
 
 impl Cache {
-    /// Keeps responses for this long, whatever their headers say.
+    /// Keeps each response for `ttl`, whatever its headers say.
     #[must_use]
     pub const fn ttl(ttl: Duration) -> Self {
         Self { ttl: Some(ttl), audience: None, is_contradictory: false }
     }
 
-    /// Keeps nothing: for a stitch whose seam has a cache.
+    /// Keeps nothing. For a stitch whose seam has a cache.
     #[must_use]
     pub const fn none() -> Self {
         Self { ttl: None, audience: None, is_contradictory: false }
     }
 
-    /// Keeps a response for all callers, whatever the credential of the call that has fetched it.
+    /// Keeps a response for all callers, whatever credential its request carried.
     #[must_use]
     pub const fn shared(self) -> Self {
         self.with_audience(Audience::Shared)
     }
 
-    /// Keeps a response for the [principal](crate::Seam::as_principal) whose call has fetched it. On a seam with
-    /// credentials, a call without a principal is [`ErrorKind::Input`](crate::ErrorKind::Input).
+    /// Keeps a response only for calls with the same [principal](crate::Seam::as_principal) as the call that fetched
+    /// it. On a seam with credentials, a call without a principal fails with
+    /// [`ErrorKind::Input`](crate::ErrorKind::Input).
     #[must_use]
     pub const fn per_principal(self) -> Self {
         self.with_audience(Audience::PerPrincipal)
@@ -80,12 +84,12 @@ impl Cache {
         self
     }
 
-    /// Validates the declaration for a seam with or without credentials. Returns `None` if nothing is kept.
+    /// Validates the declaration for a stitch whose seam has credentials or not. Returns `None` if nothing is kept.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a lifetime of zero, and an audience that is missing, contradictory
-    /// or without effect.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a lifetime of zero, and for an audience that is missing,
+    /// contradictory or without effect.
     pub(crate) fn validate(&self, has_credentials: bool) -> Result<Option<CachePolicy>> {
         if self.is_contradictory {
             return Err(Error::config("cache: .shared() and .per_principal() exclude each other; remove one"));
@@ -108,7 +112,8 @@ impl Cache {
             }
             None => Audience::Shared,
         };
-        // Two seams of one name may have different credentials, so responses without a principal would be mixed.
+        // Two seams of the same name may have different credentials. Without a principal, one would receive the
+        // responses of the other.
         let requires_principal = has_credentials && audience == Audience::PerPrincipal;
         Ok(Some(CachePolicy { ttl, audience, requires_principal }))
     }
@@ -120,7 +125,7 @@ pub(crate) struct CachePolicy {
     /// Lifetime of an entry.
     pub(super) ttl: Duration,
     pub(super) audience: Audience,
-    /// A call without a principal is an error.
+    /// Whether a call without a principal is an error.
     pub(super) requires_principal: bool,
 }
 

@@ -1,7 +1,7 @@
 //! The response cache of a seam.
 //!
-//! [`ResponseCache::get_or_fetch`] takes a request, its policy and the closure that fetches its response. It returns the
-//! response, and whether that was stored, fetched, or fetched by another call.
+//! [`ResponseCache::get_or_fetch`] takes a request, its policy and the closure that fetches its response. It returns
+//! the response, and its source: the store, a fetch of this call, or the fetch of another call.
 
 use std::sync::Arc;
 
@@ -20,7 +20,8 @@ use crate::error::{Error, Result};
 use crate::single_flight::InProcessFlights;
 use crate::trace::{CacheOutcome, EventKind};
 
-/// The response cache of a seam: entries in its store, and the fills in progress in this process.
+/// The response cache of a seam. It has the fills that are running in this process; the entries are in the store of the
+/// seam.
 #[derive(Debug)]
 pub(crate) struct ResponseCache {
     flights: InProcessFlights<FillResult>,
@@ -39,8 +40,8 @@ impl ResponseCache {
         Self { flights: InProcessFlights::new(panicked) }
     }
 
-    /// Returns the stored response to a request, or fetches and stores it: once for all callers of the fleet that wait for
-    /// the same response. A store that fails does not fail the call: this process fetches for itself.
+    /// Returns the stored response to a request. If it is missing, it is fetched and stored, once for all callers of
+    /// the fleet that wait for it. If the store fails, this process fetches for itself, so that the call does not fail.
     ///
     /// If a fetch fails for a reason that concerns the fetching call only, one of the waiting calls fetches next.
     ///
@@ -49,8 +50,8 @@ impl ResponseCache {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if responses are kept per principal and the call has none; the
-    /// failure of the fetch.
+    /// [`ErrorKind::Input`](crate::error::ErrorKind::Input) if the policy requires a principal and the call has none;
+    /// otherwise the failure of the fetch.
     pub(crate) async fn get_or_fetch(
         &self,
         context: &CallContext,
@@ -82,7 +83,7 @@ impl ResponseCache {
                 return Err(error.to_error());
             }
             if !error.concerns_fetcher_only {
-                // The body of an error response may concern the user whose call has fetched.
+                // The body of an error response may have private data of the user whose call fetched it.
                 let is_same_user = policy.audience == Audience::PerPrincipal || context.principal.is_none();
                 return Err(error.to_error().redacted_for_other_caller(is_same_user));
             }

@@ -1,4 +1,5 @@
-//! One circuit breaker: it decides on attempts from the state of this process and the record that the fleet shares.
+//! One circuit breaker: decides whether an attempt may start, from the state of this process and the record in the
+//! store. Returns an [`AttemptPermit`]. Called by `pipeline/stages/circuit.rs`.
 
 use std::sync::Arc;
 
@@ -24,12 +25,13 @@ impl Breaker {
         Self { local, fleet: fleet.map(Arc::new) }
     }
 
-    /// Admits an attempt of a call with the deadline `ends`. A probe must be sent before that deadline. Only an attempt
-    /// that becomes the probe waits for the store; for any other the record is read in the background.
+    /// Admits an attempt of a call whose deadline is `ends`; after that time the attempt is no longer the probe. Only
+    /// an attempt that becomes the probe waits for the store. For any other attempt the record is read in the
+    /// background, if the runtime can do that.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen).
+    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen) if the circuit refuses the attempt.
     pub(crate) async fn admit(&self, trace: &Trace, ends: Tick) -> Result<AttemptPermit> {
         if let Some(fleet) = &self.fleet {
             fleet.refresh_if_due(trace).await;
@@ -42,15 +44,15 @@ impl Breaker {
         }
     }
 
-    /// Acquires the probe lease of the fleet, then reads the record: the attempt is refused if another process holds
-    /// the lease or has closed or reopened the circuit.
+    /// Acquires the lease of the probe, then reads the record. The attempt is refused if another process holds the
+    /// lease, has opened the circuit again, or began the open period and its record still exists.
     async fn probe(&self, mut permit: AttemptPermit, trace: &Trace) -> Result<AttemptPermit> {
         let mut lease = None;
         if let Some(fleet) = &self.fleet {
             lease = fleet.begin_probe(permit.generation(), trace).await;
             permit.revalidate(self.local.runtime().now())?;
         }
-        // Another process may have closed the circuit, so that the attempt is no probe.
+        // If another process has closed the circuit, the attempt is admitted, but not as a probe.
         if self.local.is_open() {
             permit.set_probe_lease(lease);
             trace.emit(EventKind::CircuitHalfOpen { circuit: self.local.name() });

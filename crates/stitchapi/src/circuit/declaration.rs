@@ -8,32 +8,34 @@ use crate::error::{Error, Result};
 /// Longest open period.
 pub(super) const MAX_OPEN_FOR: Duration = Duration::from_secs(3600);
 
-/// A circuit breaker: when an API counts as down, and for how long it is sent no requests then. A plain value.
+/// A circuit breaker: states when an API counts as down, and for how long it then receives no requests. A plain value,
+/// validated when the seam or the stitch is built.
 ///
 /// The pattern is that of M. Nygard, "Release It!", 2007; the terms are those of resilience4j.
 ///
-/// * **Closed**: calls are sent, and their attempts are counted. Each attempt counts, not each call: a retry is a request
-///   like any other, and fails if the attempts before it have opened the circuit.
+/// * **Closed**: calls are sent, and each of their attempts is counted. A retry is an attempt like any other: it is
+///   refused if the attempts before it have opened the circuit.
 /// * **A failure** is an attempt without a response (no connection, a broken connection, no response within the attempt
-///   timeout) and a response with a status of 5xx, except 501 and 505, which concern the request. Any other response, also
-///   401, 403 and 429, shows that the API is up.
-/// * **Not counted** is an attempt that says nothing about the API: no credential, the throttle, the input, the store, a
-///   response that cannot be decoded, a call that is dropped. An attempt that ends at the deadline of its call counts
-///   only if it had at least half of the time that the stitch gives an attempt.
-/// * **Open**: calls fail at once with [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen), also calls that wait for a
-///   slot; no request is sent. [`Error::retry_after`] states when to try again. A retry fails with the failure that it
-///   repeats. Cached responses are still returned.
-/// * **Half open**, after [`open_for`](Self::open_for): one call in the whole fleet is sent as a probe, and the other calls
-///   still fail. Its response closes the circuit, its failure opens the circuit again, and if it says nothing about the
-///   API, the next call is the probe.
-/// * A response to a request that was sent before the circuit changed does not count.
-/// * A redirect to another origin passes no circuit.
+///   timeout), or with a status of 5xx, except 501 and 505, which concern the request. Any other response shows that
+///   the API is up: also 401, 403 and 429, and a body that cannot be decoded.
+/// * **Not counted** is an attempt that ends for a reason other than the API: a missing credential, the throttle, the
+///   input, the store, a dropped call. An attempt that ends at the deadline of its call counts as a failure only if the
+///   API had at least half of the usual time to respond: of the attempt timeout, or of the deadline of the stitch if
+///   that is shorter.
+/// * **Open**: no request is sent. Calls fail at once with [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen),
+///   including calls that wait for a slot (their start time). [`Error::retry_after`] states when to try again. A call
+///   whose retry is refused fails with the failure that caused the retry. Cached responses are still returned.
+/// * **Half open**, after [`open_for`](Self::open_for): one call in the whole fleet is sent as a probe, and the other
+///   calls still fail. If the API responds to the probe, the circuit closes; if the probe fails, the circuit opens
+///   again; if the probe is not counted, the next call becomes the probe.
+/// * The result of a request that was sent before the circuit opened or closed does not count.
+/// * A request that a redirect sends to another origin is neither refused nor counted by the circuit.
 ///
-/// **With a store** the circuit belongs to the fleet. Each process counts its own attempts. The first process that opens the
-/// circuit opens it for every process that makes calls, within a second if a store operation takes at most 150 ms, and it
-/// closes in the same way. While calls are made, a process reads the circuit from the store at most twice a second, beside the calls; a process that would probe
-/// additionally requests the probe's lease, at most four times a second. A failed store fails no call: meanwhile each
-/// process has a circuit of its own.
+/// **With a store** the circuit belongs to the fleet. Each process counts its own attempts. The first process that
+/// opens the circuit opens it for every process that makes calls, within a second if a store operation takes at most
+/// 150 ms, and it closes in the same way. While it makes calls, a process reads the circuit from the store at most
+/// twice a second, in the background. When the open period is over, it also requests the lease of the probe, at most
+/// four times a second. While the store fails, calls continue, and each process has a circuit of its own.
 ///
 /// ```
 /// # fn circuits(seam: stitchapi::SeamBuilder) -> stitchapi::SeamBuilder {
@@ -54,27 +56,30 @@ pub struct Circuit {
 }
 
 impl Default for Circuit {
-    /// Returns a circuit of each stitch that opens for 30 s when half of at least 10 attempts within 10 s have failed.
+    /// Returns a circuit for each stitch, which opens for 30 s when at least 10 attempts ended within 10 s and half of
+    /// them failed.
     fn default() -> Self {
         Self::failure_rate(50)
     }
 }
 
 impl Circuit {
-    /// Opens when at least `percent` of the attempts of the last 10 s have failed, and these are at least 10 attempts.
+    /// Creates a circuit that opens when at least 10 attempts ended within the last 10 s and at least `percent` of them
+    /// failed.
     #[must_use]
     pub const fn failure_rate(percent: u32) -> Self {
         Self::new(Some(OpenRule::FailureRate { percent, min_attempts: 10, window: Duration::from_secs(10) }))
     }
 
-    /// Opens after this number of failures in succession, at whatever intervals: for an API that is called rarely. For an
-    /// API that is called often use a [rate](Self::failure_rate), because a few failures in succession are no outage there.
+    /// Creates a circuit that opens after this number of failures in succession, however long ago they were. It suits
+    /// an API that is called rarely. For an API that is called often use a [rate](Self::failure_rate), because there a
+    /// few failures in succession are no outage.
     #[must_use]
     pub const fn after(failures: u32) -> Self {
         Self::new(Some(OpenRule::Consecutive(failures)))
     }
 
-    /// Disables the circuit: for a stitch of a seam that has one.
+    /// Disables the circuit of a stitch whose seam has one.
     #[must_use]
     pub const fn none() -> Self {
         Self::new(None)
@@ -84,7 +89,8 @@ impl Circuit {
         Self { rule, open_for: Duration::from_secs(30), per_host: false, ineffective_setter: None }
     }
 
-    /// Sets the number of attempts from which on a rate counts. The default is 10. Without a rate, `build` fails.
+    /// Sets the number of attempts that a failure rate needs: with fewer attempts in the window the circuit stays
+    /// closed. The default is 10. For a circuit without a failure rate, `build` fails.
     #[must_use]
     pub const fn min_calls(mut self, attempts: u32) -> Self {
         match self.rule {
@@ -96,8 +102,8 @@ impl Circuit {
         self
     }
 
-    /// Sets the time within which the attempts of a rate have ended, to a tenth of it. The default is 10 s. Without a rate,
-    /// `build` fails.
+    /// Sets the time over which a failure rate is measured. Attempts that ended earlier do not count; this time is
+    /// exact to a tenth of it. The default is 10 s. For a circuit without a failure rate, `build` fails.
     #[must_use]
     pub const fn window(mut self, window: Duration) -> Self {
         match self.rule {
@@ -116,22 +122,23 @@ impl Circuit {
         self.needs_rule("open_for")
     }
 
-    /// Gives each stitch a circuit of its own, which is the default: an endpoint that fails does not affect the others. Its
-    /// name in the store is that of the seam and of the stitch.
+    /// Gives each stitch a circuit of its own, so that an endpoint that fails does not affect the others. This is the
+    /// default. In the store the circuit is identified by the names of the seam and of the stitch.
     #[must_use]
     pub const fn per_stitch(mut self) -> Self {
         self.per_host = false;
         self.needs_rule("per_stitch")
     }
 
-    /// Gives all stitches on the host of the base URL one circuit, also those of other seams on the same store.
+    /// Gives all stitches one circuit for the host of the base URL. Other seams on the same store share it, if their
+    /// circuits are per host and they have the same host.
     #[must_use]
     pub const fn per_host(mut self) -> Self {
         self.per_host = true;
         self.needs_rule("per_host")
     }
 
-    /// Remembers a setter that has no effect on [`Circuit::none`](Self::none).
+    /// Records that `setter` has no effect if this is [`Circuit::none`](Self::none); `validate` reports it.
     const fn needs_rule(mut self, setter: &'static str) -> Self {
         if self.rule.is_none() {
             self.ineffective_setter = Some(setter);
@@ -151,8 +158,8 @@ impl Circuit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a circuit that would never open or never close, and for a setter
-    /// without effect.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for a circuit that would never open or never close, and for a
+    /// setter without effect.
     pub(crate) fn validate(&self) -> Result<Option<OpenRule>> {
         let invalid = |what: &str| Err(Error::config(format!("circuit: {what}")));
         if let Some(setter) = self.ineffective_setter {

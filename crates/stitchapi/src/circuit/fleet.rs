@@ -1,4 +1,5 @@
-//! One circuit as the fleet shares it: the record of its last change, and the lease of the probe.
+//! The part of one circuit that is in the store: the record of the last change, and the lease of the probe (the one
+//! call that tests the API).
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,15 +13,17 @@ use super::state::{PROBE_RETRY_PAUSE, StateChange};
 use crate::store::{Acquired, Client, LeaseGuard, Record, Stored};
 use crate::trace::{Trace, Unreadable};
 
-/// Interval at which a process reads the record while calls are made. A change takes two operations to be stored and one to
-/// be read, so that it reaches the other processes within a second if an operation takes at most 150 ms.
+/// Interval at which a process reads the record while calls are made. A change takes two operations to be stored and
+/// one to be read, so that it reaches the other processes within a second if an operation takes at most 150 ms.
 const REFRESH_INTERVAL: Duration = Duration::from_millis(500);
 /// Shortest lifetime of the record of a closed circuit.
 const MIN_CLOSED_TTL: Duration = Duration::from_secs(10);
-/// Maximum number of attempts to write the record over those that other processes write meanwhile.
+/// Maximum number of attempts to write the record. An attempt fails if another process wrote the record after it was
+/// read.
 const MAX_WRITES: usize = 3;
 
-/// What the processes of a fleet share about one circuit. It keeps the circuit of this process up to date.
+/// What the processes of a fleet share about one circuit. It applies the changes of other processes to the
+/// [`LocalCircuit`] of this process, and stores the changes that this process makes.
 #[derive(Debug)]
 pub(super) struct FleetCircuit {
     local: Arc<LocalCircuit>,
@@ -45,7 +48,8 @@ impl FleetCircuit {
         Self { local, probe_lease: key("probe"), record, store, refresh: Mutex::default() }
     }
 
-    /// Reads the record if the last read was an interval ago: beside the call, where the runtime can run tasks.
+    /// Reads the record if the last read began at least an interval ago, and applies it. The call does not wait for the
+    /// read, unless the runtime cannot run it in a task.
     pub(super) async fn refresh_if_due(self: &Arc<Self>, trace: &Trace) {
         let Some(running) = RunningRefresh::begin(self) else { return };
         let trace = trace.clone();
@@ -58,9 +62,13 @@ impl FleetCircuit {
         .await;
     }
 
-    /// Acquires the lease of the probe for an attempt that was admitted as the probe of this process, and takes over what
-    /// other processes have changed. Returns no lease if another process probes, or if the store failed: then the circuit
-    /// of this process alone decides whether the attempt probes.
+    /// Acquires the lease of the probe for an attempt that was admitted as the probe of this process, then reads the
+    /// record and applies it. The caller must check afterwards whether the attempt may still be sent.
+    ///
+    /// * If another process holds the lease, returns `None`, and the attempt is no longer the probe.
+    /// * If another process began the open period and its record is still in the store, the attempt is no longer the
+    ///   probe.
+    /// * If the store failed to acquire the lease, returns `None`, and the attempt may probe without a lease.
     pub(super) async fn begin_probe(&self, generation: u64, trace: &Trace) -> Option<LeaseGuard> {
         let lease = LeaseGuard::new(self.store.clone(), trace.clone(), self.probe_lease.clone());
         let lease = match lease.acquire(Duration::ZERO).await {
@@ -73,7 +81,8 @@ impl FleetCircuit {
         };
         if let Ok(stored) = self.read(trace).await {
             self.apply(&stored, trace);
-            // While the record of another process exists, the circuit is open, whatever the wall clocks show.
+            // The open period of another process lasts while its record exists, even if it looks over by the wall clock
+            // of this process.
             let theirs = self.local.period_of_other();
             if theirs.is_some() && theirs == open_period_id(&stored) {
                 self.local.return_probe(generation, PROBE_RETRY_PAUSE);
@@ -82,8 +91,9 @@ impl FleetCircuit {
         lease
     }
 
-    /// Stores a change of the circuit, and then releases the lease of the probe, so that the next probe of the fleet begins
-    /// after the change is known: beside the call, where the runtime can run tasks.
+    /// Stores a change of the circuit, and then releases the lease of the probe. In this order, a process that acquires
+    /// the lease next reads the change. The call does not wait for either, unless the runtime cannot run them in a
+    /// task.
     pub(super) async fn publish(self: &Arc<Self>, change: StateChange, lease: Option<LeaseGuard>, trace: &Trace) {
         let (fleet, trace) = (self.clone(), trace.clone());
         self.run_beside(async move {
@@ -95,9 +105,10 @@ impl FleetCircuit {
         .await;
     }
 
-    /// Writes a change. If another process has opened the circuit meanwhile, its open period is taken over instead.
+    /// Writes a change. If the store has an open period that another process began meanwhile, applies that to this
+    /// process instead.
     ///
-    /// After a failure, which is emitted, this process has a circuit of its own.
+    /// If the store fails, the failure is emitted, and the change is known to this process only.
     async fn write(&self, change: &StateChange, trace: &Trace) {
         let (local, runtime) = (&self.local, &**self.local.runtime());
         for _ in 0..MAX_WRITES {
@@ -129,7 +140,7 @@ impl FleetCircuit {
         self.record.read(CircuitRecord::from_bytes, trace).await
     }
 
-    /// Takes over what other processes have changed.
+    /// Applies the stored record to the circuit of this process.
     fn apply(&self, stored: &Stored<CircuitRecord>, trace: &Trace) {
         match (&stored.value, stored.version) {
             (Some(record @ CircuitRecord::Open { .. }), Some(version)) => {
@@ -143,7 +154,7 @@ impl FleetCircuit {
         }
     }
 
-    /// Runs `task` in a spawned task, or to its end where the runtime cannot run tasks beside a call.
+    /// Spawns `task`, or awaits it if a task of this runtime may end with the call that spawned it.
     async fn run_beside(&self, task: impl Future<Output = ()> + Send + 'static) {
         let runtime = self.local.runtime();
         if runtime.joins_callers() {
@@ -158,16 +169,16 @@ impl FleetCircuit {
     }
 }
 
-/// Returns the id of the open period that a record describes.
+/// Returns the id of the open period that a record describes; `None` if the record describes none.
 fn open_period_id(stored: &Stored<CircuitRecord>) -> Option<Version> {
     stored.version.filter(|_| matches!(stored.value, Some(CircuitRecord::Open { .. })))
 }
 
-/// A read of the record that is running. When it is dropped, also before its end, the next call may begin another read.
+/// A running read of the record. No other read begins until it is dropped, which also happens if the read is cancelled.
 struct RunningRefresh(Arc<FleetCircuit>);
 
 impl RunningRefresh {
-    /// Begins a read, if none is running and the interval is over.
+    /// Begins a read if none is running and the last one began at least an interval ago.
     fn begin(fleet: &Arc<FleetCircuit>) -> Option<Self> {
         let (mut refresh, now) = (fleet.lock_refresh(), fleet.local.runtime().now());
         if refresh.is_running || now < refresh.next {

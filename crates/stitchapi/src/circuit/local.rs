@@ -1,4 +1,4 @@
-//! One circuit as this process sees it: the state, with a clock, events and the attempts that wait to be sent.
+//! One circuit in this process: its state with a clock, its events, and the attempts whose requests are not sent yet.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,20 +15,21 @@ use super::window::OpenRule;
 use crate::error::{Error, ErrorKind, Result};
 use crate::trace::{EventKind, Trace};
 
-/// What a circuit belongs to, with its name.
+/// The stitch or the host that a circuit belongs to, by name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum CircuitOwner {
     Stitch(Arc<str>),
     Host(Arc<str>),
 }
 
-/// The circuit of this process.
+/// One circuit in this process. With a store, `FleetCircuit` applies the changes of the other processes to it.
 pub(super) struct LocalCircuit {
     owner: CircuitOwner,
     open_for: Duration,
     runtime: Arc<dyn Runtime>,
     state: Mutex<CircuitState>,
-    /// Wakers of the attempts that have not been sent, by their numbers. Locked before `state` where both are locked.
+    /// Wakers of the attempts whose requests are not sent yet, by the number of the attempt. Where both mutexes are
+    /// locked, this one is locked before `state`.
     unsent: Mutex<HashMap<u64, Waker>>,
     next_number: AtomicU64,
 }
@@ -53,7 +54,7 @@ impl LocalCircuit {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Decides about an attempt that ends at `ends` at the latest.
+    /// Decides whether an attempt may start; `ends` is its latest end.
     pub(super) fn admit(&self, ends: Tick) -> Admission {
         self.lock_state().admit(self.runtime.now(), ends)
     }
@@ -75,11 +76,11 @@ impl LocalCircuit {
         Error::new(ErrorKind::CircuitOpen, what).with_retry_after(Some(retry_after))
     }
 
-    /// Returns the present generation for an attempt that was admitted under `generation` and sends its request now.
+    /// Returns the present generation if an attempt that was admitted under `generation` may send its request now.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CircuitOpen`] if the attempt may no longer be sent.
+    /// [`ErrorKind::CircuitOpen`] if the attempt must no longer send its request.
     pub(super) fn may_send(&self, generation: u64, now: Tick) -> Result<u64> {
         let state = self.lock_state();
         state.may_send(generation, now).ok_or_else(|| {
@@ -88,7 +89,8 @@ impl LocalCircuit {
         })
     }
 
-    /// Polls whether an attempt may no longer be sent: ready with its error as soon as the circuit opens.
+    /// Polls for the refusal of an attempt whose request is not sent yet: ready with the error as soon as the circuit
+    /// opens. Until then the waker of the attempt is kept under `number`.
     pub(super) fn poll_refusal(&self, generation: u64, number: u64, context: &Context<'_>) -> Poll<Error> {
         let mut unsent = self.lock_unsent();
         match self.may_send(generation, self.runtime.now()) {
@@ -105,12 +107,13 @@ impl LocalCircuit {
         self.lock_unsent().remove(&number);
     }
 
-    /// Ends the probe of `generation` without a result. No other attempt of this process probes for `pause`.
+    /// Ends the probe of `generation` without a result. The next attempt of this process may probe after `pause`.
     pub(super) fn return_probe(&self, generation: u64, pause: Duration) {
         self.lock_state().return_probe(generation, self.runtime.now() + pause);
     }
 
-    /// Records the end of an attempt, emits the change of the circuit, and returns it for the other processes.
+    /// Records the end of an attempt. If the circuit opened or closed, emits the change and returns it, so that the
+    /// caller publishes it to the fleet.
     pub(super) fn record_end(&self, generation: u64, outcome: AttemptOutcome, trace: &Trace) -> Option<StateChange> {
         let end = match outcome {
             AttemptOutcome::Responded => AttemptEnd::Responded,
@@ -140,19 +143,20 @@ impl LocalCircuit {
         }
     }
 
-    /// Closes the circuit if another process has ended its open period, whose id is given as text.
+    /// Closes the circuit if `period` is the id of its open period, as text. Called when another process has ended that
+    /// period.
     pub(super) fn close_by_other(&self, period: &str, trace: &Trace) {
         if self.lock_state().close_by_other(|id| id.to_string() == period) {
             self.emit_and_wake(EventKind::CircuitClosed { circuit: self.name(), elsewhere: true }, trace);
         }
     }
 
-    /// Ends the wait for an open period of another process of which the store has no record any more.
+    /// Ends an open period of another process now. Called when the store no longer has the record of the period.
     pub(super) fn expire_other(&self) {
         self.lock_state().expire_other(self.runtime.now());
     }
 
-    /// Returns `true` if the open period of this id was closed here, or followed by another one.
+    /// Returns `true` for the id of the open period that ended last in this process.
     pub(super) fn has_ended(&self, period: &Version) -> bool {
         self.lock_state().has_ended(period)
     }
@@ -161,7 +165,7 @@ impl LocalCircuit {
         self.lock_state().open_period().is_some()
     }
 
-    /// Returns the id of the present open period if another process has begun it.
+    /// Returns the id of the present open period if another process began it.
     pub(super) fn period_of_other(&self) -> Option<Version> {
         self.lock_state().open_period().filter(|open| !open.is_ours).map(|open| open.id)
     }
@@ -171,7 +175,8 @@ impl LocalCircuit {
         name.clone()
     }
 
-    /// Emits a change, and wakes the attempts that have not been sent, so that each checks whether it may be sent.
+    /// Emits a change, and wakes the attempts whose requests are not sent yet, so that each checks whether it may still
+    /// send.
     fn emit_and_wake(&self, change: EventKind, trace: &Trace) {
         trace.emit(change);
         let unsent = std::mem::take(&mut *self.lock_unsent());

@@ -1,9 +1,10 @@
 //! The circuit breaker: when an API fails, the whole fleet sends it no requests for a while.
 //!
-//! Before each attempt the pipeline calls [`Breaker::admit`], which returns a permit for the attempt, or an error of kind
-//! `CircuitOpen`; the permit receives the outcome of the attempt. `declaration` is the public type,
-//! `window` counts failures and `state` decides (both are pure: the time is passed in), `local` adds the clock and the
-//! waiting attempts of this process, `fleet` the record and the probe's lease in the store, `permit` runs one attempt.
+//! Before each attempt the pipeline calls [`Breaker::admit`], which returns a permit for the attempt, or an error of
+//! kind `CircuitOpen`. After the attempt the permit receives its outcome. `declaration` is the public type. `window`
+//! counts failures and `state` decides (both are pure: the time is passed in). `local` adds the clock and the unsent
+//! attempts of this process, and `fleet` the part in the store: the record of the last change, and the lease under
+//! which one process of the fleet probes the API. `permit` runs one attempt.
 
 mod breaker;
 mod declaration;

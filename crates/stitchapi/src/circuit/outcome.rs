@@ -12,7 +12,7 @@ pub(crate) enum AttemptOutcome {
     Responded,
     /// The API failed.
     Failed(Symptom),
-    /// The attempt says nothing about the API.
+    /// The attempt shows neither that the API is up nor that it is down, so the circuit does not count it.
     Unknown,
 }
 
@@ -31,7 +31,7 @@ pub(crate) enum Symptom {
 }
 
 impl Symptom {
-    /// Returns the predicate of an error message whose subject is the stitch.
+    /// Returns the text that follows the name of the stitch in an error message.
     pub(super) fn text(self) -> Cow<'static, str> {
         match self {
             Self::Status(status) => format!("received status {status}").into(),

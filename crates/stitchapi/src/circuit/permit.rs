@@ -1,4 +1,4 @@
-//! The permit of one attempt to start.
+//! The permission of a circuit for one attempt: the attempt runs under it, and it receives the outcome.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -17,16 +17,16 @@ use crate::error::Result;
 use crate::store::LeaseGuard;
 use crate::trace::Trace;
 
-/// Permit of one attempt to start. Dropped without [`end`](Self::end), the attempt says nothing about the API, and if it was
-/// the probe, the next call is.
+/// Permission for one attempt to start. If it is dropped without [`end`](Self::end), the attempt is not counted; if the
+/// attempt was the probe, the next call becomes the probe.
 pub(crate) struct AttemptPermit {
     local: Arc<LocalCircuit>,
     fleet: Option<Arc<FleetCircuit>>,
     generation: AtomicU64,
-    /// Number under which the circuit keeps the waker of the attempt until it is sent.
+    /// Number under which the circuit keeps the waker of the attempt until its request is sent.
     number: u64,
     sent_at: OnceLock<Tick>,
-    /// Lease of an attempt that probes for the fleet.
+    /// Lease under which the attempt probes for the fleet; `None` if it is no probe, or the store failed.
     probe_lease: Option<LeaseGuard>,
     has_ended: bool,
 }
@@ -46,7 +46,8 @@ impl AttemptPermit {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen) if the circuit has opened while the attempt waited.
+    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen) if the circuit opened while the attempt waited, so
+    /// that the request must not be sent.
     pub(crate) fn send(&self, now: Tick) -> Result<()> {
         self.revalidate(now)?;
         let _ = self.sent_at.set(now);
@@ -58,7 +59,8 @@ impl AttemptPermit {
         self.sent_at.get().copied()
     }
 
-    /// Runs the attempt to its end, or until the circuit opens before its request is sent.
+    /// Runs the attempt to its end, but stops it if the circuit opens before its request is sent. While a probe runs,
+    /// its lease is renewed.
     ///
     /// # Errors
     ///
@@ -76,7 +78,8 @@ impl AttemptPermit {
         .await
     }
 
-    /// Records how the attempt ended. A change of the circuit is stored before the lease of the probe is released.
+    /// Records the outcome of the attempt. If it changes the circuit, the change is stored before the lease of the
+    /// probe is released.
     pub(crate) async fn end(mut self, outcome: AttemptOutcome, trace: &Trace) {
         self.has_ended = true;
         let Some(change) = self.local.record_end(self.generation(), outcome, trace) else { return };
@@ -85,11 +88,12 @@ impl AttemptPermit {
         }
     }
 
-    /// Continues the attempt under the present generation of the circuit.
+    /// Moves the attempt to the present generation of the circuit, so that its outcome counts even if the circuit
+    /// closed meanwhile.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen) if the attempt may no longer be sent.
+    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen) if the attempt must no longer send its request.
     pub(super) fn revalidate(&self, now: Tick) -> Result<()> {
         let generation = self.local.may_send(self.generation(), now)?;
         self.generation.store(generation, Ordering::Relaxed);

@@ -10,15 +10,15 @@ use super::declaration::MAX_OPEN_FOR;
 use super::outcome::OpenCause;
 use super::state::OpenPeriod;
 
-/// The last change of a circuit. It holds no secret.
+/// The last change of a circuit. It is stored as plain JSON, so it must not contain a secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(super) enum CircuitRecord {
     /// The circuit is open while this record exists. The version of the record is the id of the open period.
     Open {
-        /// End of the open period on the wall clock of the process that opened the circuit, in milliseconds since 1970. As
-        /// clocks differ, another process waits at most `open_for` and at most an hour, and stops waiting when this record
-        /// expires.
+        /// End of the open period on the wall clock of the process that opened the circuit, in milliseconds since 1970.
+        /// As clocks differ, another process waits at most `open_for` and at most an hour, and stops waiting when this
+        /// record expires.
         until: u64,
         /// Length of the open period in milliseconds.
         open_for: u64,
@@ -47,8 +47,8 @@ impl CircuitRecord {
         Self::Closed { period_id: period_id.to_string() }
     }
 
-    /// Returns the open period that a record of this version describes, on the clock of this process; `None` for a closed
-    /// circuit.
+    /// Returns the open period that a record of this version describes, on the clock of this process; `None` for a
+    /// closed circuit.
     pub(super) fn open_period(&self, version: Version, runtime: &dyn Runtime) -> Option<OpenPeriod> {
         let Self::Open { until, open_for, cause } = self else { return None };
         let left = Duration::from_millis(*until).saturating_sub(since_1970(runtime.wall()));
@@ -71,7 +71,8 @@ fn since_1970(wall: SystemTime) -> Duration {
     wall.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Converts to milliseconds, rounded up, so that rounding makes no process probe the API before the end of the open period.
+/// Converts to milliseconds, rounded up: rounding down would let another process probe before the end of the open
+/// period.
 fn millis_up(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
 }

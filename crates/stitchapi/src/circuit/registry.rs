@@ -1,4 +1,5 @@
-//! The circuits of a seam.
+//! The circuits of a seam. It takes the declared circuit of a stitch and returns its breaker; called when a stitch is
+//! built.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,15 +18,15 @@ use crate::store::Client;
 pub(crate) struct CircuitRegistry {
     seam: Arc<str>,
     host: Arc<str>,
-    /// Store of the fleet, if it has leases and versioned values.
+    /// Store that the circuits share. `None` if there is none, or it lacks leases or versioned values.
     store: Option<Arc<Client>>,
     runtime: Arc<dyn Runtime>,
     breakers: Mutex<HashMap<CircuitOwner, (Circuit, Arc<Breaker>)>>,
 }
 
 impl CircuitRegistry {
-    /// Creates the registry of a seam. Without a `store` that has leases and versioned values, each process has circuits of
-    /// its own.
+    /// Creates the registry of a seam. Without a `store` that has leases and versioned values, each process has
+    /// circuits of its own.
     pub(crate) fn new(seam: Arc<str>, host: &str, store: Option<Arc<Client>>, runtime: Arc<dyn Runtime>) -> Self {
         let store = store.filter(|store| store.can_coordinate());
         Self { seam, host: host.into(), store, runtime, breakers: Mutex::default() }
@@ -35,8 +36,8 @@ impl CircuitRegistry {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit, and for one that differs from the circuit
-    /// declared earlier for the same owner.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit, and for one that differs from the
+    /// circuit declared earlier for the same owner.
     pub(crate) fn breaker_of(&self, circuit: &Circuit, stitch: &Arc<str>) -> Result<Option<Arc<Breaker>>> {
         let Some(rule) = circuit.validate()? else { return Ok(None) };
         let owner = if circuit.is_per_host() {

@@ -7,13 +7,14 @@ use stitchapi_core::{Tick, Version};
 use super::outcome::OpenCause;
 use super::window::{AttemptCounter, OpenRule};
 
-/// Pause after which a call may ask again for the probe, while another call probes.
+/// Time after which a call may ask again to be the probe (the one call that tests the API), while another call probes.
 pub(super) const PROBE_RETRY_PAUSE: Duration = Duration::from_millis(250);
 
-/// State of a circuit: closed, open, or half open, which is open beyond the end of the open period.
+/// State of a circuit: closed, open, or half open. Half open means that the end of the open period has passed and no
+/// probe has closed the circuit yet.
 ///
-/// Every change begins a new *generation*. An attempt is admitted under a generation; the end of an attempt of an earlier
-/// generation changes nothing.
+/// Every change begins a new *generation*, and so does every probe. An attempt belongs to the generation in which it
+/// was admitted. The end of an attempt of an earlier generation changes nothing.
 #[derive(Debug)]
 pub(super) struct CircuitState {
     rule: OpenRule,
@@ -21,21 +22,22 @@ pub(super) struct CircuitState {
     generation: u64,
     counter: AttemptCounter,
     open: Option<OpenPeriod>,
-    /// Id of the open period before this state; a record of it that is read later is out of date.
+    /// Id of the open period that ended last. A record of that period which is still in the store is out of date.
     previous: Option<Version>,
 }
 
 /// A period during which the circuit is open.
 #[derive(Debug, Clone)]
 pub(super) struct OpenPeriod {
-    /// Identity of the period, the same in the whole fleet.
+    /// Id of the period, the same in the whole fleet.
     pub(super) id: Version,
     pub(super) until: Tick,
     /// Whether this process opened the circuit.
     pub(super) is_ours: bool,
     pub(super) cause: OpenCause,
     probe: Option<Probe>,
-    /// No attempt probes before this time: another process probes, or has begun the period.
+    /// Time before which no attempt of this process probes, because another process probes or its open period is still
+    /// in the store.
     not_before: Tick,
 }
 
@@ -43,7 +45,7 @@ pub(super) struct OpenPeriod {
 #[derive(Debug, Clone, Copy)]
 struct Probe {
     generation: u64,
-    /// Latest end of the attempt.
+    /// Latest end of the attempt. From then on another attempt may probe.
     ends: Tick,
 }
 
@@ -54,7 +56,7 @@ pub(super) enum Admission {
     Admitted(u64),
     /// The attempt may start as the probe, under this generation.
     Probe(u64),
-    /// The attempt may not start. The field is the time after which a call may ask again.
+    /// The attempt must not start. The field is the time after which a call may ask again.
     Refused(Duration),
 }
 
@@ -63,13 +65,14 @@ pub(super) enum Admission {
 pub(super) enum AttemptEnd {
     /// The API responded.
     Responded,
-    /// The API failed. The fields are the id and the cause of the open period that the failure may begin.
+    /// The API failed. The fields are the id and the cause of an open period, for the case that this failure opens the
+    /// circuit.
     Failed(Version, OpenCause),
-    /// The attempt says nothing about the API.
+    /// The attempt shows neither that the API is up nor that it is down, so it is not counted.
     Unknown,
 }
 
-/// A change that the other processes have to learn.
+/// A change of the circuit that this process made and publishes to the fleet.
 #[derive(Debug)]
 pub(super) enum StateChange {
     Opened(OpenPeriod),
@@ -82,7 +85,8 @@ impl OpenPeriod {
         Self { id, until, is_ours, cause, probe: None, not_before: Tick(0) }
     }
 
-    /// Returns when an attempt of this process may probe, unless one is running.
+    /// Returns the time from which on an attempt of this process may probe, if no other attempt of this process is
+    /// probing.
     pub(super) fn probe_at(&self) -> Tick {
         self.until.max(self.not_before)
     }
@@ -93,7 +97,7 @@ impl CircuitState {
         Self { rule, open_for, generation: 0, counter: AttemptCounter::default(), open: None, previous: None }
     }
 
-    /// Decides about an attempt that ends at `ends` at the latest.
+    /// Decides whether an attempt may start. A probe that has not ended by `ends` no longer prevents the next probe.
     pub(super) fn admit(&mut self, now: Tick, ends: Tick) -> Admission {
         let Some(open) = &mut self.open else { return Admission::Admitted(self.generation) };
         if now < open.probe_at() {
@@ -107,7 +111,8 @@ impl CircuitState {
         Admission::Probe(self.generation)
     }
 
-    /// Returns the present generation if an attempt that was admitted under `generation` may send its request now.
+    /// Returns the present generation if an attempt that was admitted under `generation` may send its request now: in a
+    /// closed circuit every attempt, in an open one only the running probe, until its latest end.
     pub(super) fn may_send(&self, generation: u64, now: Tick) -> Option<u64> {
         match &self.open {
             None => Some(self.generation),
@@ -118,7 +123,8 @@ impl CircuitState {
         }
     }
 
-    /// Records the end of an attempt that was admitted under `generation`.
+    /// Records the end of an attempt that was admitted under `generation`. Returns the change if the circuit opened or
+    /// closed.
     pub(super) fn record_end(&mut self, generation: u64, end: AttemptEnd, now: Tick) -> Option<StateChange> {
         if generation != self.generation {
             return None;
@@ -151,7 +157,8 @@ impl CircuitState {
         }
     }
 
-    /// Begins an open period of another process, unless it is known or over. Returns `true` if the circuit was closed.
+    /// Takes over an open period that another process began, unless it is the present one or the one that ended last.
+    /// Returns `true` if the circuit was closed before.
     pub(super) fn open_by_other(&mut self, period: OpenPeriod) -> bool {
         let is_known = self.open.as_ref().is_some_and(|open| open.id == period.id);
         if is_known || self.has_ended(&period.id) {
@@ -162,26 +169,28 @@ impl CircuitState {
         was_closed
     }
 
-    /// Closes the circuit if `is_ended` accepts the id of its open period, which another process has ended. Returns whether
-    /// it closed.
+    /// Closes the circuit if another process has ended its open period: if `is_ended` returns `true` for the id of that
+    /// period. Returns `true` if it closed.
     pub(super) fn close_by_other(&mut self, is_ended: impl Fn(&Version) -> bool) -> bool {
         self.open.as_ref().is_some_and(|open| is_ended(&open.id)) && self.close().is_some()
     }
 
-    /// Ends the wait for the open period of another process, because the store has no record of it any more: the period is
-    /// over by the clock of that process.
+    /// Ends an open period of another process now, if it would end later, so that a probe may start. Called when the
+    /// store no longer has the record of the period, which expires when the period is over by the clock of that
+    /// process.
     pub(super) fn expire_other(&mut self, now: Tick) {
         if let Some(open) = self.open.as_mut().filter(|open| !open.is_ours) {
             open.until = open.until.min(now);
         }
     }
 
-    /// Returns the open period, if the circuit is open or half open.
+    /// Returns the open period if the circuit is open or half open, `None` if it is closed.
     pub(super) fn open_period(&self) -> Option<&OpenPeriod> {
         self.open.as_ref()
     }
 
-    /// Returns `true` if the period of this id is the one before this state: closed here, or followed by another one.
+    /// Returns `true` for the id of the open period that ended last, because the circuit closed or because another open
+    /// period replaced it.
     pub(super) fn has_ended(&self, id: &Version) -> bool {
         self.previous.as_ref() == Some(id)
     }
@@ -257,7 +266,7 @@ mod tests {
     struct Scenario {
         state: CircuitState,
         now: Tick,
-        /// Generation, latest end, and the open period in which the attempt is a probe.
+        /// Generation and latest end of each attempt, and for a probe the id of its open period.
         attempts: Vec<(u64, Tick, Option<Version>)>,
         ids: u64,
     }
@@ -415,7 +424,7 @@ mod tests {
         assert_eq!(scenario.state.admit(scenario.now, scenario.now), Admission::Refused(PROBE_RETRY_PAUSE));
         scenario.run(Step::Drop(0));
         assert!(matches!(scenario.state.admit(scenario.now, scenario.now + ATTEMPT), Admission::Probe(_)));
-        // The probe has not ended by its latest end.
+        // The probe has reached its latest end without a result.
         scenario.run(Step::Wait(20_000));
         assert!(matches!(scenario.state.admit(scenario.now, scenario.now), Admission::Probe(_)));
     }

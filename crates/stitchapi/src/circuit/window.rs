@@ -1,4 +1,5 @@
-//! The attempts of a closed circuit that have ended, and when their failures open it. Pure: the time is passed in.
+//! The counter of the attempts of a closed circuit, and the rule by which their failures open it. Pure: the time is
+//! passed in.
 
 use std::time::Duration;
 
@@ -12,15 +13,15 @@ const INTERVALS: usize = 10;
 pub(crate) enum OpenRule {
     /// After this number of failures in succession.
     Consecutive(u32),
-    /// When at least `percent` of the attempts that ended within `window` have failed, and these attempts are at least
-    /// `min_attempts`.
+    /// When at least `min_attempts` attempts ended within `window`, and at least `percent` of these failed.
     FailureRate { percent: u32, min_attempts: u32, window: Duration },
 }
 
 /// Counter of the attempts of a closed circuit, in constant memory.
 ///
-/// The window is divided into ten intervals, and the oldest interval is reused for the newest attempts. So the counter covers
-/// between nine tenths of the window and all of it. Resilience4j calls the method partial aggregation.
+/// The window is divided into ten intervals, and the oldest interval is reused for the newest attempts. Therefore the
+/// counter covers at least nine tenths of the window and at most all of it. Resilience4j calls this partial
+/// aggregation.
 #[derive(Debug, Default)]
 pub(super) struct AttemptCounter {
     consecutive: u32,
@@ -36,7 +37,7 @@ struct Interval {
 }
 
 impl AttemptCounter {
-    /// Counts an attempt that ended now. Returns `true` if the circuit opens by `rule`.
+    /// Counts an attempt that ended now. Returns `true` if the circuit has to open by `rule`.
     pub(super) fn record(&mut self, rule: &OpenRule, now: Tick, failed: bool) -> bool {
         self.consecutive = if failed { self.consecutive.saturating_add(1) } else { 0 };
         match *rule {
@@ -60,7 +61,7 @@ impl AttemptCounter {
         interval.failures = interval.failures.saturating_add(failed.into());
     }
 
-    /// Returns the attempts and failures in the last ten intervals up to `number`.
+    /// Returns the number of attempts and of failures in the ten intervals that end with `number`.
     fn sum(&self, number: u64) -> (u64, u64) {
         let live = self.intervals.iter().filter(|interval| interval.number + INTERVALS as u64 > number);
         live.fold((0, 0), |(attempts, failures), interval| {
@@ -73,8 +74,8 @@ impl AttemptCounter {
 mod tests {
     use super::*;
 
-    /// Returns the number of attempts after which the circuit opens. An attempt is the millisecond of its end, and
-    /// whether it failed.
+    /// Returns the number of attempts after which the circuit opens. Each attempt is given by the time of its end in
+    /// milliseconds, and `true` if it failed.
     fn opens_after(rule: OpenRule, attempts: impl IntoIterator<Item = (u64, bool)>) -> Option<usize> {
         let mut counter = AttemptCounter::default();
         let mut attempts = attempts.into_iter();

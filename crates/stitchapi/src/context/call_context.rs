@@ -23,9 +23,10 @@ pub(crate) struct CallContext {
     pub(crate) store: Arc<store::Client>,
     /// The vault that seals what the seam stores.
     pub(crate) vault: Vault,
-    /// The end of the whole call.
+    /// Deadline of the whole call, with all its attempts.
     pub(crate) deadline: Tick,
-    /// The counter that a spawned task joins, so that a shutdown waits for it.
+    /// Counter of the calls and tasks in flight. A spawned task is counted in it, so that a shutdown waits for the
+    /// task.
     pub(crate) in_flight: Arc<InFlight>,
 }
 

@@ -1,4 +1,4 @@
-//! Count of what runs on a seam, and the two steps of its shutdown.
+//! The number of calls and tasks in flight on a seam, and the two steps of its shutdown.
 
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 
 /// Bit that is set when no new call may begin.
 const NO_NEW_CALLS: usize = 1 << (usize::BITS - 1);
-/// Bit that is set when no running call may start another request. The lower bits hold the count.
+/// Bit that is set when calls in flight may send no further request. The lower bits are the count.
 const NO_NEW_REQUESTS: usize = NO_NEW_CALLS >> 1;
 
 /// Counter of the calls and tasks in flight on a seam, with the flags of its shutdown.
@@ -65,7 +65,8 @@ impl InFlight {
         self.state.fetch_or(NO_NEW_CALLS, Ordering::Relaxed);
     }
 
-    /// Refuses further requests of the calls in flight from now on: the second step of a shutdown, when its grace is over.
+    /// Refuses further requests of the calls in flight from now on: the second step of a shutdown, when its grace is
+    /// over.
     pub(crate) fn refuse_new_requests(&self) {
         self.state.fetch_or(NO_NEW_REQUESTS, Ordering::Relaxed);
     }
@@ -75,8 +76,8 @@ impl InFlight {
         self.state.load(Ordering::Acquire) & !(NO_NEW_CALLS | NO_NEW_REQUESTS)
     }
 
-    /// Waits until nothing is in flight. Called after [`refuse_new_calls`](Self::refuse_new_calls): before it, the end of the
-    /// last call wakes no waiter.
+    /// Waits until nothing is in flight. Called after [`refuse_new_calls`](Self::refuse_new_calls): before it, the end
+    /// of the last call wakes no waiter.
     pub(crate) async fn wait_until_idle(&self) {
         poll_fn(|context| {
             // The waker is stored before the count is read, so that a guard dropped in between wakes it.

@@ -1,7 +1,7 @@
 //! What one call carries through the layers.
 //!
-//! [`CallContext`] is built by the pipeline and passed down by reference, so that no layer below needs the seam.
-//! [`InFlight`] counts calls for [`Seam::shutdown`](crate::Seam::shutdown).
+//! [`CallContext`] is built by the pipeline and passed to the layers below, so that none of them needs the seam.
+//! [`InFlight`] counts calls and tasks, so that [`Seam::shutdown`](crate::Seam::shutdown) can wait for them.
 
 mod call_context;
 mod in_flight;

@@ -1,4 +1,5 @@
-//! What the processes of a fleet share about one flight: the key of the leader's lease, and the outcome record.
+//! What the processes of a fleet share about one flight: the lease of the leader (the process that fetches), and the
+//! record of the outcome that the leader stores.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ use super::outcome::Outcome;
 use crate::store::{Client, LeaseGuard, Record, Stored};
 use crate::trace::{Trace, Unreadable};
 
-/// Pause before an operation that failed is repeated.
+/// Pause before a failed operation is repeated.
 const RETRY_PAUSE: Duration = Duration::from_millis(25);
 
 /// The lease and the outcome record of one flight, as one call uses them.
@@ -42,8 +43,8 @@ impl FlightRecord {
         LeaseGuard::new(self.store.clone(), self.trace.clone(), self.lease.clone())
     }
 
-    /// Runs `operation`, and once more if it failed with a retryable error, so that a single failure of the store does not
-    /// make a process fetch for itself.
+    /// Runs `operation`, and once more if it failed with a retryable error, so that a single failure of the store does
+    /// not make a process fetch for itself.
     pub(crate) async fn with_one_retry<T, F>(&self, mut operation: impl FnMut() -> F + Send) -> Result<T, StoreError>
     where
         T: Send,
@@ -63,10 +64,11 @@ impl FlightRecord {
         self.outcome.read(Outcome::from_bytes, &self.trace).await
     }
 
-    /// Stores the outcome over the version `last_read`, or where that version has expired. It stores nothing if another
-    /// leader has stored an outcome since.
+    /// Stores the outcome over the version `last_read`, or as a new record if that version has expired. It stores
+    /// nothing if another leader has stored an outcome since.
     ///
-    /// After a failure, which is emitted, the followers acquire the lease one after the other.
+    /// If the store fails, the failure is emitted. The followers then find no outcome, and acquire the lease one after
+    /// the other.
     pub(super) async fn write_outcome(&self, outcome: &Outcome, last_read: Option<Version>, ttl: Duration) {
         let new = Version::random(self.runtime());
         let write = |expected| self.outcome.write(expected, new, outcome.to_bytes(), ttl, &self.trace);

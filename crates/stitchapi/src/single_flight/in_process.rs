@@ -12,13 +12,14 @@ use stitchapi_core::{BoxFuture, Key};
 /// The future of a flight, one clone for each caller.
 pub(crate) type SharedFlight<T> = Shared<BoxFuture<'static, T>>;
 
-/// The running flights of this process, by the key of what they fetch.
+/// The running flights of this process, by the key of the value that each fetches.
 ///
-/// Every caller of a flight polls it, so that the flight continues when its first caller is dropped. When its last caller
-/// is dropped, the flight is dropped.
+/// Every caller of a flight polls its future, so that the flight continues when the caller that began it is dropped.
+/// When its last caller is dropped, the flight is dropped.
 pub(crate) struct InProcessFlights<T> {
     table: Arc<Mutex<FlightTable<T>>>,
-    /// Output for all callers of a flight that panicked, because a future that panicked must not be polled again.
+    /// Returns the output that all callers of a flight receive if it panics. A future that panicked must not be polled
+    /// again.
     panic_output: fn() -> T,
 }
 
@@ -46,7 +47,7 @@ impl<T: Clone + Send + Sync + 'static> InProcessFlights<T> {
         let (flight, panic_output) = (AssertUnwindSafe(begin()).catch_unwind(), self.panic_output);
         let flight: BoxFuture<'static, T> = Box::pin(async move {
             let _entry = entry;
-            // The panic hook has reported the panic.
+            // The panic is not reported here, because the panic hook has done so.
             flight.await.unwrap_or_else(|_| panic_output())
         });
         let flight = flight.shared();
@@ -57,8 +58,8 @@ impl<T: Clone + Send + Sync + 'static> InProcessFlights<T> {
     }
 }
 
-/// A flight's entry in the table. Dropped with the flight's future, when that has ended or its last caller is dropped, it
-/// removes the entry.
+/// The entry of a flight in the table, which it removes when it is dropped. The future of the flight owns it, so that
+/// is when the future has ended or its last caller is dropped.
 struct TableEntry<T> {
     table: Arc<Mutex<FlightTable<T>>>,
     key: Key,

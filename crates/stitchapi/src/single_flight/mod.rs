@@ -1,10 +1,10 @@
 //! Single flight: of all callers that need the same value at the same time, one fetches it and the others wait.
 //!
-//! Callers that want the same value wait for one fetch of it, and receive the value or its failure. Logins and cached
-//! responses use it. There are two layers. In one process the callers share one future ([`InProcessFlights`]). Across
-//! processes that future is [`run_once`]: the holder of a lease is the *leader* and fetches; the other processes are
-//! *followers* and read the *outcome* that the leader stores. A follower acquires the lease when the leader's lease expires.
-//! On a store without leases or versioned values each process fetches for itself.
+//! All of them receive the value, or the failure of the fetch. Logins and cached responses use it. There are two
+//! layers. In one process the callers share one future ([`InProcessFlights`]). Across processes that future is
+//! [`run_once`]: the holder of a lease is the *leader* and fetches; the other processes are *followers* and read the
+//! *outcome* that the leader stores. A follower acquires the lease when the leader releases it or lets it expire. On a
+//! store without leases or versioned values each process fetches for itself.
 
 mod flight_record;
 mod in_process;

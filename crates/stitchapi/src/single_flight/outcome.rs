@@ -6,16 +6,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-/// How a flight ended. It lies in the store as plain JSON, because it holds no secret.
+/// How a flight ended. It is stored as plain JSON, so it must not contain a secret.
 ///
-/// It expires after 5 s. A failure of a task with a [`FAILURE_BACK_OFF`](super::FlightTask::FAILURE_BACK_OFF) expires after
-/// the `retry_after` of that failure instead, at least after the back-off and at most after 60 s.
+/// It expires after 5 s, except for the failure of a task with a
+/// [`FAILURE_BACK_OFF`](super::FlightTask::FAILURE_BACK_OFF). That expires after the `retry_after` of the failure, but
+/// not before the back-off and not later than 60 s.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub(crate) enum Outcome {
     /// The output is in the store.
     Stored,
-    /// The output cannot be stored: each process fetches for itself, also one that begins before this outcome expires.
+    /// The output cannot be stored, so each process fetches for itself, also a process that begins before this outcome
+    /// expires.
     NotKept,
     /// The fetch failed.
     Failed(SharedFailure),
@@ -30,7 +32,7 @@ pub(crate) struct SharedFailure {
     pub(crate) reason: FailureReason,
     /// Whether the same fetch may succeed later.
     pub(crate) retryable: bool,
-    /// Time to wait before the next fetch, if the failure states one.
+    /// Time to wait before the next fetch, if the API or the login service stated one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) retry_after: Option<Duration>,
 }

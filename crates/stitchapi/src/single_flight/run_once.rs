@@ -1,4 +1,5 @@
-//! Single flight across processes: one process of the fleet runs the task, the others wait for its outcome.
+//! Single flight across processes: the process that acquires the lease is the leader and runs the task; the other
+//! processes are its followers and wait for its outcome.
 
 use std::time::Duration;
 
@@ -14,13 +15,14 @@ use crate::store::{Acquired, LeaseGuard, PollInterval, Stored};
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Lifetime of an outcome, unless it is a failure of a task with a back-off.
 const OUTCOME_TTL: Duration = Duration::from_secs(5);
-/// Longest lifetime of a failure that also holds for processes which begin after it.
+/// Longest lifetime of a failure that also applies to processes which begin after it.
 const MAX_FAILURE_TTL: Duration = Duration::from_secs(60);
 
-/// Runs `task` once in the whole fleet, and returns what this process gets of it. Called after a miss.
+/// Runs `task` once in the whole fleet, and returns its result for this process. Called when the value was not found.
 ///
-/// This process runs the task for itself if the store has no leases or no versioned values, if an operation fails twice in
-/// succession, or if the store fails for the lifetime of a lease while this process follows: a failed store fails no caller.
+/// A failed store fails no caller: this process runs the task for itself if the store has no leases or no versioned
+/// values, if an operation fails and its repetition fails, too, or if the store fails for the lifetime of a lease while
+/// this process waits. It also does so if the leader reports that the output cannot be stored.
 ///
 /// If the future is dropped, the task is dropped, and a background task releases the lease.
 pub(crate) async fn run_once<T: FlightTask>(record: &FlightRecord, task: &T) -> FlightResult<T::Output, T::Failure> {
@@ -32,7 +34,8 @@ pub(crate) async fn run_once<T: FlightTask>(record: &FlightRecord, task: &T) -> 
     task.fetch(None).await.result.into()
 }
 
-/// Leads the flight or follows it. Returns `None` if each process has to run the task for itself.
+/// Leads the flight or follows it. Returns `None` if the leader reports that the output cannot be stored, so that each
+/// process runs the task for itself.
 async fn lead_or_follow<T: FlightTask>(
     record: &FlightRecord,
     task: &T,
@@ -44,8 +47,8 @@ async fn lead_or_follow<T: FlightTask>(
             .await?;
     // Version of the outcome read last, and version of the outcome that this process has acted upon.
     let (mut last_read, mut handled) = (first.version, first.version);
-    // Of the outcomes that precede this flight, a failure counts only within its back-off, and `Stored` does not count,
-    // because the value was missed since.
+    // The first outcome may be older than this call. A failure then counts only if the task has a back-off. `Stored`
+    // does not count, because this process did not find the value.
     let mut outcome = match first.value {
         Some(Outcome::Failed(_)) if T::FAILURE_BACK_OFF.is_none() => None,
         Some(Outcome::Stored) => None,
@@ -72,7 +75,7 @@ async fn lead_or_follow<T: FlightTask>(
             handled = last_read;
         }
         if acquired == Acquired::Held {
-            // The fetch begins with at least two thirds of the lease's lifetime.
+            // A fetch must begin with at least two thirds of the lease's lifetime left, or with a renewed lease.
             if lease.is_fresh() || lease.renew().await {
                 return Ok(Some(lead(record, task, lease, last_read).await.into()));
             }
@@ -84,7 +87,7 @@ async fn lead_or_follow<T: FlightTask>(
     }
 }
 
-/// What ended a follower's wait.
+/// What a follower found at the end of its wait.
 struct WaitResult {
     acquired: Acquired,
     stored: Stored<Outcome>,
@@ -99,14 +102,15 @@ async fn wait_for_outcome_or_lease(
 ) -> Result<WaitResult, StoreError> {
     let (runtime, store) = (record.runtime(), record.store());
     let mut interval = PollInterval::new(store.timeout(), MAX_POLL_INTERVAL);
-    // A request for the lease at a third of the queue ttl keeps the place in the queue, and acquires a lease that has
-    // expired.
+    // The lease is requested again after a third of the queue ttl, so that the place in the queue is kept, or when the
+    // lease of the leader may have expired.
     let next_acquire_at = |acquired: &Acquired| match acquired {
         Acquired::Busy { retry_after } => runtime.now() + (store.queue_ttl() / 3).min(*retry_after),
         Acquired::Held => runtime.now(),
     };
     let mut acquire_at = next_acquire_at(&acquired);
-    // The leader is fetching meanwhile, so a store that fails for less than a lease's lifetime is no reason to fetch, too.
+    // The leader may still be fetching, so this process waits until the store has failed for the lifetime of a lease
+    // before it fetches, too.
     let mut give_up_at = runtime.now() + lease.ttl();
     loop {
         let now = runtime.now();
@@ -129,8 +133,8 @@ async fn wait_for_outcome_or_lease(
     }
 }
 
-/// Requests the lease, if `acquired` is given, and then reads the outcome: in this order, the process that acquires the
-/// lease has read every outcome of the leaders before it.
+/// Requests the lease, if `acquired` is given, and then reads the outcome. In this order, a process that acquires the
+/// lease also reads the outcome of the leader before it.
 async fn poll_once(
     record: &FlightRecord,
     lease: &LeaseGuard,
@@ -151,7 +155,8 @@ async fn lead<T: FlightTask>(
 ) -> Result<T::Output, T::Failure> {
     let FetchResult { result, outcome } = lease.renew_while(task.fetch(Some(&lease))).await;
     match outcome {
-        // The next leader loads the output, whether it has read this outcome or not.
+        // Both may run at once: the next leader loads the output before it fetches, even if it has not read this
+        // outcome.
         Some(Outcome::Stored) => {
             join(record.write_outcome(&Outcome::Stored, last_read, OUTCOME_TTL), lease.release()).await;
         }
@@ -168,8 +173,8 @@ async fn lead<T: FlightTask>(
     result
 }
 
-/// Returns how long a failure holds for processes that begin after it: the `retry_after` it states, at least `back_off` and
-/// at most 60 s.
+/// Returns how long a failure applies to processes that begin after it: its `retry_after`, but at most 60 s and at
+/// least `back_off`.
 pub(crate) fn failure_ttl(back_off: Duration, retry_after: Option<Duration>) -> Duration {
     retry_after.unwrap_or_default().min(MAX_FAILURE_TTL).max(back_off)
 }
@@ -198,7 +203,8 @@ mod tests {
         FlightRecord::new(store, trace, &["test"])
     }
 
-    /// Reports `outcome` after each fetch, and stores no output. `BACK_OFF` is its back-off in seconds, if it has one.
+    /// A task that reports `outcome` after each fetch, and stores no output. `BACK_OFF` is its back-off in seconds; 0
+    /// for none.
     struct StoresNothing<'s, const BACK_OFF: u64> {
         sim: &'s SimRuntime,
         fetches: AtomicU32,
@@ -241,7 +247,7 @@ mod tests {
         assert!(elapsed < FETCH_TIME * 3 + Duration::from_millis(200), "{elapsed:?}");
     }
 
-    /// Returns how many seconds an outcome is in the store after the flight that stored it.
+    /// Returns for how many seconds an outcome is in the store after the flight that stored it.
     fn seconds_stored<const BACK_OFF: u64>(outcome: Outcome) -> u32 {
         let sim = SimRuntime::new(1);
         let (record, task) = (record(&sim), StoresNothing::<BACK_OFF>::reporting(&sim, outcome));

@@ -1,11 +1,11 @@
-//! The source of an error that several callers of a flight share.
+//! The source of a failure that several callers of a flight share.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// The source of a shared failure, as the error of one of its callers refers to it: an error cannot be cloned, so that each
-/// caller's error refers to the one failure.
+/// The source of a shared failure, as a part of the error of one caller. Each caller has an error of its own, but a
+/// source cannot be cloned, so all these errors refer to the source of the one failure.
 #[derive(Debug)]
 pub(crate) struct SharedSource<F> {
     failure: Arc<F>,
@@ -13,7 +13,8 @@ pub(crate) struct SharedSource<F> {
 }
 
 impl<F> SharedSource<F> {
-    /// Creates the reference to what `source` returns for `failure`; `None` if that is `None`.
+    /// Creates the reference to the error that `source` returns for `failure`. Returns `None` if `source` returns
+    /// `None`.
     pub(crate) fn new(failure: Arc<F>, source: fn(&F) -> Option<&(dyn Error + 'static)>) -> Option<Self> {
         source(&failure)?;
         Some(Self { failure, source })

@@ -1,4 +1,4 @@
-//! What a flight is for: a task with a read from the store and a fetch, and the results of both.
+//! The task that a flight runs: a read of the value from the store, and a fetch of it. Also the results of both.
 
 use std::future::Future;
 use std::time::Duration;
@@ -8,20 +8,21 @@ use stitchapi_core::StoreError;
 use super::outcome::{Outcome, SharedFailure};
 use crate::store::LeaseGuard;
 
-/// The task of a flight: it fetches one value and stores it.
+/// The task of a flight, which fetches one value and stores it.
 pub(crate) trait FlightTask: Sync {
     /// The value.
     type Output: Send;
-    /// Why it could not be fetched.
+    /// The failure of the fetch.
     type Failure: Send;
-    /// Shortest time for which a failure also holds for processes that begin after it. `None`: a failure holds only for
-    /// the processes that were waiting for it.
+    /// Shortest time for which a failure also applies to processes that begin after it. If `None`, a failure applies
+    /// only to the processes that were waiting for it.
     const FAILURE_BACK_OFF: Option<Duration>;
 
-    /// Reads the value from the store; `None` if it is not stored or not valid.
+    /// Reads the value from the store; `None` if it is not stored, or may not be used.
     fn load(&self) -> impl Future<Output = Result<Option<Self::Output>, StoreError>> + Send;
 
-    /// Fetches the value, and stores it if `lease` is still held after the fetch. Without a lease it stores nothing.
+    /// Fetches the value and stores it. If `lease` was lost during the fetch, it must not overwrite a value that the
+    /// next leader has stored. Without a lease, the task decides whether it stores the value.
     fn fetch(
         &self,
         lease: Option<&LeaseGuard>,
@@ -32,23 +33,23 @@ pub(crate) trait FlightTask: Sync {
 pub(crate) struct FetchResult<T, F> {
     /// Result for this process.
     pub(crate) result: Result<T, F>,
-    /// Outcome that the leader stores for the followers. `None`: it stores none, and the followers acquire the lease one
-    /// after the other.
+    /// Outcome that the leader stores for the followers. If `None`, it stores none, and the followers acquire the lease
+    /// one after the other.
     pub(crate) outcome: Option<Outcome>,
 }
 
-/// How a flight ended for one of its processes.
+/// How a flight ended for this process.
 pub(crate) enum FlightResult<T, F> {
-    /// The value, from the store or from this process' own fetch.
+    /// The value, read from the store or fetched by this process.
     Ready(T),
-    /// This process' own fetch failed.
+    /// The fetch of this process failed.
     Failed(F),
     /// The fetch of another process failed.
     FailedElsewhere(SharedFailure),
 }
 
 impl<T, F> From<Result<T, F>> for FlightResult<T, F> {
-    /// Converts the result of this process' own fetch.
+    /// Converts the result of a fetch by this process.
     fn from(result: Result<T, F>) -> Self {
         match result {
             Ok(output) => Self::Ready(output),

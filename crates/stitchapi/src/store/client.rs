@@ -15,9 +15,11 @@ use super::fit_key::fit_key;
 use crate::runtime::{TimeUp, within};
 use crate::trace::{EventKind, Trace};
 
-/// Client of a [`StitchStore`]: requests each facet once, when it is created.
+/// Client of a [`StitchStore`] and its facets (its optional abilities, such as leases), which it requests once, when it
+/// is created.
 ///
-/// * Every operation is bounded by the timeout that the store states. An operation that timed out may have taken effect.
+/// * Every operation is bounded by the timeout that the store states. An operation that timed out may have taken
+///   effect.
 /// * Every failure is emitted as [`EventKind::StoreFailed`] on the trace of the caller.
 /// * An operation of a facet that the store does not have fails with [`StoreErrorKind::Unsupported`].
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Client {
         }
     }
 
-    /// Returns the name of the store, as in errors and events.
+    /// Returns the name of the store, as shown in errors and events.
     pub(crate) fn name(&self) -> &'static str {
         self.store.name()
     }
@@ -57,15 +59,15 @@ impl Client {
         &self.runtime
     }
 
-    /// Returns the bound of one operation.
+    /// Returns the time limit of one operation.
     pub(crate) fn timeout(&self) -> Duration {
         self.limits.timeout
     }
 
     /// Returns how long a waiter keeps its place in the queue of a lease without asking again.
     ///
-    /// It is half the timeout, because a store may delay its response until the lease is released, and the response must
-    /// arrive before the timeout.
+    /// It is half the timeout: a store may delay its response for the queue ttl, until the lease is released, and the
+    /// response must arrive before the timeout.
     pub(crate) fn queue_ttl(&self) -> Duration {
         self.limits.timeout / 2
     }
@@ -80,7 +82,8 @@ impl Client {
         bytes <= self.limits.max_value
     }
 
-    /// Returns `true` if a process can wait for the result of another one: the store has leases and versioned values.
+    /// Returns `true` if the store has leases and versioned values, with which a process can wait for the result of
+    /// another process.
     pub(crate) fn can_coordinate(&self) -> bool {
         self.leases.is_some() && self.versioned.is_some()
     }
@@ -212,7 +215,7 @@ impl Client {
         self.bounded("hold", trace, pacer.hold(key, until, cap)).await
     }
 
-    /// Runs one operation within the timeout of the store and emits its failure.
+    /// Runs one operation within the timeout of the store, and emits a failure as an event.
     async fn bounded<T: Send>(
         &self,
         operation: &'static str,

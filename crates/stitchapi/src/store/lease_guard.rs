@@ -1,8 +1,8 @@
 //! One lease of the store, from the first request for it to its release.
 //!
-//! A [`LeaseGuard`] is created for the key of a lease; it acquires and renews the lease, and knows whether this process holds
-//! it. Single flight acquires a lease for its leader, the circuit for its probe. The operations are those of [`Client`], and
-//! their contract is that of [`Leases`](stitchapi_core::Leases).
+//! A [`LeaseGuard`] is created for the key of a lease. It acquires and renews the lease, and remembers until when this
+//! process holds it. Single flight acquires a lease for its leader, and the circuit for its probe. It uses the
+//! operations of [`Client`]; their contract is that of [`Leases`](stitchapi_core::Leases).
 
 use std::future::Future;
 use std::pin::pin;
@@ -16,8 +16,8 @@ use stitchapi_core::{Key, Lease, Owner, StoreError, Tick};
 use super::Client;
 use crate::trace::Trace;
 
-/// Lifetime of a lease on a store with a timeout of at most a quarter of it. On a slower store it is four timeouts, so that
-/// an acquire, a read and a renewal together take less than the lifetime.
+/// Shortest lifetime of a lease. On a store with a timeout above a quarter of it, the lifetime is four timeouts, so
+/// that an acquire, a read and a renewal together take less than the lifetime.
 const MIN_TTL: Duration = Duration::from_secs(1);
 
 /// A lease with one holder, or a place in its queue.
@@ -47,27 +47,27 @@ pub(crate) enum Acquired {
 }
 
 impl LeaseGuard {
-    /// Creates a guard for the lease under `key`, with a random owner. It requests nothing yet.
+    /// Creates a guard for the lease under `key`, with a random owner. It does not request the lease yet.
     pub(crate) fn new(store: Arc<Client>, trace: Trace, key: Key) -> Self {
         let (owner, ttl) = (Owner::random(&**store.runtime()), MIN_TTL.max(store.timeout() * 4));
         let (valid_until, needs_release) = (AtomicU64::new(0), AtomicBool::new(false));
         Self { store, trace, key, owner, ttl, valid_until, needs_release }
     }
 
-    /// Returns the lifetime of the lease from each renewal on.
+    /// Returns the lifetime of the lease, counted from its last renewal.
     pub(crate) fn ttl(&self) -> Duration {
         self.ttl
     }
 
-    /// Acquires the lease, extends it if it is held already, or takes a place in its queue and keeps that for
-    /// `queue_ttl`.
+    /// Acquires the lease, or extends it if this guard holds it already. If another owner holds it, takes a place in
+    /// its queue for `queue_ttl`.
     ///
-    /// If the future is dropped while it waits for the store, the lease may have been acquired; the guard releases it when it
-    /// is dropped.
+    /// If the future is dropped while it waits for the store, the lease may have been acquired; the guard releases it
+    /// when it is dropped.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] of the operation; what was held before is still held.
+    /// [`StoreError`] of the operation. A lease that was held before is still held until it expires.
     pub(crate) async fn acquire(&self, queue_ttl: Duration) -> Result<Acquired, StoreError> {
         self.needs_release.store(true, Ordering::Relaxed);
         let valid_until = self.now() + self.ttl;
@@ -78,14 +78,15 @@ impl LeaseGuard {
             }
             Lease::Busy { retry_after } => {
                 self.set_valid_until(Tick(0));
-                // A queue ttl of zero leaves the queue.
+                // With a queue ttl of zero the owner is not in the queue.
                 self.needs_release.store(!queue_ttl.is_zero(), Ordering::Relaxed);
                 Ok(Acquired::Busy { retry_after })
             }
         }
     }
 
-    /// Returns `true` if the lease is held for certain: its lifetime counts from the sending of the last renewal.
+    /// Returns `true` if the lease is held for certain. Its lifetime is counted from the sending of the last renewal,
+    /// so that it ends here before it ends in the store.
     pub(crate) fn is_held(&self) -> bool {
         !self.time_left().is_zero()
     }
@@ -95,19 +96,20 @@ impl LeaseGuard {
         self.time_left() > self.ttl * 2 / 3
     }
 
-    /// Extends the lease. Returns `true` if the store has confirmed it and the lease is still held.
+    /// Extends the lease. Returns `true` if the store confirmed the renewal and the lease is still held.
     pub(crate) async fn renew(&self) -> bool {
         let valid_until = self.now() + self.ttl;
         match self.store.renew(&self.key, self.ttl, &self.owner, &self.trace).await {
             Ok(true) => self.set_valid_until(valid_until),
             Ok(false) => self.set_valid_until(Tick(0)),
-            // The store may have renewed it; the validity known before is not affected.
+            // The store may have renewed the lease or not, so the end that was known before is kept.
             Err(_) => return false,
         }
         self.is_held()
     }
 
-    /// Runs `future` to its end. Until the lease is lost, it is renewed after each third of its lifetime.
+    /// Runs `future` to its end, even if the lease is lost. Until then the lease is renewed after each third of its
+    /// lifetime.
     ///
     /// If the returned future is dropped, `future` is dropped, too, and the lease is no longer renewed.
     pub(crate) async fn renew_while<T>(&self, future: impl Future<Output = T> + Send) -> T {
@@ -115,7 +117,7 @@ impl LeaseGuard {
             let mut pause = self.ttl / 3;
             while self.is_held() {
                 self.store.runtime().sleep_until(self.now() + pause).await;
-                // A failed renewal is repeated soon, because the next third may be the last.
+                // A failed renewal is repeated after a shorter pause, because less of the lifetime is left.
                 pause = if self.renew().await { self.ttl / 3 } else { self.ttl / 10 };
             }
             std::future::pending::<T>().await
@@ -125,7 +127,8 @@ impl LeaseGuard {
         }
     }
 
-    /// Releases the lease or the place in the queue. After a failure, which is emitted, it expires.
+    /// Releases the lease or the place in the queue. If that fails, the failure is emitted, and the lease or the place
+    /// expires.
     ///
     /// If the future is dropped, a background task releases the lease.
     pub(crate) async fn release(mut self) {

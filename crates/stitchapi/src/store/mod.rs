@@ -1,9 +1,10 @@
 //! The store of a seam, as the rest of the library uses it.
 //!
-//! [`Client`] carries every operation of every facet: bounded in time, each failure an event. Callers above never hold a
-//! `StitchStore` themselves. `fit_key` shortens keys that the store would refuse. On the client stand a lease that is held
-//! and renewed ([`LeaseGuard`]) and a versioned value ([`Record`]). [`PollInterval`] says how soon a waiter asks again, and
-//! [`OutageTracker`] when to try a store that has failed.
+//! [`Client`] makes the operations of the store and of its facets (its optional abilities). It bounds each operation in
+//! time and emits each failure as an event; the layers above never use a `StitchStore` directly. `fit_key` shortens
+//! keys that the store would refuse. [`LeaseGuard`] (a lease that is held and renewed) and [`Record`] (a versioned
+//! value) use the client. [`PollInterval`] says how soon a waiter asks again, and [`OutageTracker`] when to try a store
+//! that has failed.
 
 mod client;
 mod fit_key;

@@ -1,7 +1,7 @@
-//! Outage of a store that has failed: when to probe it again, and when the outage ends.
+//! The outage of a store that has failed: when to probe the store again, and when the outage ends.
 //!
-//! A limit of the throttle creates a [`OutageTracker`] when an operation fails, and drops it when the outage is over. What a
-//! process does meanwhile is the limit's own affair. Pure: callers pass the time.
+//! A limit of the throttle creates an [`OutageTracker`] when an operation fails, and drops it when the outage is over.
+//! The limit itself decides whether its calls start meanwhile. Pure: callers pass the time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,15 @@ use stitchapi_core::{StoreError, Tick};
 
 /// Pause between two probes of an unavailable store.
 pub(crate) const PROBE_INTERVAL: Duration = Duration::from_millis(250);
-/// Number of missed probes after which the state of the store is unknown.
+/// Number of probe intervals without a probe after which the state of the store is unknown.
 const STALE_AFTER: u32 = 4;
 
-/// Outage of a store, from the first failed operation to the end of the return.
+/// Outage of a store, from the first failed operation to the end of the *return*, the last part of the outage, in which
+/// the store responds again.
 ///
-/// * While the store is unavailable it is probed, one probe at a time.
-/// * After the first response the process keeps to its outage behaviour until a time that the caller sets: by then every
-///   process has found the store. That time is the *return*.
+/// * While the store is unavailable, it is probed, one probe at a time.
+/// * After the first response the process keeps its outage behaviour until a time that the limit sets, by which every
+///   process has found the store again. This is the return.
 #[derive(Debug)]
 pub(crate) struct OutageTracker {
     began: Tick,
@@ -30,7 +31,7 @@ pub(crate) struct OutageTracker {
 }
 
 impl OutageTracker {
-    /// Returns the outage that begins now with this failure.
+    /// Creates the outage that begins now with this failure.
     pub(crate) fn new(now: Tick, error: Arc<StoreError>) -> Self {
         Self { began: now, last_tried: now, is_probing: false, return_ends_at: None, error }
     }
@@ -55,14 +56,14 @@ impl OutageTracker {
         self.return_ends_at.is_none()
     }
 
-    /// Returns `true` if the store was unavailable when it was tried last, and that was at most four probe intervals and
-    /// `slack` ago. A process that has not called for longer does not know whether the store is still unavailable.
+    /// Returns `true` if the store was unavailable when it was tried last, and that was at most four probe intervals
+    /// plus `slack` ago. If it was longer ago, this process does not know whether the store is still unavailable.
     pub(crate) fn is_fresh(&self, slack: Duration, now: Tick) -> bool {
         self.is_unavailable() && now.since(self.last_tried) <= PROBE_INTERVAL * STALE_AFTER + slack
     }
 
-    /// Returns when the next probe is due, `interval` after the last attempt. `None` while a probe is in flight, whose end
-    /// causes a step of the agent, and during the return.
+    /// Returns the time at which the next probe is due, `interval` after the last attempt. `None` during the return,
+    /// and while a probe is in flight, because the next probe depends on its end.
     pub(crate) fn next_probe_at(&self, interval: Duration) -> Option<Tick> {
         (self.is_unavailable() && !self.is_probing).then(|| self.last_tried + interval)
     }
@@ -78,7 +79,8 @@ impl OutageTracker {
         self.last_tried = now;
     }
 
-    /// Records another failed operation. The store counts as unavailable again, also during the return.
+    /// Records another failed operation. During the return, this ends the return: the store counts as unavailable
+    /// again.
     pub(crate) fn record_failure(&mut self, now: Tick, error: Arc<StoreError>) {
         (self.last_tried, self.return_ends_at, self.error) = (now, None, error);
     }
@@ -93,7 +95,7 @@ impl OutageTracker {
         self.return_ends_at
     }
 
-    /// Returns `true` if the return is over, and the outage with it.
+    /// Returns `true` if the return is over, which also ends the outage.
     pub(crate) fn is_over(&self, now: Tick) -> bool {
         self.return_ends_at.is_some_and(|until| now >= until)
     }

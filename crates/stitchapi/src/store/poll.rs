@@ -1,15 +1,15 @@
 //! Poll intervals: how soon a waiter asks the store again.
 //!
-//! A waiter of a lease or of an outcome takes a [`PollInterval`] and sleeps for its next pause before each request. The
-//! concurrency limit and single flight poll with it.
+//! A process that waits for a lease, or for the outcome of a single flight, creates a [`PollInterval`] and sleeps for
+//! its next pause before each request. The concurrency limit and single flight use it.
 
 use std::time::Duration;
 
-/// First interval.
+/// First interval, unless the store is slow.
 const MIN_INTERVAL: Duration = Duration::from_millis(5);
-/// Every interval on a slow store: a round trip may take longer than the usual intervals.
+/// Every interval on a slow store, where a round trip may take longer than the usual intervals.
 const SLOW_STORE_INTERVAL: Duration = Duration::from_millis(100);
-/// Timeout from which on a store counts as slow.
+/// Shortest timeout of a store that counts as slow.
 const SLOW_STORE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Interval that doubles with each pause, from 5 ms up to a maximum; always 100 ms on a slow store.
@@ -21,7 +21,7 @@ pub(crate) struct PollInterval {
 }
 
 impl PollInterval {
-    /// Returns the interval for a store of this timeout, which grows up to `max` unless the store is slow.
+    /// Creates the interval for a store with this timeout. It grows up to `max`, unless the store is slow.
     pub(crate) fn new(timeout: Duration, max: Duration) -> Self {
         let (min, max) =
             if timeout < SLOW_STORE_TIMEOUT { (MIN_INTERVAL, max) } else { (SLOW_STORE_INTERVAL, SLOW_STORE_INTERVAL) };
@@ -33,7 +33,8 @@ impl PollInterval {
         self.min
     }
 
-    /// Returns a pause between half of the interval and all of it, and doubles the interval. `random` is 64 random bits.
+    /// Returns a pause between half of the interval and all of it, and doubles the interval. `random` is 64 random
+    /// bits.
     pub(crate) fn next_pause(&mut self, random: u64) -> Duration {
         let half = self.current / 2;
         let micros = u64::try_from(half.as_micros()).unwrap_or(u64::MAX).max(1);

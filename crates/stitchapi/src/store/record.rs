@@ -1,7 +1,7 @@
 //! One versioned value of the store that several processes read and replace.
 //!
-//! [`Record::read`] returns the decoded value with its version, [`Record::write`] whether a write over that version has
-//! succeeded. Single flight keeps its outcome in a record, auth its session, the circuit its last change.
+//! [`Record::read`] returns the decoded value with its version. [`Record::write`] replaces that version, and returns
+//! whether it did. Single flight keeps its outcome in a record, auth its session, and the circuit its last change.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::trace::{EventKind, Trace, Unreadable};
 pub(crate) struct Record {
     store: Arc<Client>,
     key: Key,
-    /// What the value is called in the event for a value that cannot be decoded.
+    /// Name of the value in the event that reports that it cannot be decoded.
     content: Unreadable,
 }
 
@@ -56,8 +56,8 @@ impl Record {
         Ok(Stored { version: Some(version), value })
     }
 
-    /// Writes `value` over the version `expected`, for `ttl`. Returns `false`, and changes nothing, if the store has another
-    /// version by now. `None` expects that nothing is stored.
+    /// Writes `value` over the version `expected`, for `ttl`. Returns `false`, and changes nothing, if the store has
+    /// another version by now. `None` expects that nothing is stored.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Digests that stand for private values in the keys of a store.
+//! Digests that replace private values, such as user ids, in the keys of a store.
 
 use sha2::{Digest, Sha256};
 
@@ -44,7 +44,7 @@ mod tests {
         assert_eq!(keyed(1, &[b"ada"]), keyed(1, &[b"ada"]));
     }
 
-    /// Store keys outlive a process and its version of the library, so these values must not change.
+    /// Store keys are also used by processes with other versions of the library, so these values must not change.
     #[test]
     fn a_digest_never_changes() {
         assert_eq!(digest(None, &[]), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");

@@ -1,13 +1,14 @@
-//! The layout of a stored value.
+//! The layout of a value in the store: sealed (encrypted and authenticated), or in plaintext.
 //!
 //! | | format | head | | |
 //! |---|---|---|---|---|
 //! | sealed | `01` | length of the key's id, 1 byte; the id | nonce, 24 bytes | ciphertext and its tag of 16 bytes |
 //! | plaintext | `02` | | | the value |
 //!
-//! The cipher is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). The nonce is random, from the operating system; a
-//! collision of 192 random bits is negligible (section 3.1 of the draft). The associated data are the format, the head,
-//! and then the caller's. The head states its own length, so that two inputs never make the same associated data.
+//! The cipher is XChaCha20-Poly1305 (draft-irtf-cfrg-xchacha-03). The nonce is random, from the operating system; the
+//! probability of a collision of 192 random bits is negligible (section 3.1 of the draft). The associated data are the
+//! format, the head, and the associated data of the caller, in this order. The head begins with the length of the id,
+//! so that different heads and callers' data never result in the same bytes.
 
 use std::error::Error;
 use std::fmt;
@@ -31,8 +32,8 @@ const TAG: usize = 16;
 ///
 /// # Errors
 ///
-/// [`SealError`] if the operating system provides no random bytes, the id of the key has more than 255 bytes, or the value
-/// is longer than the cipher allows (256 GiB).
+/// [`SealError`] if the operating system provides no random bytes, the id of the key has more than 255 bytes, or the
+/// value is longer than the cipher allows (256 GiB).
 pub(super) fn seal(key: &SealingKey, aad: &[u8], plain: &[u8]) -> Result<Bytes, SealError> {
     let id = key.id().as_bytes();
     let length =
@@ -40,7 +41,7 @@ pub(super) fn seal(key: &SealingKey, aad: &[u8], plain: &[u8]) -> Result<Bytes, 
     let mut nonce = [0; NONCE];
     getrandom::fill(&mut nonce)
         .map_err(|error| SealError { what: "the operating system provides no random bytes", source: Some(error) })?;
-    // Allocated at its full size, because growing would leave a copy of the plaintext in freed memory.
+    // The buffer is allocated at its full size, because growing it would leave a copy of the plaintext in freed memory.
     let mut envelope = Vec::with_capacity(2 + id.len() + NONCE + plain.len() + TAG);
     envelope.extend([SEALED, length]);
     envelope.extend(id);
@@ -89,7 +90,7 @@ pub(super) fn decode_plaintext(stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, Open
     strip_format(PLAINTEXT, stored).map(|plain| Zeroizing::new(plain.to_vec()))
 }
 
-/// Returns the bytes after the format byte, if that is `format`.
+/// Returns the bytes after the format byte, if the format byte is `format`.
 fn strip_format(format: u8, stored: &[u8]) -> Result<&[u8], OpenError> {
     match stored.split_first() {
         Some((first, rest)) if *first == format => Ok(rest),
@@ -106,14 +107,15 @@ fn encrypt(key: &[u8; 32], nonce: &[u8; NONCE], aad: &[u8], text: &mut [u8]) -> 
         .map_err(|_| SealError::new("the value is longer than the cipher allows"))
 }
 
-/// Why a stored value could not be opened. Its reader treats it as missing.
+/// Why a stored value could not be opened. The reader treats such a value as missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OpenError {
-    /// The format byte is not that of this vault: sealed in a plaintext vault, plaintext in a sealing one, or unknown.
+    /// The format byte is not that of this vault: the value is sealed and the vault is a plaintext vault, or the
+    /// reverse, or the format is unknown.
     Format,
-    /// It was sealed with a key of another id.
+    /// The value was sealed with a key of another id.
     Key,
-    /// It was truncated, changed, moved from another place, or sealed with another key of the same id.
+    /// The value was truncated, changed, moved from another place, or sealed with another key of the same id.
     Damaged,
 }
 

@@ -9,19 +9,19 @@ use zeroize::Zeroize;
 
 use crate::error::{Error, Result};
 
-/// Longest id, in bytes.
+/// Maximum length of an id, in bytes.
 const MAX_ID_LEN: usize = 64;
 
 /// A key derived for one purpose; zeroized when dropped.
 pub(super) type Subkey = SecretBox<[u8; 32]>;
 
-/// A key of 32 random bytes with an id, for [`Vault::sealed`](crate::Vault::sealed). It is the same in every process that
-/// shares the store.
+/// A key of 32 random bytes with an id, for [`Vault::sealed`](crate::Vault::sealed). Every process that shares the
+/// store must use the same key.
 ///
-/// * The id is public: it is stored in front of every sealed value, so that a value sealed with a later key is recognized.
-///   It has 1 to 64 bytes; with another length `build` of the seam fails.
-/// * Sealing and the digests in store keys use a subkey each, the HMAC-SHA256 of a constant text under the key (as
-///   HKDF-Expand, RFC 5869). Only the subkeys are kept, and they are zeroized when dropped.
+/// * The id is public: it is stored in front of every sealed value, so that a value sealed with another key is
+///   recognized. It has 1 to 64 bytes; with another length `build` of the seam fails.
+/// * Sealing uses one subkey, and the digests in store keys use another. Each is the HMAC-SHA256 of a constant text
+///   under the key (similar to HKDF-Expand, RFC 5869). Only the subkeys are kept, and they are zeroized when dropped.
 /// * `Debug` shows the id only.
 ///
 /// ```
@@ -54,7 +54,7 @@ impl SealingKey {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if it is empty or longer than 64 bytes.
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) if the id is empty or longer than 64 bytes.
     pub(super) fn validate(&self) -> Result<()> {
         match self.id.len() {
             0 => Err(Error::config("sealing key: the id is empty, expected 1 to 64 bytes")),
@@ -110,7 +110,7 @@ mod tests {
         assert_eq!(format!("{:?}", SealingKey::from_bytes("2026-12", [7; 32])), r#"SealingKey { id: "2026-12", .. }"#);
     }
 
-    /// RFC 4231, test case 2. Its key is shorter: `Jefe`, which HMAC pads with zeros.
+    /// RFC 4231, test case 2. Its key `Jefe` is shorter than 32 bytes; zeros are appended here, as HMAC itself does.
     #[test]
     fn the_mac_is_hmac_sha256() {
         let mut key = [0; 32];

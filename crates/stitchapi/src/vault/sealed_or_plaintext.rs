@@ -1,4 +1,4 @@
-//! The vault of a seam, of either kind.
+//! The vault of a seam: it seals values, or stores them in plaintext.
 
 use std::sync::Arc;
 
@@ -12,11 +12,12 @@ use crate::error::Result;
 
 /// How the secrets of a seam are kept in its store: sealed with a key, or in plaintext. Cheap to clone.
 ///
-/// * A sealed value is encrypted and authenticated (XChaCha20-Poly1305) together with the place where it is stored: moved
-///   to another key of the store or to another principal, it does not open.
-/// * A value that does not open counts as missing, never as an error: a damaged value, a value sealed with another key, a
-///   value of the other kind of vault. So changing the vault costs one login.
-/// * With a key, store keys do not show accounts and principals either: they are hashed with the key.
+/// * A sealed value is encrypted and authenticated (XChaCha20-Poly1305). The place where it is stored is authenticated,
+///   too: a value that was moved to another key of the store or to another principal does not open.
+/// * A value that does not open counts as missing and is no error: a damaged value, a value sealed with another key, a
+///   value of the other kind of vault. Therefore a change of the vault costs one login for each session.
+/// * With a key, accounts and principals in store keys are hashed with that key, so that a reader of the store cannot
+///   guess them. In plaintext they are hashed without a key.
 /// * `Debug` shows the id of the key and no secret.
 ///
 /// ```no_run
@@ -78,12 +79,13 @@ impl Vault {
         }
     }
 
-    /// Returns the value that [`seal`](Self::seal) encoded for the place that `aad` names. It never panics, whatever the
-    /// bytes.
+    /// Returns the value that [`seal`](Self::seal) encoded for the place that `aad` (associated data) names. It never
+    /// panics, whatever the bytes.
     ///
     /// # Errors
     ///
-    /// [`OpenError`]. A plaintext vault detects damage of the first byte only, and does not check the place.
+    /// [`OpenError`] if the bytes were not sealed with this key for this place. A plaintext vault checks only the first
+    /// byte, and does not check the place.
     pub(crate) fn open(&self, aad: &[u8], stored: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
         match self.key() {
             Some(key) => envelope::open(key, aad, stored),
@@ -91,9 +93,10 @@ impl Vault {
         }
     }
 
-    /// Returns 64 hex digits that stand for `parts` in a store key. They are the same in every process with the same vault.
+    /// Returns 64 hex digits that stand for `parts` in a store key. They are the same in every process with the same
+    /// vault.
     ///
-    /// With a sealing key, only its owners can check whether a digest is that of given parts.
+    /// With a sealing key, only a process that has the key can check whether a digest is that of given parts.
     pub(crate) fn digest(&self, parts: &[&[u8]]) -> String {
         digest::digest(self.key(), parts)
     }

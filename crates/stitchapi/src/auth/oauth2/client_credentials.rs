@@ -1,4 +1,4 @@
-//! The client credentials grant.
+//! The OAuth 2.0 client credentials grant: a login with the id and the secret of an application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,17 +22,18 @@ use crate::auth::session::Session;
 use crate::auth::strategy::Credential;
 use crate::endpoint::parse_http_url;
 
-/// Logs in with a client's own id and secret (RFC 6749, section 4.4). Requests carry the token as `Authorization: Bearer`.
+/// Login with a client's own id and secret (RFC 6749, section 4.4). Requests carry the token as `Authorization:
+/// Bearer`.
 ///
-/// * The token request goes through the transport of the seam: bounded by the attempt timeout, not throttled, and without
-///   redirects.
+/// * The token request is sent through the transport of the seam. It is bounded by the attempt timeout, it is not
+///   throttled, and redirects are not followed.
 /// * The secret is read at each login. It is sent in the header `Authorization`, or in the
 ///   [body](Self::credentials_in_body).
-/// * The lifetime of a token counts from the sending of its request. `expires_in` may be a number or text that is a number;
-///   less than a second becomes 30 s, and more than 30 days becomes 30 days. If it is missing, the lifetime is
-///   [`default_lifetime`](Self::default_lifetime).
-/// * A token request without a response or with the status 408, 429 or 5xx is retryable; another refusal is not. An error
-///   shows the status and the OAuth error code, and nothing else of the response.
+/// * The lifetime of a token counts from the sending of the token request. `expires_in` may be a number, or text with a
+///   number; less than a second becomes 30 s, and more than 30 days becomes 30 days. If it is missing or not a number,
+///   the lifetime is [`default_lifetime`](Self::default_lifetime).
+/// * A token request without a response or with the status 408, 429 or 5xx is retryable; another refusal is not. An
+///   error shows the status and the OAuth error code, and nothing else of the response.
 /// * All calls of the seam share one token, whatever their [principal](crate::Seam::as_principal).
 /// * `Debug` shows no secret, no query and no value of a parameter.
 ///
@@ -61,8 +62,8 @@ pub struct ClientCredentials {
 impl ClientCredentials {
     /// Creates the login of the client `client_id` at a token endpoint.
     ///
-    /// The URL has the scheme `https` or `http`, no credentials and no fragment; otherwise `build` of the seam fails with
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config). With `http` the secret is sent unencrypted.
+    /// The URL must have the scheme `https` or `http`, no credentials and no fragment; otherwise `build` of the seam
+    /// fails with [`ErrorKind::Config`](crate::ErrorKind::Config). With `http` the secret is sent unencrypted.
     pub fn new(token_url: impl Into<String>, client_id: impl Into<String>, client_secret: impl Into<Secret>) -> Self {
         Self {
             token_url: parse_token_url(&token_url.into()),
@@ -83,7 +84,7 @@ impl ClientCredentials {
 
     /// Adds a parameter to the token request, such as `audience` or `resource`. May be repeated.
     ///
-    /// Parameters are a part of the account's identity, so they must not hold secrets.
+    /// Parameters are a part of the account's identity, so they must not contain secrets.
     pub fn param(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.params.push((name.into(), value.into()));
         self
@@ -96,8 +97,8 @@ impl ClientCredentials {
         self
     }
 
-    /// Sets the lifetime of a token whose response states none. The default is an hour; less than a second becomes 30 s,
-    /// and more than 30 days becomes 30 days.
+    /// Sets the lifetime of a token whose response states none. The default is an hour; less than a second becomes 30
+    /// s, and more than 30 days becomes 30 days.
     pub fn default_lifetime(mut self, lifetime: Duration) -> Self {
         self.default_lifetime = lifetime;
         self
@@ -106,8 +107,8 @@ impl ClientCredentials {
 
 #[async_trait]
 impl Login for ClientCredentials {
-    /// Returns token URL, client id, scopes and parameters. The order in which scopes and parameters were added does not
-    /// matter.
+    /// Returns token URL, client id, scopes and parameters. Scopes and parameters are sorted, so that the order in
+    /// which they were added does not matter.
     fn account(&self) -> String {
         let (mut scopes, mut params) = (self.scopes.clone(), self.params.clone());
         scopes.sort_unstable();
@@ -136,7 +137,7 @@ impl Login for ClientCredentials {
         }
         let lifetime = bound_lifetime(endpoint.lifetime().unwrap_or(self.default_lifetime));
         let session = Session::new(token, requested_at + lifetime);
-        // A token that no request can carry fails the login, so that it is not stored.
+        // The login fails if no request can carry the token, so that such a token is not stored.
         self.credential(&session)?;
         Ok(session)
     }
@@ -169,14 +170,14 @@ impl fmt::Debug for ClientCredentials {
     }
 }
 
-/// Parses the URL of a token endpoint, as a request can carry it.
+/// Parses the URL of a token endpoint, and checks that a request can be sent to it.
 ///
 /// # Errors
 ///
-/// What is wrong with the URL. The URL itself is not shown, because it may hold a password.
+/// Text that says what is wrong with the URL. It does not show the URL itself, which may contain a password.
 fn parse_token_url(text: &str) -> Result<Url, String> {
     let url = parse_http_url(text).map_err(|error| format!("token URL: {error}"))?;
-    // A request holds a `http::Uri`, which accepts less than a `Url`, such as at most 64 KiB.
+    // A request has an `http::Uri`, which rejects some valid URLs, such as those longer than 64 KiB.
     http::Uri::try_from(url.as_str()).map_err(|error| format!("token URL: not a valid URI: {error}"))?;
     Ok(url)
 }

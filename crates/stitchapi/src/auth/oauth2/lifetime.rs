@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// Lifetime used instead of one of less than a second, with which each call would request a token.
+/// Lifetime that replaces a lifetime of less than a second, because otherwise each call would request a token.
 const MIN_LIFETIME: Duration = Duration::from_secs(30);
 /// Upper bound of every lifetime.
 const MAX_LIFETIME: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// Lifetime of a token whose response states none.
 pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
-/// Parses `expires_in` into whole seconds, rounded down. Some servers send the number as text. A negative number becomes
-/// zero. `None` if the value is neither a number nor text that is one.
+/// Parses `expires_in` into whole seconds, rounded down. Some servers send the number as text. A negative number
+/// becomes zero. Returns `None` if the value is neither a number nor text with a number.
 pub(super) fn parse_expires_in(expires_in: &Value) -> Option<Duration> {
     let seconds = match expires_in {
         Value::Number(number) => number.as_f64(),
@@ -23,7 +23,7 @@ pub(super) fn parse_expires_in(expires_in: &Value) -> Option<Duration> {
     seconds.filter(|seconds| seconds.is_finite()).map(|seconds| Duration::from_secs(seconds as u64))
 }
 
-/// Bounds a lifetime: one of less than a second becomes 30 s, one of more than 30 days becomes 30 days.
+/// Bounds a lifetime: less than a second becomes 30 s, and more than 30 days becomes 30 days.
 pub(super) fn bound_lifetime(lifetime: Duration) -> Duration {
     if lifetime < Duration::from_secs(1) { MIN_LIFETIME } else { lifetime.min(MAX_LIFETIME) }
 }

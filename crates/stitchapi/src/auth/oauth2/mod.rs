@@ -1,8 +1,8 @@
 //! OAuth 2.0 logins (RFC 6749) for [`SeamBuilder::auth`](crate::SeamBuilder::auth). Requires the feature `oauth2`.
 //!
-//! The `oauth2` crate builds the token request and reads the response; the request goes through the transport of the seam
-//! ([`AuthContext::send`](super::AuthContext::send)), and a response that deviates from the RFC is normalized before the
-//! crate reads it.
+//! The `oauth2` crate builds the token request and reads the response. The request is sent through the transport of the
+//! seam ([`AuthContext::send`](super::AuthContext::send)). A response that deviates from the RFC is normalized before
+//! the crate reads it.
 //!
 //! ```no_run
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> stitchapi::Result<()> {

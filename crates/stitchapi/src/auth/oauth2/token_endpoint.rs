@@ -1,4 +1,4 @@
-//! The HTTP client that the `oauth2` crate uses: it sends through the transport of the seam.
+//! The HTTP client that the `oauth2` crate uses. It sends the token request through the transport of the seam.
 
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -13,7 +13,8 @@ use crate::auth::context::AuthContext;
 use crate::auth::error::AuthError;
 use crate::rate_limit_headers::retry_after;
 
-/// A token endpoint for one request. It also keeps what the `oauth2` crate does not return of the response.
+/// A token endpoint for one request. It remembers the parts of the response that the `oauth2` crate does not return:
+/// the status, and the lifetime of the token.
 pub(super) struct TokenEndpoint<'a> {
     context: AuthContext<'a>,
     /// Status of the response, and the lifetime of the token if it states one.
@@ -34,7 +35,8 @@ impl<'a> TokenEndpoint<'a> {
     ///
     /// # Errors
     ///
-    /// [`AuthError`], retryable for no response and for the statuses 408, 429 and 5xx.
+    /// [`AuthError`]: retryable if no response arrived in time, and for the statuses 408, 429 and 5xx; not retryable if
+    /// the response is too large, or has a token that is not a bearer token.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, AuthError> {
         let mut request = request.map(Body::from);
         if let Some(basic) = request.headers_mut().get_mut(header::AUTHORIZATION) {
@@ -48,14 +50,15 @@ impl<'a> TokenEndpoint<'a> {
             return Err(error.with_retryable(true).with_retry_after(after));
         }
         let normalized = TokenResponse::normalize(status, response.body())?;
-        // It is set once, because an endpoint serves one request.
+        // It cannot be set already, because an endpoint serves one request.
         let _ = self.response.set((status, normalized.lifetime));
         let mut response = HttpResponse::new(normalized.body);
         *response.status_mut() = normalized.status;
         Ok(response)
     }
 
-    /// Converts an error of the `oauth2` crate. It is not kept as the source, because it may hold the whole body.
+    /// Converts an error of the `oauth2` crate. That error is not kept as the source, because it may contain the whole
+    /// body.
     pub(super) fn convert_error(&self, error: RequestTokenError<AuthError, BasicErrorResponse>) -> AuthError {
         let status = self.response.get().map_or(StatusCode::OK, |(status, _)| *status);
         match error {
@@ -85,8 +88,8 @@ impl<'c> AsyncHttpClient<'c> for TokenEndpoint<'_> {
     }
 }
 
-/// Returns `true` if the text has the form of the codes of RFC 6749, section 5.2: at most 40 lower-case letters and
-/// underscores. Other text is not shown, because it may be a secret.
+/// Returns `true` if the text looks like a code of RFC 6749, section 5.2: 1 to 40 lower-case letters and underscores.
+/// Other text is not shown, because it may be a secret.
 fn is_error_code(code: &str) -> bool {
     (1..=40).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }

@@ -12,7 +12,7 @@ use crate::auth::error::AuthError;
 #[derive(Debug)]
 pub(super) struct TokenResponse {
     pub(super) status: StatusCode,
-    /// JSON of the token and its type, or of the error code; empty if the response has neither.
+    /// JSON with the token and its type, or with the error code; empty for any other response.
     pub(super) body: Vec<u8>,
     /// Lifetime of the token, if the response states one.
     pub(super) lifetime: Option<Duration>,
@@ -22,10 +22,10 @@ impl TokenResponse {
     /// Normalizes a response.
     ///
     /// * `token_type` may be missing, and its case is ignored. A type other than `Bearer` is an error.
-    /// * `expires_in` may have any type.
-    /// * An error with the status 200 gets the status 400.
-    /// * Every other field is removed: the description of an error, for one, may quote the secret of the request. A refresh
-    ///   token is not part of this grant (section 4.4.3).
+    /// * `expires_in` may have any type; a value that is not a number counts as missing.
+    /// * An error code with the status 200 gets the status 400.
+    /// * Every other field is removed, because it may contain a secret: for example, the description of an error may
+    ///   quote the secret of the request. A refresh token is not part of this grant (section 4.4.3).
     ///
     /// # Errors
     ///

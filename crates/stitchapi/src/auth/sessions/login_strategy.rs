@@ -23,29 +23,32 @@ use crate::single_flight::{FlightRecord, FlightResult, FlightTask as _, InProces
 /// [`SeamBuilder::auth`](crate::SeamBuilder::auth) from a [`Login`].
 pub struct Sessions(Arc<Shared>);
 
-/// What the calls of one process share.
+/// What the calls of one strategy share in this process.
 struct Shared {
     login: Arc<dyn Login>,
     cache: SessionCache,
     flights: InProcessFlights<LoginResult>,
 }
 
-/// Creates the strategy that logs in with `login` when there is no session, when it expires, and when the API rejects it.
+/// Creates the strategy that logs in with `login` when there is no session, when the session expires, and when the API
+/// rejects it.
 ///
 /// `.auth(login)` does the same; write `.auth(session(login))` for a type that is also an [`AuthStrategy`].
 ///
-/// * **One login for the fleet.** The session is kept in the seam's store, sealed by the [vault](crate::Vault). A process
-///   that finds no session acquires a lease, reads the store again, and logs in; the other processes wait for its outcome.
-///   If the lease holder dies, its lease expires after 1 s (after four timeouts of a slower store) and a waiting process
-///   acquires it. At most one login of an account is in progress while no process is paused beyond its lease and the store
-///   keeps its state.
-/// * A session is replaced before its expiry, by a tenth of its lifetime and at most by 10 s.
-/// * After a 401 the session is replaced once, if it still is the one that was rejected; a session that another process has
-///   replaced is read from the store. A session that is rejected within 5 s of its login is not replaced, and the call
+/// * **One login for the fleet.** The session is kept in the seam's store, as the [vault](crate::Vault) encodes it. A
+///   process that finds no session acquires a lease, reads the store again, and logs in; the other processes wait for
+///   its outcome. If the lease holder dies, its lease expires after 1 s (after four timeouts of a slower store), and a
+///   waiting process acquires it. At most one login of an account runs at a time, provided that the store keeps its
+///   state and no process is paused until its lease has expired.
+/// * A session is replaced before its expiry: a tenth of its lifetime earlier, but at most 10 s earlier.
+/// * After a 401 the call replaces the rejected session, once, unless another call or process has replaced it already:
+///   then the call uses the new one. A session that is rejected within 5 s of its login is not replaced, and the call
 ///   fails with the 401.
-/// * A failed login fails all calls that wait for it. It also fails the calls of the next second, or of the time that the
-///   login service asks for, up to a minute. While the old session has not expired, these calls use it instead of failing.
-/// * If the store fails, each process uses the session it has, and logs in for itself when that expires.
+/// * A failed login fails all calls that wait for it, and the calls of the next second, or of the time that the login
+///   service requests, up to a minute. If the old session has neither expired nor been rejected, all these calls use it
+///   instead of failing.
+/// * If the store fails, each process uses the session that it remembers, and logs in for itself when that session
+///   expires.
 /// * A store without leases or versioned values is not used: each process logs in for itself.
 /// * Each of your users ([`as_principal`](crate::Seam::as_principal)) has a session of its own, unless
 ///   [`Login::is_per_principal`] returns `false`.
@@ -113,7 +116,7 @@ impl Shared {
         }
         let (flight, begun) = self.flights.join(&record_key, || Box::pin(refresh));
         if begun {
-            // A spawned task polls the flight to its end, so that a token request that was sent is not lost when the
+            // A spawned task polls the flight to its end, so that a token is not lost if its request was sent and the
             // callers are dropped.
             let in_flight = context.call().in_flight.count_task();
             context.runtime().spawn(Box::pin(flight.clone().map(|_| drop(in_flight))));
@@ -128,7 +131,7 @@ impl Shared {
         address: SessionAddress,
         context: &AuthContext<'_>,
     ) -> LoginResult {
-        // Another flight may have ended between the caller's read of the cache and the begin of this flight.
+        // Another flight may have ended after the caller read the cache and before this flight began.
         if let Some(Ok(session)) = self.cache.get(&key, instants(context)) {
             return Ok(session);
         }

@@ -1,7 +1,8 @@
-//! Sessions of a [`Login`](super::Login): one login for all callers of a process, and for the whole fleet on a store.
+//! Sessions of a [`Login`](super::Login): one login for all callers of a process, and with a store for the whole fleet.
 //!
-//! [`Sessions`] is the strategy. It reads the session of this process (`session_cache`), then that of the fleet
-//! (`session_refresh`), and otherwise logs in by single flight. `docs/architecture.md` has the walk of a token.
+//! [`Sessions`] is the strategy. It reads the session that this process remembers (`session_cache`), then the session
+//! in the store (`session_refresh`), and otherwise logs in by single flight. `docs/architecture.md`, "The walk of a
+//! token", lists the files in the order in which a call runs through them.
 
 mod login_strategy;
 mod session_cache;

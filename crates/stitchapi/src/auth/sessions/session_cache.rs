@@ -16,14 +16,14 @@ use crate::single_flight::failure_ttl;
 /// Age below which a session that the API rejects is not replaced, because the API would reject its replacement, too.
 const MIN_AGE_TO_REPLACE: Duration = Duration::from_secs(5);
 
-/// A time on both clocks.
+/// One point in time, read from the monotonic clock and from the wall clock.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Instants {
     pub(super) now: Tick,
     pub(super) wall: SystemTime,
 }
 
-/// Result of a login, as all callers receive it that wait for this login.
+/// Result of a login, as all callers that wait for it receive it.
 pub(super) type LoginResult = Result<Arc<StoredSession>, Arc<AuthError>>;
 
 /// The sessions of one strategy in this process.
@@ -41,8 +41,9 @@ struct CachedSession {
 }
 
 impl SessionCache {
-    /// Returns what a call uses without a login. That is a fresh session; or, for a while after a failed login, a session
-    /// that has not expired, or else the failure. `None` means that the session has to be replaced.
+    /// Returns the result of a call for which no login is needed: a fresh session. For a while after a failed login it
+    /// is any session that has neither expired nor been rejected, or else the failure. Returns `None` if the session
+    /// has to be replaced.
     pub(super) fn get(&self, key: &SessionKey, at: Instants) -> Option<Result<Arc<StoredSession>, AuthError>> {
         let sessions = self.lock();
         let cached = sessions.get(key)?;
@@ -55,20 +56,22 @@ impl SessionCache {
         Some(session.cloned().ok_or_else(|| AuthError::from_shared(failure).with_retry_after(Some(retry_after))))
     }
 
-    /// Returns the version that the API rejected last, and the session that is to be replaced.
+    /// Returns the version that the API rejected last, and the session that a login is to replace.
     pub(super) fn to_replace(&self, key: &SessionKey) -> (Option<Version>, Option<Arc<StoredSession>>) {
         let sessions = self.lock();
         let cached = sessions.get(key);
         (cached.and_then(|cached| cached.rejected), cached.and_then(|cached| cached.session.clone()))
     }
 
-    /// Marks the session of `version` as rejected, so that the next call replaces it. Returns what the rejected call does.
+    /// Marks the session of `version` as rejected, so that the next call replaces it, unless the session is younger
+    /// than 5 s. Returns what the rejected call does next.
     pub(super) fn reject(&self, key: &SessionKey, version: Version, wall: SystemTime) -> Verdict {
         let mut sessions = self.lock();
-        // The rejected session was removed or replaced since: the next call uses its successor.
+        // The rejected session was removed since, so the call gets another one.
         let Some(cached) = sessions.get_mut(key) else { return Verdict::TryAgain };
         if let Some(session) = cached.session.as_ref().filter(|session| session.version == version) {
-            // The clock of the process that logged in may be ahead: then the age is the distance.
+            // If the wall clock of the process that logged in is ahead, the login is in the future; the age is then the
+            // difference.
             let age = match wall.duration_since(session.session.obtained_at()) {
                 Ok(age) => age,
                 Err(ahead) => ahead.duration(),
@@ -81,10 +84,10 @@ impl SessionCache {
         Verdict::TryAgain
     }
 
-    /// Stores the result of a login. Returns what the waiting callers use: the new session; after a failure, the old session
-    /// if it has not expired, or else the failure.
+    /// Stores the result of a login. Returns the result for the waiting callers: the new session; after a failure, the
+    /// old session if it has neither expired nor been rejected, or else the failure.
     ///
-    /// Also removes the expired sessions of other users, so that the cache does not grow with every user.
+    /// Also removes the entries that are no longer useful, so that the cache does not grow with every user.
     pub(super) fn insert(&self, key: SessionKey, result: LoginResult, at: Instants) -> LoginResult {
         let mut sessions = self.lock();
         sessions.retain(|_, cached| cached.is_useful(at));
@@ -114,7 +117,8 @@ impl CachedSession {
         session.filter(|session| !session.has_expired(wall))
     }
 
-    /// Returns `true` while the entry is of use: a login may refresh its session, or callers still fail with its failure.
+    /// Returns `true` while the entry is useful: its session may be used or refreshed, or callers still fail with its
+    /// failure.
     fn is_useful(&self, at: Instants) -> bool {
         self.session.as_ref().is_some_and(|session| session.session.useful_until() > at.wall)
             || self.failure.as_ref().is_some_and(|(until, _)| *until > at.now)

@@ -1,4 +1,4 @@
-//! The names of one session: in the memory of a process, and in the store.
+//! The names of one session: [`SessionKey`] in the memory of a process, and [`SessionAddress`] in the store.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use crate::auth::context::AuthContext;
 use crate::auth::login::Login;
 use crate::principal::Principal;
 
-/// Identity of a session within one strategy, in memory. It hashes nothing, so that a call whose session is cached costs no
-/// digest.
+/// Identity of a session within one strategy, in memory. It contains no digest, so that a call whose session is cached
+/// computes none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct SessionKey {
     seam: Arc<str>,

@@ -1,5 +1,5 @@
-//! The replacement of one session: the task of the single flight that reads the session from the store, logs in, and
-//! stores the new session.
+//! The replacement of one session: the task of a single flight. It reads the session from the store; if that is missing
+//! or not usable, it logs in and stores the new session.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,22 +20,23 @@ use crate::trace::{EventKind, Unreadable};
 
 /// Shortest time between a failed login and the next one.
 pub(super) const FAILED_LOGIN_BACK_OFF: Duration = Duration::from_secs(1);
-/// Pause before a write of the session that failed is repeated.
+/// Pause before a failed write of the session is repeated.
 const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// Maximum number of attempts to store a new session.
 const MAX_WRITES: u32 = 3;
-/// Shortest lifetime of a session, whatever the login states, because otherwise each call would log in. A session is
-/// replaced before its expiry by a tenth of its lifetime, so such a session is used for 4.5 s.
+/// Shortest lifetime of a session, whatever the login states, because otherwise each call would log in. A session with
+/// this lifetime is replaced after 4.5 s, because it is replaced a tenth of its lifetime before its expiry.
 const MIN_LIFETIME: Duration = Duration::from_secs(5);
 
-/// The task that replaces one session.
+/// The task that replaces one session. It lasts for one single flight.
 pub(super) struct SessionRefresh<'r> {
     login: &'r dyn Login,
     context: &'r AuthContext<'r>,
     record: Record,
-    /// Associated data of the sealed session: moved to another key or to another user, it does not open.
+    /// Associated data of the sealed session. A sealed session that was moved to another key or to another user does
+    /// not open.
     aad: Vec<u8>,
-    /// Version that the API rejected: the session of this version counts as missing.
+    /// Version that the API rejected. A session of this version counts as missing.
     rejected: Option<Version>,
     last_read: Mutex<LastRead>,
 }
@@ -44,7 +45,7 @@ pub(super) struct SessionRefresh<'r> {
 struct LastRead {
     /// Version that the write of the new session expects.
     version: Option<Version>,
-    /// Session that a login may refresh. If the store had none, it is the session that this process remembers.
+    /// Session that a login may refresh: that of the store, or else the session that this process remembers.
     session: Option<Session>,
 }
 
@@ -76,8 +77,9 @@ impl<'r> SessionRefresh<'r> {
         Ok(Some(StoredSession { session, version }))
     }
 
-    /// Logs in, and repeats a login that failed with a retryable error, until the deadline that the seam sets for a whole
-    /// call. A process that has lost its lease does not repeat the login, because the next lease holder logs in.
+    /// Logs in. A login that failed with a retryable error is repeated by the retry policy of the seam, until the
+    /// deadline that the seam sets for a whole call. A process that has lost its lease does not repeat the login,
+    /// because the next lease holder logs in.
     async fn log_in(&self, lease: Option<&LeaseGuard>) -> Result<Session, AuthError> {
         let (trace, runtime, settings) = (&self.context.call().trace, self.context.runtime(), self.context.settings());
         let previous = self.lock_last_read().session.clone();
@@ -111,12 +113,13 @@ impl<'r> SessionRefresh<'r> {
 
     /// Stores the session over the version read last, in at most three attempts.
     ///
-    /// Returns `false` if it is not stored: another process has stored a usable session, the lease is lost, every attempt
-    /// found another version than it had read, or the vault could not seal the session.
+    /// Returns `false` if the session is not stored, for one of these reasons: another process has stored a usable
+    /// session; all attempts found another version than the one read last; an attempt did so, and the lease was lost;
+    /// or the vault could not seal the session.
     ///
     /// # Errors
     ///
-    /// [`StoreError`] of the last attempt.
+    /// [`StoreError`] of the last operation.
     async fn write(&self, new: &StoredSession, lease: &LeaseGuard) -> Result<bool, StoreError> {
         let (call, runtime) = (self.context.call(), self.context.runtime());
         let ttl = new.session.useful_until().duration_since(runtime.wall()).unwrap_or_default().max(MIN_LIFETIME);
@@ -127,7 +130,7 @@ impl<'r> SessionRefresh<'r> {
             let written = self.record.write(expected, new.version, sealed.clone(), ttl, &call.trace).await;
             let may_repeat = writes < MAX_WRITES && lease.is_held();
             match written {
-                // The version read has expired since, or was replaced by a session that is not usable either.
+                // The version that was read has expired since, or was replaced by a session that is not usable either.
                 Ok(false) if may_repeat && self.load().await?.is_none() => {}
                 Err(error) if may_repeat && error.is_retryable() => {
                     runtime.sleep_until(runtime.now() + WRITE_RETRY_PAUSE).await;
@@ -171,7 +174,8 @@ impl FlightTask for SessionRefresh<'_> {
         let Some(lease) = lease else { return FetchResult { result: Ok(new), outcome: None } };
         match self.write(&new, lease).await {
             Ok(true) => FetchResult { result: Ok(new), outcome: Some(Outcome::Stored) },
-            // A usable session that another process has stored is the session of the whole fleet.
+            // If another process has stored a usable session, this process uses it, too, so that the fleet has one
+            // session.
             Ok(false) => {
                 let stored = self.load().await.ok().flatten();
                 FetchResult { result: Ok(stored.unwrap_or(new)), outcome: None }
@@ -200,7 +204,7 @@ mod tests {
     use crate::trace::{CallId, Dispatch, Trace};
     use crate::vault::Vault;
 
-    /// A store in which nothing is stored and every write finds another version than it expects.
+    /// A store that contains nothing and refuses every write, as if another process had written first.
     #[derive(Debug)]
     struct RefusesWrites {
         memory: Arc<MemoryStore>,

@@ -6,7 +6,7 @@ use stitchapi_core::Version;
 
 use crate::auth::session::Session;
 
-/// Longest time before its expiry at which a session is replaced.
+/// Longest time by which a session is replaced before its expiry.
 const MAX_EXPIRY_MARGIN: Duration = Duration::from_secs(10);
 
 /// A session and the version of the store record that holds it. A session that is not stored has a version, too: it
@@ -18,7 +18,8 @@ pub(super) struct StoredSession {
 }
 
 impl StoredSession {
-    /// Returns `true` until shortly before the expiry: by a tenth of the session's lifetime, at most by 10 s.
+    /// Returns `true` until the session has to be replaced: a tenth of its lifetime before its expiry, but at most 10 s
+    /// before.
     pub(super) fn is_fresh(&self, wall: SystemTime) -> bool {
         let (obtained_at, expires_at) = (self.session.obtained_at(), self.session.expires_at());
         let lifetime = expires_at.duration_since(obtained_at).unwrap_or_default();
