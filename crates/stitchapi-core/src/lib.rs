@@ -27,7 +27,7 @@ mod words;
 
 pub use async_trait::async_trait;
 pub use body::{Body, Chunks, Collected};
-pub use cells::{CellFacets, CellStore, Cells, Change, ENVELOPE_LEN};
+pub use cells::{CellFacets, CellStore, Cells, Change, MAX_OVERHEAD};
 pub use checks::{check_key, check_limit, check_ttl, check_value};
 pub use counter::Counter;
 pub use error::{StoreError, StoreErrorKind};

@@ -55,8 +55,8 @@ pub trait Pacer: Debug + Send + Sync + 'static {
 
     /// Cancels the bookings if the cell has not changed since they were made. Returns `true` if they were cancelled.
     ///
-    /// After a lost reply the caller must neither repeat the refund nor use the booked starts: they may be free for
-    /// other callers already, and a repetition returns `false` in that case, too.
+    /// After a lost reply the caller does not know whether the booked starts are free for other callers, so that it must not
+    /// use them. A repetition does not show it, because it returns `false` also if the first refund has succeeded.
     ///
     /// # Errors
     ///

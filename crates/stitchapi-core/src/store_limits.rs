@@ -23,7 +23,7 @@ pub struct StoreLimits {
     /// longer key by a hash of it. The store refuses a longer key as [`TooLarge`](crate::StoreErrorKind::TooLarge).
     pub max_key: usize,
     /// Longest value in bytes, as the **caller** passes it to `set` or `write_if`. If a driver adds bytes to each
-    /// value, its backend must accept that much more ([`ENVELOPE_LEN`](crate::ENVELOPE_LEN) for
+    /// value, its backend must accept that much more ([`MAX_OVERHEAD`](crate::MAX_OVERHEAD) for
     /// [`Cells`](crate::Cells)). The library does not cache a longer response. The store refuses a longer value as
     /// [`TooLarge`](crate::StoreErrorKind::TooLarge).
     pub max_value: usize,

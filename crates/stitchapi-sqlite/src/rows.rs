@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use stitchapi_core::{Change, ENVELOPE_LEN, StoreTime};
+use stitchapi_core::{Change, MAX_OVERHEAD, StoreTime};
 
 use crate::clock::{Clock, to_column};
 use crate::error::Failure;
@@ -133,7 +133,7 @@ pub(crate) fn update<R>(
         Change::Delete => {
             transaction.prepare_cached(DELETE)?.execute([key])?;
         }
-        Change::Put(value, _) if value.len() > MAX_VALUE + ENVELOPE_LEN => return Err(Failure::LongValue),
+        Change::Put(value, _) if value.len() > MAX_VALUE + MAX_OVERHEAD => return Err(Failure::LongValue),
         Change::Put(value, ttl) => {
             let deadline = ttl.map(|ttl| to_column(now + ttl));
             // An early sweep moves itself to the deadline, so the index need not change.

@@ -14,7 +14,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use rusqlite::{Connection, Params};
 use stitchapi_core::{
-    Cells, Change, ENVELOPE_LEN, Key, Prefix, StitchStore, StoreError, StoreErrorKind, StoreTime, Tick, Version,
+    Cells, Change, Key, MAX_OVERHEAD, Prefix, StitchStore, StoreError, StoreErrorKind, StoreTime, Tick, Version,
 };
 use stitchapi_sqlite::SqliteStore;
 use tempfile::TempDir;
@@ -430,7 +430,7 @@ fn a_key_or_value_beyond_the_limits_is_refused_with_nothing_done() {
     let (versioned, new) = (store.clone().versioned().unwrap(), Version::from_bytes([1; 16]));
     let written = |value| block_on(versioned.write_if(&key("v"), None, &new, value, None));
     assert_eq!(kind(written(large.clone())), StoreErrorKind::TooLarge);
-    let larger = Bytes::from(vec![0; limits.max_value + ENVELOPE_LEN + 1]);
+    let larger = Bytes::from(vec![0; limits.max_value + MAX_OVERHEAD + 1]);
     let put = move |_: Option<&[u8]>, _| (Change::Put(larger.clone(), None), ());
     assert_eq!(kind(block_on(store.update(&key("a"), put))), StoreErrorKind::TooLarge);
     assert_eq!(file.rows(), 1);

@@ -1,5 +1,5 @@
-//! The setting for what a throttle does while its store is unavailable, and where the fleet size comes from that it
-//! then uses.
+//! The setting for what a throttle does while its store is unavailable, and the source of the fleet size by which it
+//! then divides its budget.
 
 /// Behaviour of a throttle while its store fails.
 ///
@@ -13,7 +13,8 @@
 #[non_exhaustive]
 pub enum OutagePolicy {
     /// Each process paces alone at its share of the budget: the budget divided by the [fleet size](FleetSize). The
-    /// fleet stays within the budget if it has at most that number of processes.
+    /// fleet stays within the budget if it has at most that number of processes. A concurrency limit gives each process
+    /// at least one permit, so that more calls than the limit may run if the limit is lower than the fleet size.
     #[default]
     Local,
     /// No call starts: each fails at once with [`ErrorKind::Store`](crate::ErrorKind::Store).
@@ -28,8 +29,10 @@ pub enum OutagePolicy {
 pub enum FleetSize {
     /// Declared with [`Throttle::fleet_size`](crate::Throttle::fleet_size).
     Declared,
-    /// Counted by the store: the processes that used the bucket within the last 10 to 20 s.
+    /// Counted by the store, in windows of 10 s: the number of processes that used the bucket in the current window or
+    /// in the previous one, whichever is larger.
     Counted,
-    /// Assumed to be 8, because it is neither declared nor counted: the store has counted for less than 10 s.
+    /// Assumed to be 8, because it is neither declared nor counted. Processes are not counted for a concurrency limit,
+    /// on a store without a `Pacer`, and before the first whole window of 10 s.
     Assumed,
 }

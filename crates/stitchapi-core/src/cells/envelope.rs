@@ -10,24 +10,24 @@ use crate::{StoreTime, micros_up};
 /// Version of the envelope, its second byte.
 const FORMAT: u8 = 1;
 /// Length of the envelope in bytes: one for the tag, one for the format version, eight for the deadline (big-endian).
-const HEAD: usize = 10;
+const ENVELOPE: usize = 10;
 /// Deadline of a value without a ttl.
 const NO_DEADLINE: u64 = u64::MAX;
 
-/// Maximum number of bytes that are stored in addition to the caller's value: a tag, a format version and a deadline,
-/// and the 16 bytes of a [`Version`](crate::Version).
+/// Maximum number of bytes that are stored in addition to the caller's value: the 10 bytes of the envelope (a tag, a
+/// format version and a deadline), and for a versioned value the 16 bytes of its [`Version`](crate::Version).
 ///
 /// A driver whose backend bounds values subtracts this from the backend's bound to get its
 /// [`max_value`](crate::StoreLimits::max_value).
 ///
 /// ```
-/// use stitchapi_core::{ENVELOPE_LEN, StoreLimits};
+/// use stitchapi_core::{MAX_OVERHEAD, StoreLimits};
 ///
 /// const BACKEND_TAKES: usize = 1 << 20;
-/// let limits = StoreLimits::unlimited().with_sizes(512, BACKEND_TAKES - ENVELOPE_LEN);
+/// let limits = StoreLimits::unlimited().with_sizes(512, BACKEND_TAKES - MAX_OVERHEAD);
 /// # let _ = limits;
 /// ```
-pub const ENVELOPE_LEN: usize = HEAD + 16;
+pub const MAX_OVERHEAD: usize = ENVELOPE + 16;
 
 /// Kind of a stored value, as its first byte: plain, or of one facet. A read fails on a value of another kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,14 +48,14 @@ pub(super) struct Decoded<'a> {
     pub(super) left: Option<Duration>,
 }
 
-/// Failure to decode a value: it has another tag or a newer envelope, or it is damaged.
+/// Failure to decode a value: it has another tag or another format version, or it is damaged.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Foreign;
 
 /// Encodes `body` as a value that lives for `ttl` from `now`, or until it is deleted.
 pub(super) fn encode(tag: Tag, body: &[u8], now: StoreTime, ttl: Option<Duration>) -> Change {
     let deadline = ttl.map_or(NO_DEADLINE, |ttl| now.0.saturating_add(micros_up(ttl)));
-    let mut value = BytesMut::with_capacity(HEAD + body.len());
+    let mut value = BytesMut::with_capacity(ENVELOPE + body.len());
     value.put_slice(&[tag as u8, FORMAT]);
     value.put_u64(deadline);
     value.put_slice(body);
@@ -66,7 +66,7 @@ pub(super) fn encode(tag: Tag, body: &[u8], now: StoreTime, ttl: Option<Duration
 /// it.
 pub(super) fn decode(tag: Tag, value: Option<&[u8]>, now: StoreTime) -> Result<Option<Decoded<'_>>, Foreign> {
     let Some(value) = value else { return Ok(None) };
-    let (head, body) = value.split_first_chunk::<HEAD>().ok_or(Foreign)?;
+    let (head, body) = value.split_first_chunk::<ENVELOPE>().ok_or(Foreign)?;
     let [first, format, deadline @ ..] = *head;
     if [first, format] != [tag as u8, FORMAT] {
         return Err(Foreign);

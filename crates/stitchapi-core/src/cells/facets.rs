@@ -35,7 +35,7 @@ use crate::{
 ///
 /// * Every operation is one [`Cells::update`].
 /// * Every stored value begins with a tag, a format version and its deadline on the store's time. These and the version
-///   of a versioned value take at most [`ENVELOPE_LEN`](crate::ENVELOPE_LEN) bytes. An operation on a value with
+///   of a versioned value take at most [`MAX_OVERHEAD`](crate::MAX_OVERHEAD) bytes. An operation on a value with
 ///   another tag fails as [`Corrupt`](StoreErrorKind::Corrupt) and does not change the value.
 /// * A key longer than [`max_key`](crate::StoreLimits::max_key), or a versioned value longer than
 ///   [`max_value`](crate::StoreLimits::max_value), fails as [`TooLarge`](StoreErrorKind::TooLarge) before the backend

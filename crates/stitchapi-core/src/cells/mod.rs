@@ -10,7 +10,7 @@ mod facets;
 mod store;
 mod update;
 
-pub use envelope::ENVELOPE_LEN;
+pub use envelope::MAX_OVERHEAD;
 pub use facets::CellFacets;
 pub use store::CellStore;
 pub use update::{Cells, Change};

@@ -96,7 +96,7 @@ mod tests {
     use futures_executor::block_on;
 
     use super::*;
-    use crate::{ENVELOPE_LEN, Owner, StoreTime, Version};
+    use crate::{MAX_OVERHEAD, Owner, StoreTime, Version};
 
     /// Store of one value, which limits the length of keys and values.
     #[derive(Debug, Default)]
@@ -113,7 +113,7 @@ mod tests {
             match change {
                 Change::Keep => {}
                 Change::Put(value, _) => {
-                    assert!(value.len() <= 100 + ENVELOPE_LEN);
+                    assert!(value.len() <= 100 + MAX_OVERHEAD);
                     *stored = Some(value);
                 }
                 Change::Delete => *stored = None,

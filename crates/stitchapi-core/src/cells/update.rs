@@ -99,7 +99,7 @@ pub trait Cells: Debug + Send + Sync + 'static {
     ///   [Time](Cells#time)).
     /// * The future may be dropped at any point. The change is then stored as a whole or not at all.
     /// * The longest value has [`max_value`](crate::StoreLimits::max_value) bytes and the
-    ///   [`ENVELOPE_LEN`](crate::ENVELOPE_LEN) bytes that the facets add. A longer value fails as
+    ///   [`MAX_OVERHEAD`](crate::MAX_OVERHEAD) bytes that the facets add. A longer value fails as
     ///   [`TooLarge`](crate::StoreErrorKind::TooLarge).
     ///
     /// # Errors

@@ -56,9 +56,9 @@ pub struct ReserveRequest {
     pub lead: Duration,
     /// Newest state of the cell that this process knows. It shows whether the stored cell has lost state.
     pub snapshot: Option<CellSnapshot>,
-    /// Window of the cell's [`ProcessCount`](super::ProcessCount) in which this process was counted last:
-    /// [`Reservation::counted`](super::Reservation::counted) of an earlier reply with the epoch of
-    /// [`snapshot`](Self::snapshot).
+    /// Window in which the cell counted this process last ([`ProcessCount`](super::ProcessCount)). It is
+    /// [`Reservation::counted`](super::Reservation::counted) of an earlier reply. `None` if the cell of that reply had
+    /// another epoch than [`snapshot`](Self::snapshot).
     pub counted: Option<u64>,
     /// Whether this request counts its process. It is `false` while another request that counts the same process is in
     /// flight, because the process would be counted twice.
@@ -73,7 +73,8 @@ pub struct ReserveRequest {
     /// Longest time from now for which a hold in the cell has effect. The cell's hold is shortened to it.
     pub max_hold: Duration,
     /// Outage from which this process returns, if any. [`snapshot`](Self::snapshot) is then the state that the process
-    /// read when the store responded again, with the tats raised by what the fleet may have used during the outage.
+    /// read when the store responded again, with each tat (theoretical arrival time) raised by what the fleet may have used
+    /// during the outage.
     pub rejoin: Option<Rejoin>,
 }
 
@@ -83,11 +84,11 @@ pub struct ReserveRequest {
 ///
 /// * If the cell's [`local_end`](Cell::local_end) is in the future, another process has announced the rejoin. The
 ///   request books and writes nothing, and its process continues alone until `local_end`.
-/// * If a rejoin was announced since the outage of this process began, and its `local_end` has passed, this process was
-///   stopped or cut off for longer than the others. It joins at once: the request books as usual.
-/// * If the cell is absent or contains only a hold, or is older than the snapshot, or has not changed since the
-///   snapshot, this process is the **first** to return. The cell is repaired and receives a `local_end` and an
-///   [`opens_at`](Cell::opens_at) that announce the rejoin to the others. The request books nothing.
+/// * If a rejoin was announced after the outage of this process began, and it is over, this process returns late, because it
+///   was stopped or cut off for longer than the others. It joins at once: the request books as usual.
+/// * If no process has used the cell since the snapshot, this process is the **first** to return. The cell is repaired and
+///   receives a `local_end` and an [`opens_at`](Cell::opens_at) that announce the rejoin to the others. The request books
+///   nothing. A cell counts as unused if it is absent, contains only a hold, is older than the snapshot, or is unchanged.
 /// * If the cell has changed since the snapshot, or the process has no snapshot, other processes use the cell. This
 ///   process joins at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,7 +148,7 @@ pub struct CellSnapshot {
     pub epoch: u64,
     /// Sequence number of the cell.
     pub seq: u64,
-    /// Tats, rounded up, in the order of [`ReserveRequest::limits`].
+    /// Theoretical arrival times ([`Tat`](super::Tat)), rounded up, in the order of [`ReserveRequest::limits`].
     pub tats: Vec<StoreTime>,
     /// Time at which this process last booked in this cell.
     pub booked: Option<StoreTime>,

@@ -107,8 +107,8 @@ impl Session {
         bytes
     }
 
-    /// Decodes what [`to_bytes`](Self::to_bytes) wrote, in this version of the library or in a later one with the same
-    /// format number. `None` for anything else.
+    /// Decodes what [`to_bytes`](Self::to_bytes) of any version of the library with the same format number wrote. `None`
+    /// for anything else.
     pub(crate) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let json: SessionJson<SecretString> = serde_json::from_slice(bytes).ok()?;
         if json.v != FORMAT {

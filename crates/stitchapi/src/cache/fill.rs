@@ -73,7 +73,7 @@ impl Fill {
         }
     }
 
-    /// Fetches the response for this process alone, and does not store it: the store has failed.
+    /// Fetches the response for this process alone. Does not store it, because the store has failed.
     pub(super) async fn run_without_store(self) -> FillResult {
         self.fetch_entry().await.map(Arc::new).map_err(Arc::new)
     }
@@ -106,7 +106,7 @@ impl FlightTask for Fill {
     const FAILURE_BACK_OFF: Option<Duration> = None;
 
     async fn load(&self) -> Result<Option<CacheEntry>, StoreError> {
-        // After a failed read this process fetches: a store that fails does not fail a call.
+        // A failed read counts as a miss, because a store that fails must not fail the call.
         Ok(read_entry(&self.context, &self.key).await.unwrap_or_default())
     }
 

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 ///   [`shared`](Self::shared) or [`per_principal`](Self::per_principal).
 /// * Concurrent misses share one fetch: one call fetches for all callers of its process, and with a store that has
 ///   leases and versioned values one process fetches for the fleet. If that process dies, another process fetches when
-///   the lease expires: after 1 s, or after four timeouts of a slower store.
+///   the lease of the fetch expires: within 1 s, or within four timeouts of the store if these are longer.
 /// * Callers that wait for a fetch also share its failure. After a failure that concerns only the call that fetched,
 ///   such as its own deadline or the credential of its user, one of the waiting calls fetches instead.
 /// * A store that fails does not fail a call: the call goes to the API. A response that is too large for the store is

@@ -25,9 +25,9 @@ impl Breaker {
         Self { local, fleet: fleet.map(Arc::new) }
     }
 
-    /// Admits an attempt of a call whose deadline is `ends`; after that time the attempt is no longer the probe. Only
-    /// an attempt that becomes the probe waits for the store. For any other attempt the record is read in the
-    /// background, if the runtime can do that.
+    /// Admits an attempt of a call whose deadline is `ends`; after that time the attempt is no longer the probe. An
+    /// attempt that becomes the probe waits for the store. Any other attempt waits only if the runtime cannot read the
+    /// record in a background task.
     ///
     /// # Errors
     ///
@@ -44,15 +44,20 @@ impl Breaker {
         }
     }
 
-    /// Acquires the lease of the probe, then reads the record. The attempt is refused if another process holds the
-    /// lease, has opened the circuit again, or began the open period and its record still exists.
+    /// Admits an attempt that this process has chosen as its probe. In a fleet, acquires the lease of the probe, and
+    /// then reads the record.
+    ///
+    /// If the record shows that another process has closed the circuit, the attempt is admitted, but not as the probe.
+    /// Otherwise the attempt is refused if another process holds the lease or has opened the circuit again, or if the
+    /// record of an open period that another process began still exists.
     async fn probe(&self, mut permit: AttemptPermit, trace: &Trace) -> Result<AttemptPermit> {
         let mut lease = None;
         if let Some(fleet) = &self.fleet {
             lease = fleet.begin_probe(permit.generation(), trace).await;
             permit.revalidate(self.local.runtime().now())?;
         }
-        // If another process has closed the circuit, the attempt is admitted, but not as a probe.
+        // If another process has closed the circuit, the attempt is no probe, and the lease is released when it is
+        // dropped here.
         if self.local.is_open() {
             permit.set_probe_lease(lease);
             trace.emit(EventKind::CircuitHalfOpen { circuit: self.local.name() });

@@ -31,11 +31,12 @@ pub(super) const MAX_OPEN_FOR: Duration = Duration::from_secs(3600);
 /// * The result of a request that was sent before the circuit opened or closed does not count.
 /// * A request that a redirect sends to another origin is neither refused nor counted by the circuit.
 ///
-/// **With a store** the circuit belongs to the fleet. Each process counts its own attempts. The first process that
-/// opens the circuit opens it for every process that makes calls, within a second if a store operation takes at most
-/// 150 ms, and it closes in the same way. While it makes calls, a process reads the circuit from the store at most
-/// twice a second, in the background. When the open period is over, it also requests the lease of the probe, at most
-/// four times a second. While the store fails, calls continue, and each process has a circuit of its own.
+/// **With a store** that has leases and versioned values, the circuit belongs to the fleet. Each process counts its own
+/// attempts. The first process that opens the circuit opens it for every process that makes calls, within a second if a
+/// store operation takes at most 150 ms; closing it works in the same way. While it makes calls, a process reads the
+/// circuit from the store at most twice a second, in the background. When the open period is over, it also requests the
+/// lease of the probe, at most four times a second while another process holds that lease. While the store fails, calls
+/// continue, and each process has a circuit of its own.
 ///
 /// ```
 /// # fn circuits(seam: stitchapi::SeamBuilder) -> stitchapi::SeamBuilder {
@@ -130,8 +131,8 @@ impl Circuit {
         self.needs_rule("per_stitch")
     }
 
-    /// Gives all stitches one circuit for the host of the base URL. Other seams on the same store share it, if their
-    /// circuits are per host and they have the same host.
+    /// Gives all stitches one circuit for the host and port of the base URL. Other seams on the same store share it, if
+    /// their circuits are per host, too, and they have the same host and port.
     #[must_use]
     pub const fn per_host(mut self) -> Self {
         self.per_host = true;

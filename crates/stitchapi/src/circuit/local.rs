@@ -1,4 +1,5 @@
 //! One circuit in this process: its state with a clock, its events, and the attempts whose requests are not sent yet.
+//! Each change of the circuit begins a new *generation*: see [`CircuitState`].
 
 use std::collections::HashMap;
 use std::fmt;
@@ -54,7 +55,7 @@ impl LocalCircuit {
         self.next_number.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Decides whether an attempt may start; `ends` is its latest end.
+    /// Decides whether an attempt may start. `ends` is the time by which it ends at the latest.
     pub(super) fn admit(&self, ends: Tick) -> Admission {
         self.lock_state().admit(self.runtime.now(), ends)
     }
@@ -76,7 +77,9 @@ impl LocalCircuit {
         Error::new(ErrorKind::CircuitOpen, what).with_retry_after(Some(retry_after))
     }
 
-    /// Returns the present generation if an attempt that was admitted under `generation` may send its request now.
+    /// Checks whether an attempt that was admitted under `generation` may send its request now. The *generation* of the
+    /// circuit is a number that each change of its state raises. Returns the generation that the attempt belongs to from
+    /// now on: the present one.
     ///
     /// # Errors
     ///
@@ -151,7 +154,8 @@ impl LocalCircuit {
         }
     }
 
-    /// Ends an open period of another process now. Called when the store no longer has the record of the period.
+    /// Lets an open period that another process began end now, so that the next attempt probes. Called when the store no
+    /// longer has the record of the period.
     pub(super) fn expire_other(&self) {
         self.lock_state().expire_other(self.runtime.now());
     }

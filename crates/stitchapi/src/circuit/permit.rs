@@ -22,6 +22,7 @@ use crate::trace::Trace;
 pub(crate) struct AttemptPermit {
     local: Arc<LocalCircuit>,
     fleet: Option<Arc<FleetCircuit>>,
+    /// Generation of the circuit to which the attempt belongs: see `CircuitState`.
     generation: AtomicU64,
     /// Number under which the circuit keeps the waker of the attempt until its request is sent.
     number: u64,
@@ -59,12 +60,12 @@ impl AttemptPermit {
         self.sent_at.get().copied()
     }
 
-    /// Runs the attempt to its end, but stops it if the circuit opens before its request is sent. While a probe runs,
-    /// its lease is renewed.
+    /// Runs the attempt to its end, but stops it if the circuit opens before its request is sent. A probe with a lease
+    /// is not stopped; its lease is renewed while it runs, and [`send`](Self::send) checks the circuit.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen) if the circuit opened.
+    /// [`ErrorKind::CircuitOpen`](crate::ErrorKind::CircuitOpen) if the attempt was stopped.
     pub(crate) async fn run<T>(&self, attempt: impl Future<Output = T> + Send) -> Result<T> {
         if let Some(lease) = &self.probe_lease {
             return Ok(lease.renew_while(attempt).await);

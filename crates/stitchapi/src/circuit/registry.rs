@@ -1,5 +1,5 @@
-//! The circuits of a seam. It takes the declared circuit of a stitch and returns its breaker; called when a stitch is
-//! built.
+//! The circuits of a seam. [`CircuitRegistry::breaker_of`] takes the declared circuit of a stitch and returns its
+//! breaker; it is called when a stitch is built.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -36,7 +36,7 @@ impl CircuitRegistry {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit, and for one that differs from the
+    /// [`ErrorKind::Config`](crate::ErrorKind::Config) for an invalid circuit, and for a circuit that differs from the
     /// circuit declared earlier for the same owner.
     pub(crate) fn breaker_of(&self, circuit: &Circuit, stitch: &Arc<str>) -> Result<Option<Arc<Breaker>>> {
         let Some(rule) = circuit.validate()? else { return Ok(None) };

@@ -14,7 +14,8 @@ pub(super) const PROBE_RETRY_PAUSE: Duration = Duration::from_millis(250);
 /// probe has closed the circuit yet.
 ///
 /// Every change begins a new *generation*, and so does every probe. An attempt belongs to the generation in which it
-/// was admitted. The end of an attempt of an earlier generation changes nothing.
+/// was admitted, or in which its request was sent if that is a later one. The end of an attempt of an earlier
+/// generation changes nothing.
 #[derive(Debug)]
 pub(super) struct CircuitState {
     rule: OpenRule,
@@ -123,8 +124,7 @@ impl CircuitState {
         }
     }
 
-    /// Records the end of an attempt that was admitted under `generation`. Returns the change if the circuit opened or
-    /// closed.
+    /// Records the end of an attempt that belongs to `generation`. Returns the change if the circuit opened or closed.
     pub(super) fn record_end(&mut self, generation: u64, end: AttemptEnd, now: Tick) -> Option<StateChange> {
         if generation != self.generation {
             return None;
@@ -262,7 +262,7 @@ mod tests {
         ]
     }
 
-    /// A circuit, and the attempts that it has admitted.
+    /// A circuit, and its admitted attempts that have not ended.
     struct Scenario {
         state: CircuitState,
         now: Tick,

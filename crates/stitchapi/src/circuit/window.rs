@@ -13,7 +13,7 @@ const INTERVALS: usize = 10;
 pub(crate) enum OpenRule {
     /// After this number of failures in succession.
     Consecutive(u32),
-    /// When at least `min_attempts` attempts ended within `window`, and at least `percent` of these failed.
+    /// After a failure, if at least `min_attempts` attempts ended within `window`, and at least `percent` of these failed.
     FailureRate { percent: u32, min_attempts: u32, window: Duration },
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct CallContext {
     pub(crate) principal: Option<Principal>,
     /// The store of the seam; an in-process store if none is attached.
     pub(crate) store: Arc<store::Client>,
-    /// The vault that seals what the seam stores.
+    /// The vault of the seam, which seals sessions and hashes private values in store keys.
     pub(crate) vault: Vault,
     /// Deadline of the whole call, with all its attempts.
     pub(crate) deadline: Tick,

@@ -60,13 +60,13 @@ impl InFlight {
         if self.state.load(Ordering::Relaxed) & bit == 0 { Ok(()) } else { Err(Error::shut_down()) }
     }
 
-    /// Refuses new calls from now on; calls in flight continue: the first step of a shutdown.
+    /// Refuses new calls from now on, while calls in flight continue. This is the first step of a shutdown.
     pub(crate) fn refuse_new_calls(&self) {
         self.state.fetch_or(NO_NEW_CALLS, Ordering::Relaxed);
     }
 
-    /// Refuses further requests of the calls in flight from now on: the second step of a shutdown, when its grace is
-    /// over.
+    /// Refuses further requests of the calls in flight from now on. This is the second step of a shutdown, after its
+    /// grace period.
     pub(crate) fn refuse_new_requests(&self) {
         self.state.fetch_or(NO_NEW_REQUESTS, Ordering::Relaxed);
     }
@@ -76,8 +76,8 @@ impl InFlight {
         self.state.load(Ordering::Acquire) & !(NO_NEW_CALLS | NO_NEW_REQUESTS)
     }
 
-    /// Waits until nothing is in flight. Called after [`refuse_new_calls`](Self::refuse_new_calls): before it, the end
-    /// of the last call wakes no waiter.
+    /// Waits until nothing is in flight. Must be called after [`refuse_new_calls`](Self::refuse_new_calls), because
+    /// before that the end of the last call wakes no waiter.
     pub(crate) async fn wait_until_idle(&self) {
         poll_fn(|context| {
             // The waker is stored before the count is read, so that a guard dropped in between wakes it.

@@ -42,7 +42,8 @@ impl ser::Error for TextError {
 }
 
 /// Serializer that writes a bool, number, char, string or unit variant (by name) as [`Text::One`], and a sequence of
-/// these as [`Text::Many`]. `None`, `()` and unit structs are [`Text::Absent`]. Any other value is an error.
+/// these as [`Text::Many`]. `None`, `()` and unit structs are [`Text::Absent`], and are left out of a sequence. `Some` and
+/// newtype structs are written as the value inside. Any other value is an error.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct TextSerializer;
 

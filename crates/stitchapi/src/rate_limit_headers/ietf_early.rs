@@ -20,7 +20,7 @@ use super::ietf::{joined_lines, unsigned};
 use super::quota::{Quota, parse_count, single_value};
 use super::time::parse_seconds;
 
-/// Reads the quota from the three fields, or else from the dictionary.
+/// Reads the quota from the fields `RateLimit-Remaining` and `RateLimit-Reset`, or else from the dictionary.
 pub(super) fn read(headers: &HeaderMap) -> Option<Quota> {
     let remaining = single_value(headers, "ratelimit-remaining").and_then(parse_count);
     let resets_in = single_value(headers, "ratelimit-reset").and_then(parse_seconds);

@@ -26,7 +26,7 @@ pub(crate) struct InProcessFlights<T> {
 struct FlightTable<T> {
     /// Number and future of each running flight.
     flights: HashMap<Key, (u64, WeakShared<BoxFuture<'static, T>>)>,
-    /// Number of flights begun so far.
+    /// Number of flights begun so far, which is also the number of the newest flight.
     begun: u64,
 }
 
@@ -47,7 +47,7 @@ impl<T: Clone + Send + Sync + 'static> InProcessFlights<T> {
         let (flight, panic_output) = (AssertUnwindSafe(begin()).catch_unwind(), self.panic_output);
         let flight: BoxFuture<'static, T> = Box::pin(async move {
             let _entry = entry;
-            // The panic is not reported here, because the panic hook has done so.
+            // The panic is not reported here, because the panic hook has reported it.
             flight.await.unwrap_or_else(|_| panic_output())
         });
         let flight = flight.shared();
@@ -58,8 +58,8 @@ impl<T: Clone + Send + Sync + 'static> InProcessFlights<T> {
     }
 }
 
-/// The entry of a flight in the table, which it removes when it is dropped. The future of the flight owns it, so that
-/// is when the future has ended or its last caller is dropped.
+/// Guard that removes the entry of a flight from the table. The future of the flight owns the guard, and drops it when
+/// the future ends or the last caller of the flight is dropped.
 struct TableEntry<T> {
     table: Arc<Mutex<FlightTable<T>>>,
     key: Key,

@@ -103,7 +103,7 @@ async fn wait_for_outcome_or_lease(
     let (runtime, store) = (record.runtime(), record.store());
     let mut interval = PollInterval::new(store.timeout(), MAX_POLL_INTERVAL);
     // The lease is requested again after a third of the queue ttl, so that the place in the queue is kept, or when the
-    // lease of the leader may have expired.
+    // lease of the leader may have expired, whichever is earlier.
     let next_acquire_at = |acquired: &Acquired| match acquired {
         Acquired::Busy { retry_after } => runtime.now() + (store.queue_ttl() / 3).min(*retry_after),
         Acquired::Held => runtime.now(),
@@ -155,8 +155,8 @@ async fn lead<T: FlightTask>(
 ) -> Result<T::Output, T::Failure> {
     let FetchResult { result, outcome } = lease.renew_while(task.fetch(Some(&lease))).await;
     match outcome {
-        // Both may run at once: the next leader loads the output before it fetches, even if it has not read this
-        // outcome.
+        // The outcome may be written while the lease is released, because the next leader loads the output before it
+        // fetches, even if it has not read this outcome.
         Some(Outcome::Stored) => {
             join(record.write_outcome(&Outcome::Stored, last_read, OUTCOME_TTL), lease.release()).await;
         }

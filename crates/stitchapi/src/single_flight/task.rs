@@ -21,8 +21,8 @@ pub(crate) trait FlightTask: Sync {
     /// Reads the value from the store; `None` if it is not stored, or may not be used.
     fn load(&self) -> impl Future<Output = Result<Option<Self::Output>, StoreError>> + Send;
 
-    /// Fetches the value and stores it. If `lease` was lost during the fetch, it must not overwrite a value that the
-    /// next leader has stored. Without a lease, the task decides whether it stores the value.
+    /// Fetches the value and stores it. If `lease` was lost during the fetch, the task must not overwrite a value that
+    /// the next leader has stored. Without a lease, the task decides whether it stores the value.
     fn fetch(
         &self,
         lease: Option<&LeaseGuard>,

@@ -138,9 +138,9 @@ impl StitchBuilder {
         self
     }
 
-    /// Limits the calls of this stitch in addition to the seam's throttle. A call passes this throttle first, and then
-    /// the seam's. A slot of this throttle is used up at its own time, even if the call then waits for a slot of the
-    /// seam's throttle. After a long wait there, calls may start closer together than this throttle allows.
+    /// Limits the calls of this stitch in addition to the seam's throttle. A call waits for this throttle first, and then
+    /// for the seam's. The second wait does not move the start time that this throttle has assigned, so that after a long
+    /// second wait, calls may start closer together than this throttle allows.
     pub fn throttle(mut self, tighten_only: Throttle) -> Self {
         self.settings.throttle = Some(tighten_only);
         self
@@ -239,7 +239,8 @@ fn parse_query(query: Vec<(String, String)>) -> Result<Vec<(String, Template)>> 
     query.into_iter().map(parse).collect()
 }
 
-/// Splits the declared headers into fixed ones, which replace the seam's, and templates that the input fills.
+/// Splits the declared headers. Returns the fixed headers of a call (the seam's, replaced by those without parameters), and
+/// the templates that the input fills.
 fn split_headers(
     of_seam: &HeaderMap,
     declared: Vec<(HeaderName, String)>,
@@ -288,8 +289,8 @@ fn reject_without_rate(setter: &str, is_declared: bool) -> Result<()> {
     Err(Error::config(what))
 }
 
-/// Returns the stitch's own cache policy or, if it declares none, the seam's policy if responses to `method` may be
-/// kept.
+/// Returns the cache policy of a stitch. That is its own declaration, which may be [`Cache::none`]. Without a declaration
+/// it is the seam's policy if responses to `method` may be kept. A declared cache for another method is an error.
 fn choose_cache(
     own: Option<Option<CachePolicy>>,
     of_seam: Option<CachePolicy>,

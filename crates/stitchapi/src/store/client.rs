@@ -66,8 +66,8 @@ impl Client {
 
     /// Returns how long a waiter keeps its place in the queue of a lease without asking again.
     ///
-    /// It is half the timeout: a store may delay its response for the queue ttl, until the lease is released, and the
-    /// response must arrive before the timeout.
+    /// It is half the timeout, because a store may delay its response until the lease is released, for at most the
+    /// queue ttl, and the response must arrive before the timeout.
     pub(crate) fn queue_ttl(&self) -> Duration {
         self.limits.timeout / 2
     }

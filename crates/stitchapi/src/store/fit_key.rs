@@ -1,9 +1,10 @@
-//! Shortening of keys that a store would refuse.
+//! Shortens keys that are too long for a store.
 
 use sha2::{Digest, Sha256};
 use stitchapi_core::{Key, Prefix};
 
-/// Returns `key`, or a key of the same kind made of its SHA-256 if it is longer than `max_key` bytes.
+/// Returns `key` if it has at most `max_key` bytes. Otherwise returns a key of the same kind that contains the SHA-256
+/// of `key`.
 pub(crate) fn fit_key(key: Key, max_key: usize) -> Key {
     if key.rendered_len() <= max_key {
         return key;

@@ -22,7 +22,7 @@ const MIN_TTL: Duration = Duration::from_secs(1);
 
 /// A lease with one holder, or a place in its queue.
 ///
-/// * It expires after 1 s, or after four timeouts of a slower store, unless it is renewed.
+/// * The lease expires after 1 s, or after four timeouts of the store if these are longer, unless it is renewed.
 /// * When the guard is dropped, a background task releases the lease or the place in the queue.
 #[derive(Debug)]
 pub(crate) struct LeaseGuard {

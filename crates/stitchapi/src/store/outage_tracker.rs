@@ -10,15 +10,14 @@ use stitchapi_core::{StoreError, Tick};
 
 /// Pause between two probes of an unavailable store.
 pub(crate) const PROBE_INTERVAL: Duration = Duration::from_millis(250);
-/// Number of probe intervals without a probe after which the state of the store is unknown.
+/// Number of probe intervals after the last attempt to reach the store from which on the state of the store is unknown.
 const STALE_AFTER: u32 = 4;
 
-/// Outage of a store, from the first failed operation to the end of the *return*, the last part of the outage, in which
-/// the store responds again.
+/// Outage of a store. It has two parts:
 ///
-/// * While the store is unavailable, it is probed, one probe at a time.
-/// * After the first response the process keeps its outage behaviour until a time that the limit sets, by which every
-///   process has found the store again. This is the return.
+/// 1. From the first failed operation on the store is *unavailable*. It is probed, one probe at a time.
+/// 2. The *return* begins with the first response and ends at a time that the limit sets. During the return the process
+///    keeps its outage behaviour, so that every process finds the store again before the outage ends.
 #[derive(Debug)]
 pub(crate) struct OutageTracker {
     began: Tick,
@@ -56,8 +55,8 @@ impl OutageTracker {
         self.return_ends_at.is_none()
     }
 
-    /// Returns `true` if the store was unavailable when it was tried last, and that was at most four probe intervals
-    /// plus `slack` ago. If it was longer ago, this process does not know whether the store is still unavailable.
+    /// Returns `true` if the store is unavailable, and the last attempt to reach it ended at most four probe intervals plus
+    /// `slack` ago. If it was longer ago, this process does not know whether the store is still unavailable.
     pub(crate) fn is_fresh(&self, slack: Duration, now: Tick) -> bool {
         self.is_unavailable() && now.since(self.last_tried) <= PROBE_INTERVAL * STALE_AFTER + slack
     }

@@ -28,7 +28,7 @@ impl PollInterval {
         Self { min, current: min, max }
     }
 
-    /// Returns the first interval.
+    /// Returns the shortest interval, which is also the first.
     pub(crate) fn min(&self) -> Duration {
         self.min
     }

@@ -56,8 +56,8 @@ impl Record {
         Ok(Stored { version: Some(version), value })
     }
 
-    /// Writes `value` over the version `expected`, for `ttl`. Returns `false`, and changes nothing, if the store has
-    /// another version by now. `None` expects that nothing is stored.
+    /// Replaces the version `expected` by `value` with the version `new` and the lifetime `ttl`. Returns `false`, and
+    /// changes nothing, if the store has another version by now. `None` expects that nothing is stored.
     ///
     /// # Errors
     ///

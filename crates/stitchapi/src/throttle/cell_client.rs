@@ -18,7 +18,7 @@ use crate::trace::Trace;
 pub(super) enum CellClient {
     /// In a store with a [`Pacer`](stitchapi_core::Pacer).
     Pacer { store: Arc<Client>, key: Key, trace: Trace },
-    /// In a store that can only count.
+    /// In a store that can only count. There a throttle has exactly one limit, which its validation requires.
     Counter(Box<CountingPacer>),
 }
 
@@ -53,7 +53,8 @@ impl CellClient {
         }
     }
 
-    /// Returns a booking that no caller needs. See [`Pacer::refund`](stitchapi_core::Pacer::refund).
+    /// Cancels a booking that no caller needs. Returns `true` if it was cancelled. See
+    /// [`Pacer::refund`](stitchapi_core::Pacer::refund).
     pub(super) async fn refund(&self, booking: &Booking) -> Result<bool, StoreError> {
         match self {
             Self::Pacer { store, key, trace } => store.refund(key, booking, trace).await,

@@ -171,7 +171,7 @@ mod tests {
         digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
     }
 
-    /// draft-irtf-cfrg-xchacha-03, appendix A.3.1.
+    /// Test vector of draft-irtf-cfrg-xchacha-03, appendix A.3.1.
     #[test]
     fn the_cipher_is_xchacha20_poly1305() {
         let mut text = *b"Ladies and Gentlemen of the class of '99: If I could offer you only one tip for the future, \

@@ -1,4 +1,4 @@
-//! The strategy that a login becomes: one session for the whole fleet.
+//! [`Sessions`]: the strategy that is made from a [`Login`]. It keeps one session for the whole fleet.
 
 use std::any::Any;
 use std::fmt;
@@ -105,7 +105,8 @@ impl AuthStrategy for Sessions {
 }
 
 impl Shared {
-    /// Joins the flight that replaces this session, or begins it.
+    /// Joins the flight that replaces this session, or begins it. Where the runtime cannot join callers, replaces the
+    /// session within this call.
     async fn join_flight(self: &Arc<Self>, key: SessionKey, context: &AuthContext<'_>) -> LoginResult {
         let address = SessionAddress::new(&*self.login, context);
         let record_key = address.record.clone();

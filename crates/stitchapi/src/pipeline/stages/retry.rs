@@ -10,10 +10,10 @@ use crate::pipeline::declaration::Declaration;
 use crate::retry::is_idempotent;
 use crate::trace::EventKind;
 
-/// The failure of an attempt that has no response to return.
+/// Failure of an attempt that got no response, or no complete one.
 pub(in crate::pipeline) struct AttemptError {
     pub(in crate::pipeline) error: Error,
-    /// Whether the connection failed before anything was sent, so that another attempt is safe.
+    /// Whether the connection failed before anything was sent. Otherwise the attempt is not repeated.
     pub(in crate::pipeline) may_retry: bool,
 }
 

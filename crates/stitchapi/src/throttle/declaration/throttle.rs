@@ -18,8 +18,7 @@ use crate::outage::OutagePolicy;
 /// [`SeamBuilder::build`](crate::SeamBuilder::build) and [`StitchBuilder::build`](crate::StitchBuilder::build) validate
 /// it, and reject setters that have no effect.
 ///
-/// * Starts are **evenly spaced**: at `10/s` one every 100 ms. A [`burst`](Self::burst) lets several calls start at
-///   once
+/// * Starts are **evenly spaced**: at `10/s` one every 100 ms. A [`burst`](Self::burst) lets several calls start at once
 ///   after a pause, so that one period can contain up to `burst - 1` more calls.
 /// * Several rates apply together: the one with the shortest period paces, longer ones are caps. Under constant load a
 ///   fleet can use about half of a cap in every period after the first, because half of its permits are reserved as a
@@ -46,10 +45,9 @@ use crate::outage::OutagePolicy;
 ///   is settled at a higher cost, the difference is drawn after it; a lower cost is not refunded.
 /// * A cooldown that the API requests holds only the process that received the response. Each process returns from an
 ///   outage on its own.
-/// * A call takes at least one round trip to the store, and at most eight calls of a process book at the same time. So
-///   the
-///   latency of the store limits how many calls one process can start. An idle process needs a few round trips to find
-///   a start time that has not passed.
+/// * A call takes at least one round trip to the store, and at most eight calls of a process book at the same time.
+///   Therefore the latency of the store limits how many calls one process can start. An idle process needs a few round
+///   trips to find a start time that has not passed.
 /// * During a change of the rate the old and the new rate are two budgets.
 ///
 /// ```
@@ -172,10 +170,10 @@ impl Throttle {
     }
 
     /// Sets how long a new bucket waits before its first call may start. The default is 100 ms on a store that may lose its
-    /// state, and zero on others. With zero on a store that may lose its state, calls that were booked before a loss (up
-    /// to one second of the rate) may start in addition to those of the new bucket.
+    /// state, and zero on others. With zero on a store that may lose its state, calls that were booked before a loss (at
+    /// most as many as the rate lets start in one second) may start in addition to those of the new bucket.
     ///
-    /// Without a rate, and on a store that can only count, `build` fails.
+    /// `build` fails without a rate, and it also fails on a store that can only count.
     #[must_use]
     pub fn initial_delay(mut self, delay: Duration) -> Self {
         self.initial_delay = Some(delay);
@@ -185,12 +183,11 @@ impl Throttle {
     /// Sets the longest *hold*: the time without starts that follows a response which requests a cooldown. A longer one is
     /// cut to this. The default is 60 s; `Duration::ZERO` disables cooldowns. Without a rate, `build` fails.
     ///
-    /// * The hold applies to the seam's throttle, or to the stitch's own if the seam has none. If the response reports
-    ///   the
+    /// * The hold applies to the seam's throttle, or to the stitch's own if the seam has none. If the response reports the
     ///   budget of a route (Discord) or of a part of the API (GitHub), it applies to the stitch's own throttle.
-    /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) causes a hold for the time that it states, or for one
-    ///   second if it states none. Each refusal that follows a hold doubles the length of the next hold of unstated
-    ///   length. That length is halved by each successful call, and by each period of its own length without a refusal.
+    /// * A refusal (429, 503 with `Retry-After`, GitHub's 403) causes a hold for the time that it states. If it states no
+    ///   time, the hold lasts one second at first. Each refusal that follows a hold doubles this time. Each successful
+    ///   call halves it again, and so does each stretch of that time that passes without a refusal.
     /// * A response of any status that reports a spent budget causes a hold until the reported reset: `RateLimit` in
     ///   all its drafts, `X-RateLimit-*` and `X-Rate-Limit-*`, Shopify's and Discord's own headers.
     /// * A stated time counts from the response, and a stated date from the `Date` header of the response, so that a wrong
