@@ -53,8 +53,8 @@ struct Timer {
 struct Sleepers {
     wakers: BTreeMap<(Tick, u64), Waker>,
     last_number: u64,
-    /// Time until which the thread sleeps, in the past while it is awake. `None` while it waits for the next
-    /// registration.
+    /// Time until which the thread sleeps. While the thread is awake, this is a past time, so that a registration does not
+    /// notify it. `None` while the thread waits for the next registration.
     thread_until: Option<Tick>,
 }
 

@@ -10,7 +10,7 @@ use stitchapi_core::{StoreError, Tick};
 
 /// Pause between two probes of an unavailable store.
 pub(crate) const PROBE_INTERVAL: Duration = Duration::from_millis(250);
-/// Number of probe intervals after the last attempt to reach the store from which on the state of the store is unknown.
+/// After this many probe intervals without an attempt to reach the store, its state counts as unknown.
 const STALE_AFTER: u32 = 4;
 
 /// Outage of a store. It has two parts:

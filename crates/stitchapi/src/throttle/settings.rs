@@ -50,7 +50,8 @@ pub(super) struct BucketSettings {
     pub(super) outage_policy: OutagePolicy,
     /// Declared number of processes that share the budget.
     pub(super) fleet_size: Option<u32>,
-    /// Upper bound of an operation of the store.
+    /// Upper bound of an operation of the bucket on the store. On a store that can only count, one operation takes several
+    /// round trips.
     pub(super) timeout: Duration,
 }
 
@@ -116,7 +117,8 @@ impl BucketSettings {
         Ok(settings)
     }
 
-    /// Returns `true` if these are the units of one call: clones of [`one_call`](Self::one_call), not merely equal numbers.
+    /// Returns `true` if `units` is a clone of [`one_call`](Self::one_call), the units of a call with the default cost. Equal
+    /// numbers in another allocation do not count.
     pub(super) fn is_one_call(&self, units: &Units) -> bool {
         Arc::ptr_eq(units, &self.one_call)
     }

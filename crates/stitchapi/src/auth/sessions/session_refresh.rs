@@ -18,7 +18,8 @@ use crate::single_flight::{FailureReason, FetchResult, FlightTask, Outcome, Shar
 use crate::store::{LeaseGuard, Record, Stored};
 use crate::trace::{EventKind, Unreadable};
 
-/// Shortest time between a failed login and the next one.
+/// Time after a failed login within which no other login begins. It is also the longest `retry_after` for which a login is
+/// repeated by the retry policy instead of failing.
 pub(super) const FAILED_LOGIN_BACK_OFF: Duration = Duration::from_secs(1);
 /// Pause before a failed write of the session is repeated.
 const WRITE_RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -77,9 +78,9 @@ impl<'r> SessionRefresh<'r> {
         Ok(Some(StoredSession { session, version }))
     }
 
-    /// Logs in. A login that failed with a retryable error is repeated by the retry policy of the seam, until the
-    /// deadline that the seam sets for a whole call. A process that has lost its lease does not repeat the login,
-    /// because the next lease holder logs in.
+    /// Logs in. A login that failed with a retryable error, and with no `retry_after` above 1 s, is repeated by the retry
+    /// policy of the seam, until the deadline that the seam sets for a whole call. A process that has lost its lease does
+    /// not repeat the login, because the next lease holder logs in.
     async fn log_in(&self, lease: Option<&LeaseGuard>) -> Result<Session, AuthError> {
         let (trace, runtime, settings) = (&self.context.call().trace, self.context.runtime(), self.context.settings());
         let previous = self.lock_last_read().session.clone();
@@ -113,9 +114,12 @@ impl<'r> SessionRefresh<'r> {
 
     /// Stores the session over the version read last, in at most three attempts.
     ///
-    /// Returns `false` if the session is not stored, for one of these reasons: another process has stored a usable
-    /// session; all attempts found another version than the one read last; an attempt did so, and the lease was lost;
-    /// or the vault could not seal the session.
+    /// Returns `false` if the session is not stored:
+    ///
+    /// * The store has another usable session.
+    /// * The last attempt found another version than the one read before it.
+    /// * An attempt found another version, and is not repeated because the lease was lost.
+    /// * The vault could not seal the session.
     ///
     /// # Errors
     ///

@@ -30,8 +30,9 @@ const TOUCH_EARLY: Duration = Duration::from_millis(5);
 const MAX_BATCHING_DELAY: Duration = Duration::from_millis(80);
 /// Expected wait below which a reserve is not delayed.
 const SHORT_WAIT: Duration = Duration::from_millis(2);
-/// A reserve is sent beside requests in flight only if it books for at least this multiple of their calls. Fewer calls
-/// wait for a later request, for part of a round trip, which halves the load on the store.
+/// While requests are in flight, another one is sent only if it books for at least this many times their calls, or for as
+/// many calls as a request can hold. If there are fewer, they wait for a later request, which takes part of a round trip.
+/// This halves the load on the store.
 const CONCURRENT_BATCH_FACTOR: usize = 2;
 
 /// How one process uses a cell.
@@ -44,10 +45,11 @@ pub(super) struct CellSource {
     in_flight: Vec<SentRequest>,
     max_requests: usize,
     requests_sent: u64,
-    /// Number of the request in flight by which the store counts this process. Other requests must not count it again.
+    /// [`SentRequest::number`] of the request in flight that makes the store count this process as active. No other request
+    /// does so meanwhile.
     counting: Option<u64>,
     last_sent: Tick,
-    /// Highest number of units that one call has drawn on each limit.
+    /// Highest number of units that one call has requested on each limit, at least 1.
     max_units: Vec<u32>,
     /// Time since which some waiter has had neither a slot nor a request for one.
     demand_since: Option<Tick>,
@@ -77,7 +79,8 @@ pub(in crate::throttle) struct StoreRequest {
 pub(super) struct Demand {
     /// Units of each waiter.
     pub(super) units: Vec<Units>,
-    /// Time until the latest start that any waiter up to the last of these accepts.
+    /// Time until the latest start that one of the waiters accepts, among all waiters in the queue up to the last of
+    /// `units`.
     pub(super) horizon: Duration,
 }
 
@@ -152,7 +155,8 @@ impl CellSource {
         if !demand.units.is_empty() && demand.units.len() < min_batch {
             return;
         }
-        // Until the store's clock is known, no start can be tested for lateness, so only touches are sent.
+        // Only touches are sent, one at a time, until the store's clock is known and the bookings are confirmed: before
+        // that no start can be tested for lateness.
         if self.view.clock_known_at().is_none() || self.must_confirm {
             if self.is_quiet() {
                 effects.requests.extend(self.touch(settings, now, random));
@@ -194,7 +198,8 @@ impl CellSource {
             outage.tracker.begin_probe();
             let alone_for = PROBE_INTERVAL + settings.timeout;
             let rejoin = Rejoin { alone_for, pause: outage.pause, since: outage.since };
-            // Until a probe has found the store, probes only read the cell; the next one books for one waiter, too.
+            // Probes only read the cell until one of them has found the store. The probe after that also books, for one
+            // waiter.
             let units = demand.units.iter().take(usize::from(outage.is_found())).cloned().collect();
             let demand = Demand { units, horizon: demand.horizon };
             effects.requests.push(self.request(settings, demand, Some(rejoin), now, random));
@@ -304,7 +309,8 @@ impl CellSource {
         if reservation.cell.local_end > reservation.now {
             outage.tracker.return_until(self.view.local(reservation.cell.local_end, now));
         } else if has_expired {
-            // The store executed the request after its expiry and booked nothing, so the next probe decides.
+            // The store executed the request after its expiry and booked nothing. It shows nothing about other processes,
+            // so the search for the store begins again.
             outage.set_found(false);
         } else if !outage.is_found() && !was_announced {
             outage.set_found(true);
@@ -329,8 +335,8 @@ impl CellSource {
         let (fleet_size, fleet_size_source) = fleet_size(settings.fleet_size, self.view.active_processes());
         let since = self.view.newest_store_time().unwrap_or_default();
         let booked_until = self.view.booked_until(settings.limits.len(), settings.max_booked, request.sent, now);
-        // If this process was stopped since it sent the request, it still probes the store before it starts calls
-        // alone.
+        // If this process was suspended after it sent the request, `request.sent` is long ago. `probed_at` leaves time for
+        // a probe of the store before this process starts calls without it.
         let probed_at = now + BOOKED_AHEAD.saturating_sub(settings.timeout);
         let booked_until = booked_until.max(request.sent + BOOKED_AHEAD).max(probed_at);
         let mut outage =
