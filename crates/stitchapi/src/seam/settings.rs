@@ -32,7 +32,7 @@ pub(crate) struct ValidSettings {
     pub(crate) retry: Option<Retry>,
     pub(crate) deadline: Option<Duration>,
     pub(crate) throttle: Option<Throttle>,
-    /// `Some(None)` for a declaration that keeps nothing: [`Cache::none`].
+    /// `None` if it is not declared, `Some(None)` if it is declared as [`Cache::none`], which stores no response.
     pub(crate) cache: Option<Option<CachePolicy>>,
     pub(crate) circuit: Option<Circuit>,
 }

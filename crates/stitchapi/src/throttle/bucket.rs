@@ -127,7 +127,8 @@ impl Bucket {
         }
     }
 
-    /// Waits until a call may start that could not start [at once](Self::start_at_once): see [`RateLimit::start_in_turn`].
+    /// Waits for the start of a call that could not start [at once](Self::start_at_once), as [`RateLimit::start_in_turn`]
+    /// describes.
     pub(crate) async fn start_in_turn(
         &self,
         units: &Units,
@@ -148,7 +149,8 @@ impl Bucket {
         self.rate.apply_cooldown(signal, started);
     }
 
-    /// Records that the API accepted the request that started at `started`, which shortens the next hold of unstated length.
+    /// Records by `signal` whether the API accepted the request that started at `started`. After an acceptance, the next
+    /// refusal that states no time causes a shorter hold.
     pub(crate) fn record_acceptance(&self, signal: RateLimitSignal, started: Tick) {
         self.rate.record_acceptance(signal, started);
     }

@@ -20,8 +20,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct ThrottleStatus {
-    /// Buckets of the seam and of its stitches, ordered by name. Of a throttle per principal, only the bucket of the
-    /// principal for which the status is requested.
+    /// Buckets of the seam and of its stitches, ordered by name. If a throttle has a bucket per principal, only the bucket
+    /// of the principal of the seam is listed: see [`Seam::as_principal`](crate::Seam::as_principal).
     pub buckets: Vec<BucketStatus>,
     /// Number of principals for which this process keeps a bucket.
     pub principals: usize,
@@ -36,7 +36,7 @@ pub struct ThrottleStatus {
 /// fn line(bucket: &BucketStatus) -> String {
 ///     match (bucket.outage, bucket.held) {
 ///         (Some(since), _) => format!("{}: store unavailable for {since:?}", bucket.name),
-///         (None, Some(hold)) => format!("{}: the API has requested a pause of {hold:?}", bucket.name),
+///         (None, Some(hold)) => format!("{}: the pause that the API requested ends in {hold:?}", bucket.name),
 ///         (None, None) => format!("{}: {} callers wait", bucket.name, bucket.waiting),
 ///     }
 /// }

@@ -1,4 +1,4 @@
-//! The event type that a [`TraceSink`](super::TraceSink) receives, and everything that can happen during a call.
+//! The events that a [`TraceSink`](super::TraceSink) receives, of calls, throttles and stores.
 //!
 //! The library never reads the events that it emits. An event holds metadata only.
 
@@ -12,7 +12,7 @@ use stitchapi_core::{StoreErrorKind, Tick};
 use crate::error::ErrorKind;
 use crate::outage::{FleetSize, OutagePolicy};
 
-/// One event of one call. It never holds a secret, a body or a query value.
+/// One event: of a call, or of a part of the seam such as a throttle. It never holds a secret, a body or a query value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Event {
@@ -29,7 +29,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Random identifier of one call: 64 bits, unique in a process and, with high probability, in the fleet.
+/// Identifier of one call: 64 random bits, so that two calls of a fleet have different ones with high probability.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CallId(pub(crate) u64);
 
@@ -63,7 +63,7 @@ pub enum HoldReason {
     RateLimit,
     /// `X-RateLimit-*` in any dialect: no quota is left.
     XRateLimit,
-    /// Shopify's bucket is full.
+    /// Shopify's header: no quota is left.
     Shopify,
     /// A refusal that states no time.
     Refusal,
@@ -135,7 +135,7 @@ pub enum EventKind {
     Held {
         /// Time from now to the end of the pause.
         by: Duration,
-        /// The part of the response that requested it.
+        /// The part of the response that requested it, or [`HoldReason::OtherProcess`].
         reason: HoldReason,
     },
     /// The store failed, and the throttle continues without it.

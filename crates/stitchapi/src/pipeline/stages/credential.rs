@@ -14,7 +14,8 @@ use crate::pipeline::call_run::CallRun;
 /// The credential of one attempt, if the request carries one.
 pub(in crate::pipeline) struct PreparedCredential {
     credential: Option<Arc<dyn Credential>>,
-    /// Expiry of the credential; `None` if it does not expire, or had expired already when it was prepared.
+    /// Expiry of the credential. `None` if there is no credential, if it does not expire, or if it had expired already when
+    /// it was prepared.
     valid_until: Option<SystemTime>,
 }
 

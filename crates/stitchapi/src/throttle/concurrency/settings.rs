@@ -14,8 +14,8 @@ use crate::throttle::settings::BucketSettings;
 /// A lease is renewed after each third of its lifetime, so that two renewals may fail, a process may be paused for six
 /// seconds without losing its permits, and a short call needs no renewal at all.
 const LEASE_TTL: Duration = Duration::from_secs(10);
-/// Longest interval at which a process that waits for a lease asks the store again. On a slow store [`PollInterval`]
-/// uses its own.
+/// Longest interval at which a process that waits for a lease asks the store again. On a slow store [`PollInterval`] uses a
+/// longer one instead.
 const MAX_POLL_INTERVAL: Duration = Duration::from_millis(25);
 
 /// Settings of a concurrency limit.
@@ -61,8 +61,8 @@ impl ConcurrencySettings {
         PollInterval::new(self.timeout, MAX_POLL_INTERVAL)
     }
 
-    /// Returns the pause between two checks of a caller whose longest wait is over, while the store has not replied
-    /// yet.
+    /// Returns the interval at which a caller checks for the store's reply. It is used by a caller whose longest wait is over
+    /// while its first request for a lease is still in flight.
     pub(super) fn response_check_interval(&self) -> Duration {
         self.poll_interval().min() / 5
     }

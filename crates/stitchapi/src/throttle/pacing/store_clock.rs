@@ -13,11 +13,12 @@ const DRIFT_PPM: i64 = 500;
 
 /// Bounds of the offset between a store's clock and the runtime's clock.
 ///
-/// If a request was sent at `s` and its response was received at `r`, the store read the time `now` in the response
-/// between `s` and `r`. So the offset (store minus local) is at least `now - r` and at most `now - s`. The tightest
-/// value of each bound is kept, and widened by the drift as it ages. A store's time minus the lower bound is never
-/// before the true local time; a store's time minus the upper bound is never after it. The *spread*, the difference of
-/// the bounds, is about the shortest round trip.
+/// A request is sent at the local time `s`, and its response is received at the local time `r`. Between these two the store
+/// reads its clock; the response carries the reading, `now`. Therefore the offset (store minus local) is at least `now - r`
+/// and at most `now - s`. The tightest value of each bound is kept, and widened by the drift as it ages.
+///
+/// To convert a store's time, subtract the offset. With the lower bound the result is never earlier than the true local
+/// time, with the upper bound never later. The *spread*, the difference of the bounds, is about the shortest round trip.
 ///
 /// If both clocks are the same, as on SQLite, nothing is estimated. The starts of several processes are then exact
 /// relative to each other, however long their round trips take.
@@ -95,32 +96,32 @@ impl StoreClock {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ClockOffset {
     now: Tick,
-    /// Lower and upper bound in microseconds, `None` before any response.
+    /// Lower and upper bound in microseconds. `None` before the first response, unless the clocks are the same.
     bounds: Option<(i64, i64)>,
 }
 
 impl ClockOffset {
-    /// Returns the latest local time at which the store's clock may show `time`: never before the true one. Before any
-    /// response it returns the moment of this offset.
+    /// Returns the latest local time at which the store's clock may show `time`. It is never before the local time at which
+    /// the clock does show it. Without bounds it is the time at which this offset was taken.
     pub(super) fn latest_local(&self, time: StoreTime) -> Tick {
         self.bounds.map_or(self.now, |(lower, _)| subtract(time, lower))
     }
 
-    /// Returns the earliest local time at which the store's clock may show `time`: never after the true one. Before any
-    /// response it returns the moment of this offset.
+    /// Returns the earliest local time at which the store's clock may show `time`. It is never after the local time at which
+    /// the clock does show it. Without bounds it is the time at which this offset was taken.
     pub(super) fn earliest_local(&self, time: StoreTime) -> Tick {
         self.bounds.map_or(self.now, |(_, upper)| subtract(time, upper))
     }
 
-    /// Returns the earliest and the latest time that the store's clock may show at the local time `at`. `None` before
-    /// any response.
+    /// Returns the earliest and the latest time that the store's clock may show at the local time `at`. `None` without
+    /// bounds.
     pub(super) fn store_time(&self, at: Tick) -> Option<(StoreTime, StoreTime)> {
         let (lower, upper) = self.bounds?;
         let at = StoreTime(at.0);
         Some((StoreTime(subtract(at, -lower).0), StoreTime(subtract(at, upper.saturating_neg()).0)))
     }
 
-    /// Returns the difference of the two bounds, or `Duration::MAX` before any response.
+    /// Returns the difference of the two bounds; `Duration::MAX` without bounds.
     pub(super) fn spread(&self) -> Duration {
         let distance = |(lower, upper): (i64, i64)| u64::try_from(upper.saturating_sub(lower)).unwrap_or(0);
         self.bounds.map_or(Duration::MAX, |bounds| Duration::from_micros(distance(bounds)))
